@@ -1,0 +1,178 @@
+"""Every symbol that the console draws, once for Unicode terminals and once for ASCII ones."""
+
+from __future__ import annotations
+
+import locale
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from trainer_tui.model import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """A set of symbols. Each is one cell wide but for the strings named as such."""
+
+    unicode: bool
+    status: Mapping[Status, str]
+    """The shape of a status: it is told by shape *and* colour, never by colour alone."""
+    blocks: tuple[str, ...]
+    """Left-to-right fill of one cell, from nothing to full: nine steps, or two in ASCII."""
+    track: str
+    """The part of a bar that is not filled yet."""
+    bar: str
+    """A bar cell fully filled."""
+    sparks: tuple[str, ...]
+    """Bottom-to-top fill of one cell, lowest to highest: eight steps."""
+    cursor: str
+    mark: str
+    watched: str
+    up: str
+    down: str
+    right: str
+    dash: str
+    """Stands where there is no value."""
+    dot: str
+    """Between two facts on a line."""
+    times: str
+    ellipsis: str
+    ok: str
+    bad: str
+    warn: str
+    info: str
+    refresh: str
+    pause: str
+    play: str
+    h: str
+    v: str
+    corners: tuple[str, str, str, str]
+    """Top left, top right, bottom left, bottom right."""
+    tees: tuple[str, str]
+    """Left and right end of a line across a box."""
+    branch: str
+    """A tree's branch; two cells."""
+    last_branch: str
+    stem: str
+    plus_minus: str
+    follow: str
+    folder_open: str
+    folder_closed: str
+
+
+UNICODE = Glyphs(
+    unicode=True,
+    status=MappingProxyType(
+        {
+            Status.QUEUED: "◌",
+            Status.PREPARING: "◔",
+            Status.RUNNING: "●",
+            Status.STOPPING: "◐",
+            Status.SUCCEEDED: "✓",
+            Status.INTERRUPTED: "↯",
+            Status.FAILED: "✗",
+            Status.CANCELED: "■",
+            Status.UNKNOWN: "?",
+        }
+    ),
+    blocks=(" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"),
+    track="·",
+    bar="█",
+    sparks=("▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"),
+    cursor="▸",
+    mark="✚",
+    watched="◷",
+    up="↑",
+    down="↓",
+    right="→",
+    dash="—",
+    dot="·",
+    times="×",
+    ellipsis="…",
+    ok="✓",
+    bad="✗",
+    warn="▲",
+    info="●",
+    refresh="↻",
+    pause="‖",
+    play="▶",
+    h="─",
+    v="│",
+    corners=("╭", "╮", "╰", "╯"),
+    tees=("├", "┤"),
+    branch="├ ",
+    last_branch="└ ",
+    stem="│ ",
+    plus_minus="±",
+    follow="⇣",
+    folder_open="▾",
+    folder_closed="▸",
+)
+
+ASCII = Glyphs(
+    unicode=False,
+    status=MappingProxyType(
+        {
+            Status.QUEUED: "o",
+            Status.PREPARING: "~",
+            Status.RUNNING: "*",
+            Status.STOPPING: "%",
+            Status.SUCCEEDED: "+",
+            Status.INTERRUPTED: "!",
+            Status.FAILED: "x",
+            Status.CANCELED: "#",
+            Status.UNKNOWN: "?",
+        }
+    ),
+    blocks=(" ", "#"),
+    track=".",
+    bar="#",
+    sparks=("_", "_", ".", "-", "-", "=", "^", "^"),
+    cursor=">",
+    mark="+",
+    watched="@",
+    up="^",
+    down="v",
+    right=">",
+    dash="-",
+    dot="-",
+    times="x",
+    ellipsis="~",
+    ok="+",
+    bad="x",
+    warn="!",
+    info="*",
+    refresh="every",
+    pause="=",
+    play=">",
+    h="-",
+    v="|",
+    corners=("+", "+", "+", "+"),
+    tees=("+", "+"),
+    branch="|-",
+    last_branch="`-",
+    stem="| ",
+    plus_minus="+-",
+    follow="v",
+    folder_open="v",
+    folder_closed=">",
+)
+
+
+def utf8_terminal(env: Mapping[str, str] | None = None) -> bool:
+    """Whether the locale says that the terminal shows UTF-8 and it is more than a dumb one."""
+    env = os.environ if env is None else env
+    if env.get("TERM", "") in {"dumb", "linux", "vt100", "vt220"}:
+        return False
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        if value := env.get(name):
+            return "utf-8" in value.lower() or "utf8" in value.lower()
+    return "utf" in locale.getpreferredencoding(False).lower() and env is os.environ
+
+
+def choose(ascii_only: bool | None, env: Mapping[str, str] | None = None) -> Glyphs:
+    """The symbols to draw with: as asked for, or (``None``) as the locale allows."""
+    if ascii_only is None:
+        ascii_only = not utf8_terminal(env)
+    return ASCII if ascii_only else UNICODE
