@@ -1,0 +1,1 @@
+"""Hostile servers, and what the providers make of them."""
