@@ -1,0 +1,276 @@
+"""The merged live picture: jobs, what was asked of them, and what is to be expected.
+
+Thread-safe. Where nothing changed nothing is published; subscribers are called on the thread that
+made the change, outside the lock.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from trainer_tui.core.estimate import Estimate, Sample, add_sample, estimate
+from trainer_tui.model import Capability, Event, Job, JobError, JobRef, Metric, Status
+
+GONE = "gone at the service"
+"""``raw_status`` of a job that the service no longer knows though it had not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something asked of a job that is not yet seen to have happened."""
+
+    act: Capability | Literal["forget"]
+    phase: Literal["asked", "acknowledged", "late"]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the picture."""
+
+    job: Job
+    pending: Pending | None = None
+    estimate: Estimate | None = None
+    stale: bool = False
+    """As last known: not confirmed by the service in this session, or the service is away."""
+    watched: bool = False
+    """The user wants to be told when it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one change of the board did."""
+
+    added: tuple[JobRef, ...] = ()
+    changed: tuple[JobRef, ...] = ()
+    removed: tuple[JobRef, ...] = ()
+    ended: tuple[JobRef, ...] = ()
+    """Those of the changed that went from active to ended."""
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+class Recorder(Protocol):
+    """Where the board writes what it learned (the store)."""
+
+    def save_jobs(self, jobs: Iterable[Job], now: datetime) -> list[Event]: ...
+
+    def add_metrics(self, ref: JobRef, metrics: Iterable[Metric]) -> None: ...
+
+    def set_watched(self, ref: JobRef, on: bool) -> None: ...
+
+
+class Board:
+    """Jobs by ref, with their entries."""
+
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self._recorder = recorder
+        self._lock = threading.RLock()
+        self._entries: dict[JobRef, Entry] = {}
+        self._samples: dict[JobRef, tuple[Sample, ...]] = {}
+        self._revisions: dict[JobRef, int] = {}
+        self._revision = 0
+        self._subscribers: list[Callable[[Delta], None]] = []
+
+    def entries(self) -> list[Entry]:
+        """All rows, as they are now, in no particular order."""
+        with self._lock:
+            return list(self._entries.values())
+
+    def get(self, ref: JobRef) -> Entry | None:
+        """One row."""
+        with self._lock:
+            return self._entries.get(ref)
+
+    def jobs(self, profile: str) -> list[Job]:
+        """The jobs of one profile."""
+        with self._lock:
+            return [e.job for ref, e in self._entries.items() if ref.profile == profile]
+
+    def load(self, jobs: Iterable[Job], watched: Iterable[JobRef] = ()) -> Delta:
+        """Put in jobs as the store knew them; what is already there is newer and stays."""
+        marked = set(watched)
+        with self._lock:
+            added = []
+            for job in jobs:
+                if job.ref not in self._entries:
+                    self._entries[job.ref] = Entry(job, stale=True, watched=job.ref in marked)
+                    added.append(job.ref)
+        return self._publish(Delta(added=tuple(added)))
+
+    def mark(self) -> int:
+        """A point in the board's history, taken before a request is sent (see :meth:`merge`)."""
+        with self._lock:
+            return self._revision
+
+    def merge(
+        self,
+        profile: str,
+        jobs: Iterable[Job],
+        now: datetime,
+        complete: bool = True,
+        *,
+        mark: int | None = None,
+    ) -> Delta:
+        """Take in what a service answered.
+
+        Args:
+            jobs: As observed now.
+            complete: Whether these are all jobs that the service has. A job that is missing then
+                and had not ended is marked as gone, never dropped; an ended one is kept as it is.
+            mark: :meth:`mark` as it was when the request was sent. A job about which something
+                newer has come in meanwhile is left alone, so that a slow list cannot undo what
+                the answer to an act told.
+        """
+        with self._lock:
+            fresh = {job.ref: job for job in jobs if job.ref.profile == profile}
+            if complete:
+                for ref, entry in self._entries.items():
+                    if ref.profile == profile and ref not in fresh:
+                        fresh[ref] = entry.job if entry.job.status.ended else gone(entry.job)
+            added, changed, ended, write = [], [], [], []
+            for ref, job in fresh.items():
+                if mark is not None and self._revisions.get(ref, 0) > mark:
+                    continue
+                old = self._entries.get(ref)
+                new = self._updated(old, job, now)
+                self._revision += 1
+                self._revisions[ref] = self._revision
+                if old is None:
+                    added.append(ref)
+                elif new != old:
+                    changed.append(ref)
+                    if old.job.status.active and job.status.ended:
+                        ended.append(ref)
+                else:
+                    continue
+                self._entries[ref] = new
+                if old is None or old.job != job:
+                    write.append((old.job if old else None, job))
+            if write and self._recorder is not None:
+                self._record(self._recorder, write, now)
+        return self._publish(Delta(tuple(added), tuple(changed), (), tuple(ended)))
+
+    def remove(self, refs: Iterable[JobRef]) -> Delta:
+        """Drop rows: forgotten, deleted, or of a profile that is no more."""
+        with self._lock:
+            removed = tuple(ref for ref in refs if self._entries.pop(ref, None) is not None)
+            for ref in removed:
+                self._samples.pop(ref, None)
+                self._revisions.pop(ref, None)
+        return self._publish(Delta(removed=removed))
+
+    def set_pending(self, ref: JobRef, pending: Pending) -> Delta:
+        """Show that something was asked of a job."""
+        return self._change([ref], pending=pending)
+
+    def clear_pending(self, ref: JobRef) -> Delta:
+        """Show that nothing is asked of it any more."""
+        return self._change([ref], pending=None)
+
+    def set_watched(self, ref: JobRef, on: bool) -> Delta:
+        """Mark a job as one whose end is to be told."""
+        if self._recorder is not None:
+            self._recorder.set_watched(ref, on)
+        return self._change([ref], watched=on)
+
+    def set_stale(self, profile: str) -> Delta:
+        """The profile does not answer: what may change by itself is only as last known."""
+        with self._lock:
+            refs = [
+                ref
+                for ref, entry in self._entries.items()
+                if ref.profile == profile and not entry.job.status.ended
+            ]
+        return self._change(refs, stale=True)
+
+    def subscribe(self, callback: Callable[[Delta], None]) -> Callable[[], None]:
+        """Call back on every change; gives what ends it."""
+        with self._lock:
+            self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if callback in self._subscribers:
+                    self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def _updated(self, old: Entry | None, job: Job, now: datetime) -> Entry:
+        samples = self._samples.get(job.ref, ())
+        if job.status is Status.RUNNING and job.progress is not None:
+            samples = add_sample(samples, Sample(now.timestamp(), job.progress.current))
+            self._samples[job.ref] = samples
+        elif not job.status.active:
+            self._samples.pop(job.ref, None)
+            samples = ()
+        guess = estimate(samples, job.progress, now, job.status)
+        if old is None:
+            return Entry(job, estimate=guess)
+        return dataclasses.replace(old, job=job, estimate=guess, stale=False)
+
+    def _record(
+        self, recorder: Recorder, write: list[tuple[Job | None, Job]], now: datetime
+    ) -> None:
+        recorder.save_jobs([job for _, job in write], now)
+        for old, job in write:
+            point = observed_loss(old, job, now)
+            if point is not None:
+                recorder.add_metrics(job.ref, [point])
+
+    def _change(self, refs: Iterable[JobRef], **fields: object) -> Delta:
+        with self._lock:
+            changed = []
+            for ref in refs:
+                old = self._entries.get(ref)
+                if old is None:
+                    continue
+                new = dataclasses.replace(old, **fields)  # type: ignore[arg-type]
+                if new != old:
+                    self._entries[ref] = new
+                    changed.append(ref)
+        return self._publish(Delta(changed=tuple(changed)))
+
+    def _publish(self, delta: Delta) -> Delta:
+        if delta:
+            with self._lock:
+                subscribers = tuple(self._subscribers)
+            for subscriber in subscribers:
+                subscriber(delta)
+        return delta
+
+
+def gone(job: Job) -> Job:
+    """The job as it is once the service no longer knows it."""
+    if job.raw_status == GONE:
+        return job
+    return job.replace(
+        status=Status.UNKNOWN,
+        raw_status=GONE,
+        queue_position=None,
+        allowed=frozenset(),
+        error=JobError("the service no longer has this job"),
+    )
+
+
+def unseen(ref: JobRef, provider: str, name: str | None = None) -> Job:
+    """A job of which only the id is known so far."""
+    return Job(ref, provider, name or ref.id, Status.UNKNOWN, "")
+
+
+def observed_loss(old: Job | None, job: Job, now: datetime | None = None) -> Metric | None:
+    """The point of the loss curve that an observation of the job gives, if it is a new one.
+
+    Only for services without a metrics API: elsewhere the true curve comes from there.
+    """
+    if job.loss is None or job.progress is None or Capability.METRICS in job.allowed:
+        return None
+    if old is not None and (old.loss, old.progress) == (job.loss, job.progress):
+        return None
+    return Metric("loss", job.progress.current, job.loss, now or datetime.now(UTC))

@@ -1,0 +1,137 @@
+"""Rate, time left, wall-clock finish, stall and cost, out of observations alone.
+
+Pure: the clock is passed in. Results are rounded to what a person can use, so that two looks at
+the same facts compare equal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from trainer_tui.model import Job, Progress, Status
+
+WINDOW = 600.0
+"""Seconds of history that the rate is taken from: long enough to smooth a slow sampling pause,
+short enough to follow a change of speed."""
+MIN_WINDOW_SAMPLES = 6
+"""At least so many samples are looked at, however old, so that slow steps have a rate too."""
+MAX_SAMPLES = 240
+STALL_FLOOR = 60.0
+STALL_STEPS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A step count and when it was first seen (seconds since the epoch)."""
+
+    time: float
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is to be expected of a job."""
+
+    rate: float | None = None
+    """Steps a second."""
+    eta: float | None = None
+    """Seconds left, as of the last step seen."""
+    finish: datetime | None = None
+    """When it will be done, to the minute (UTC)."""
+    stalled: bool = False
+    """No step for longer than its own pace explains."""
+
+
+def add_sample(samples: Sequence[Sample], sample: Sample) -> tuple[Sample, ...]:
+    """The samples with one more; begins anew when the step went back (a resume).
+
+    A step seen again adds nothing: the time that counts is when it was first seen.
+    """
+    if samples:
+        last = samples[-1]
+        if sample.step < last.step:
+            return (sample,)
+        if sample.step == last.step:
+            return tuple(samples)
+    return (*samples, sample)[-MAX_SAMPLES:]
+
+
+def estimate(
+    samples: Sequence[Sample], progress: Progress | None, now: datetime, status: Status
+) -> Estimate | None:
+    """What the samples say about a job; ``None`` for one that does not run or says no steps."""
+    if status is not Status.RUNNING or progress is None or not samples:
+        return None
+    window = _window(samples)
+    rate = _rate(window)
+    silent = now.timestamp() - samples[-1].time
+    stalled = silent > max(STALL_FLOOR, STALL_STEPS * _median_step_time(window))
+    eta: float | None = None
+    finish: datetime | None = None
+    if rate and progress.total:
+        left = max(0, progress.total - progress.current)
+        seconds = left / rate
+        eta = _rounded_seconds(seconds)
+        if not stalled and seconds < timedelta(days=3650).total_seconds():
+            last = datetime.fromtimestamp(samples[-1].time, now.tzinfo)
+            finish = _to_minute(last + timedelta(seconds=seconds))
+    return Estimate(_significant(rate) if rate else None, eta, finish, stalled)
+
+
+def elapsed(job: Job, now: datetime) -> float | None:
+    """Seconds that the job has run so far, or did run."""
+    if job.started_at is None:
+        return None
+    if job.finished_at is None and job.status.ended:
+        return None
+    return max(0.0, ((job.finished_at or now) - job.started_at).total_seconds())
+
+
+def cost(job: Job, pricing: Mapping[str, float], now: datetime) -> float | None:
+    """Money so far: price of a GPU-hour × GPUs × hours. ``None`` without a price or a start."""
+    seconds = elapsed(job, now)
+    if job.gpu is None or seconds is None or job.gpu.type not in pricing:
+        return None
+    return pricing[job.gpu.type] * job.gpu.count * seconds / 3600.0
+
+
+def _window(samples: Sequence[Sample]) -> Sequence[Sample]:
+    newest = samples[-1].time
+    recent = [s for s in samples if newest - s.time <= WINDOW]
+    return recent if len(recent) >= MIN_WINDOW_SAMPLES else samples[-MIN_WINDOW_SAMPLES:]
+
+
+def _rate(window: Sequence[Sample]) -> float | None:
+    if len(window) < 2:
+        return None
+    seconds = window[-1].time - window[0].time
+    steps = window[-1].step - window[0].step
+    return steps / seconds if seconds > 0 and steps > 0 else None
+
+
+def _median_step_time(window: Sequence[Sample]) -> float:
+    times = [
+        (b.time - a.time) / (b.step - a.step)
+        for a, b in zip(window, window[1:], strict=False)
+        if b.step > a.step and b.time > a.time
+    ]
+    return median(times) if times else 0.0
+
+
+def _significant(value: float, digits: int = 3) -> float:
+    if value == 0 or not math.isfinite(value):
+        return value
+    return round(value, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def _rounded_seconds(seconds: float) -> float:
+    grain = 1.0 if seconds < 120 else 10.0 if seconds < 3600 else 60.0
+    return round(seconds / grain) * grain
+
+
+def _to_minute(moment: datetime) -> datetime:
+    return (moment + timedelta(seconds=30)).replace(second=0, microsecond=0)

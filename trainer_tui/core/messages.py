@@ -1,0 +1,132 @@
+"""What the network thread tells: one frozen message a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trainer_tui.core.actions import Outcome
+from trainer_tui.core.board import Delta
+from trainer_tui.core.poller import ProfileState
+from trainer_tui.core.rows import DownloadRow
+from trainer_tui.errors import TrainerError
+from trainer_tui.model import Artifact, Event, Job, JobRef, LogChunk, Metric
+
+
+class Aspect(StrEnum):
+    """A side of a job that can be followed."""
+
+    LOGS = "logs"
+    METRICS = "metrics"
+    ARTIFACTS = "artifacts"
+    CONFIG = "config"
+    EVENTS = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardChanged:
+    """The board is not what it was; read the entries anew."""
+
+    delta: Delta
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """A profile's connection is in another state."""
+
+    state: ProfileState
+
+
+@dataclass(frozen=True, slots=True)
+class ActDone:
+    """An act was accepted or refused."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job was seen to go from active to ended."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class LogArrived:
+    """More of a followed log. ``chunk.reset`` on the first piece: what is shown is void."""
+
+    ref: JobRef
+    chunk: LogChunk
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsArrived:
+    """Points of a followed job. With ``reset`` they are all there are; without, they are new."""
+
+    ref: JobRef
+    metrics: Sequence[Metric]
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactsArrived:
+    """All artifacts of a followed job as they are now."""
+
+    ref: JobRef
+    artifacts: Sequence[Artifact]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigArrived:
+    """The config of a followed job as the service has it."""
+
+    ref: JobRef
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsArrived:
+    """All that is known to have happened to a followed job, oldest first."""
+
+    ref: JobRef
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class AspectFailed:
+    """A side of a followed job cannot be had; told once, until it can or the reason changes."""
+
+    ref: JobRef
+    aspect: Aspect
+    error: TrainerError
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadChanged:
+    """A download moved or changed its phase."""
+
+    row: DownloadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something went wrong in the program itself or with its own files; worth one notice."""
+
+    text: str
+
+
+Message = (
+    BoardChanged
+    | ProfileChanged
+    | ActDone
+    | JobEnded
+    | LogArrived
+    | MetricsArrived
+    | ArtifactsArrived
+    | ConfigArrived
+    | EventsArrived
+    | AspectFailed
+    | DownloadChanged
+    | Trouble
+)
