@@ -144,7 +144,7 @@ class Launch:
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Added to the server's own environment. ``PYTHONUNBUFFERED`` is set already."""
     progress: str | None = None
-    """A regular expression with named groups, kept in ``launch.json`` for :meth:`~Runner.observe`."""
+    """A regular expression with named groups, kept in ``launch.json`` for ``observe``."""
     unit: str = "step"
 
 
