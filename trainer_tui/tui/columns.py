@@ -1,0 +1,79 @@
+"""Which columns the jobs table has at a width, and how wide each is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+GAP = 2
+GUTTER = 3
+"""Cells before the first column: cursor or mark, watched, a space."""
+
+DROP = ("loss", "age", "step", "profile")
+"""What goes when it gets narrow, first to last."""
+
+ALL = ("name", "profile", "status", "progress", "step", "eta", "loss", "age")
+SORTABLE = ALL
+_NAME_MIN = 20
+_NAME_MAX = 48
+_BAR_MIN = 10
+_BAR_MAX = 24
+_PERCENT = 5
+_WIDTHS = {"status": 13, "step": 11, "eta": 6, "loss": 7, "age": 4}
+RIGHT = frozenset({"step", "eta", "loss", "age"})
+"""Columns of numbers, flush right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, where it starts, how wide it is."""
+
+    name: str
+    x: int
+    width: int
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return self.name.upper()
+
+
+def columns(width: int, profile_width: int, wanted: Collection[str] = ()) -> tuple[Column, ...]:
+    """The columns that fit in ``width`` cells.
+
+    Args:
+        width: Cells of a row.
+        profile_width: Cells of the longest profile name.
+        wanted: Columns the user chose; empty means all. Name and status always stay.
+    """
+    profile = min(max(profile_width, len("profile")), 14)
+    widths = {**_WIDTHS, "profile": profile, "name": _NAME_MIN, "progress": _BAR_MIN + _PERCENT}
+    shown = [name for name in ALL if not wanted or name in wanted or name in {"name", "status"}]
+
+    def total() -> int:
+        return GUTTER + sum(widths[name] for name in shown) + GAP * (len(shown) - 1) + 1
+
+    for name in DROP:
+        if total() <= width:
+            break
+        if name in shown:
+            shown.remove(name)
+    spare = width - total()
+    if spare > 0 and "progress" in shown:
+        # The name grows first, then the bar takes a share of what is left.
+        grow = min(spare // 3 if spare > 9 else 0, _BAR_MAX - _BAR_MIN)
+        widths["progress"] += grow
+        spare -= grow
+    if spare > 0:
+        widths["name"] += min(spare, _NAME_MAX - _NAME_MIN)
+    elif spare < 0:
+        widths["name"] = max(8, widths["name"] + spare)
+    # What is left over on a very wide screen becomes room between the columns.
+    left = width - total()
+    gaps = max(1, len(shown) - 1)
+    extra = min(3, max(0, left // gaps))
+    found, x = [], GUTTER
+    for name in shown:
+        found.append(Column(name, x, widths[name]))
+        x += widths[name] + GAP + extra
+    return tuple(found)

@@ -1,0 +1,155 @@
+"""The rows of the jobs table: which jobs are shown, in which order. No widget, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from trainer_tui.model import JobRef, Status
+
+if TYPE_CHECKING:
+    from trainer_tui.core.board import Entry
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+_STATUS_ORDER = {status: place for place, status in enumerate(
+    (
+        Status.RUNNING,
+        Status.STOPPING,
+        Status.PREPARING,
+        Status.QUEUED,
+        Status.FAILED,
+        Status.INTERRUPTED,
+        Status.CANCELED,
+        Status.SUCCEEDED,
+        Status.UNKNOWN,
+    )
+)}  # fmt: skip
+
+
+def sort_key(entry: Entry, column: str) -> Any:
+    """What a column sorts by; ties go to the newest job. Smaller comes first."""
+    job = entry.job
+    born = -(job.created_at.timestamp() if job.created_at else 0.0)
+    match column:
+        case "name":
+            return (job.name.casefold(), born)
+        case "profile":
+            return (job.ref.profile, born)
+        case "status":
+            return (_STATUS_ORDER[job.status], born)
+        case "progress":
+            done = job.progress.percent if job.progress else None
+            return (-1.0 if done is None else done, born)
+        case "step":
+            return (job.progress.current if job.progress else -1, born)
+        case "eta":
+            left = entry.estimate.eta if entry.estimate and job.status.active else None
+            return (left is None, left or 0.0, born)
+        case "loss":
+            loss = job.loss
+            missing = loss is None or loss != loss
+            return (missing, 0.0 if missing else loss, born)
+        case _:
+            return (born, str(job.ref))
+
+
+class JobList:
+    """Shown jobs in order, kept up to date from what changed alone.
+
+    ``matches`` decides which entries are shown; ``sort`` and ``reverse`` give the order.
+    """
+
+    def __init__(self) -> None:
+        self.entries: dict[JobRef, Entry] = {}
+        self.order: list[JobRef] = []
+        self.sort = "age"
+        self.reverse = False
+        self._matches: Callable[[Entry], bool] | None = None
+        self._keys: dict[JobRef, Any] = {}
+        self._index: dict[JobRef, int] | None = None
+        self.profile_width = 7
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def total(self) -> int:
+        """How many jobs there are, shown or not."""
+        return len(self.entries)
+
+    def index(self, ref: JobRef | None) -> int | None:
+        """The row of a job, or ``None`` when it is not shown."""
+        if ref is None:
+            return None
+        if self._index is None:
+            self._index = {ref: row for row, ref in enumerate(self.order)}
+        return self._index.get(ref)
+
+    def at(self, row: int) -> Entry | None:
+        """The entry of a row."""
+        if 0 <= row < len(self.order):
+            return self.entries[self.order[row]]
+        return None
+
+    def load(self, entries: Iterable[Entry]) -> None:
+        """Begin anew with these entries."""
+        self.entries = {entry.job.ref: entry for entry in entries}
+        self.profile_width = max(
+            (len(name) for name in {ref.profile for ref in self.entries}), default=7
+        )
+        self.arrange()
+
+    def arrange(
+        self,
+        *,
+        matches: Callable[[Entry], bool] | str | None = "same",
+        sort: str | None = None,
+        reverse: bool | None = None,
+    ) -> None:
+        """Filter and sort everything anew, with another rule where one is given."""
+        if not isinstance(matches, str):
+            self._matches = matches
+        if sort is not None:
+            self.sort = sort
+        if reverse is not None:
+            self.reverse = reverse
+        keep = self._matches
+        self._keys = {
+            ref: sort_key(entry, self.sort)
+            for ref, entry in self.entries.items()
+            if keep is None or keep(entry)
+        }
+        self._reorder()
+
+    def update(self, changed: Sequence[Entry], removed: Sequence[JobRef] = ()) -> bool:
+        """Take new and changed entries, drop removed ones.
+
+        Returns:
+            Whether rows moved, came or went; where not, only these entries' texts may differ.
+        """
+        moved = False
+        for ref in removed:
+            self.entries.pop(ref, None)
+            moved |= self._keys.pop(ref, None) is not None
+        for entry in changed:
+            ref = entry.job.ref
+            if len(ref.profile) > self.profile_width:
+                self.profile_width, moved = len(ref.profile), True
+            self.entries[ref] = entry
+            if self._matches is None or self._matches(entry):
+                key = sort_key(entry, self.sort)
+                if self._keys.get(ref) != key:
+                    self._keys[ref] = key
+                    moved = True
+            elif self._keys.pop(ref, None) is not None:
+                moved = True
+        if moved:
+            before = self.order
+            self._reorder()
+            moved = before != self.order
+        return moved
+
+    def _reorder(self) -> None:
+        self.order = sorted(self._keys, key=self._keys.__getitem__, reverse=self.reverse)
+        self._index = None
