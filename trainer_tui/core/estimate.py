@@ -6,6 +6,7 @@ the same facts compare equal.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def _rate(window: Sequence[Sample]) -> float | None:
 def _median_step_time(window: Sequence[Sample]) -> float:
     times = [
         (b.time - a.time) / (b.step - a.step)
-        for a, b in zip(window, window[1:], strict=False)
+        for a, b in itertools.pairwise(window)
         if b.step > a.step and b.time > a.time
     ]
     return median(times) if times else 0.0
