@@ -224,7 +224,7 @@ class _Reader:
             poll=replace(empty.poll, **self._section("poll", known)),
             local=replace(empty.local, **self._section("local", known)),
             downloads=replace(empty.downloads, **self._section("downloads", known)),
-            keys=MappingProxyType(self._free("keys", checks.keys)),
+            keys=MappingProxyType(self._keys()),
             pricing=MappingProxyType(self._free("pricing", checks.number(0, 1e6))),
             read_only=bool(read_only.get("read_only", False)),
         )
@@ -249,6 +249,19 @@ class _Reader:
                 values[key] = check(value)
             except ValueError as error:
                 self.problem((name, key), str(error))
+        return values
+
+    def _keys(self) -> dict[str, str]:
+        """``[keys]``; ids hold a dot, so ``job.stop = "s"`` arrives as a table in a table."""
+        values: dict[str, str] = {}
+        for key, value in self._table(("keys",), self.data.get("keys")).items():
+            nested = value if isinstance(value, dict) else {"": value}
+            for rest, keys in nested.items():
+                try:
+                    values[f"{key}.{rest}" if rest else key] = checks.keys(keys)
+                except ValueError as error:
+                    path = ("keys", key, rest) if rest else ("keys", key)
+                    self.problem(path, str(error))
         return values
 
     def _table(self, path: KeyPath, value: object) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""The command line: from words to an exit code. Little is imported until a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from trainer_tui.cli.context import CliContext
+
+_CTRL_C = 130
+_BROKEN_PIPE = 141
+"""As a shell tells the end by SIGPIPE: the reader went away, which is its right."""
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line; gives the exit code. Raises nothing that a person should not see."""
+    try:
+        try:
+            code = _run(argv)
+        finally:
+            sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return _CTRL_C
+    except BrokenPipeError:
+        # What is still in the buffer would raise once more when the interpreter closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+
+
+def _run(argv: list[str]) -> int:
+    if argv[:1] == ["__complete"]:
+        from trainer_tui.cli.complete import answer
+
+        return answer(argv[1:])
+    from trainer_tui.cli.context import CliContext
+    from trainer_tui.errors import TrainerError
+    from trainer_tui.paths import Paths
+
+    context = CliContext(Paths.default(), json="--json" in argv)
+    try:
+        if not argv:
+            return _console(context)
+        from trainer_tui.cli.parser import build, run_command
+
+        args = build().parse_args(argv)
+        context = _context(args, context)
+        if args.version:
+            from trainer_tui import __version__
+
+            context.out(f"trainer-tui {__version__}")
+            return 0
+        if args.command is None:
+            return _console(context, ascii=args.ascii, filter_text=args.filter)
+        return run_command(args, context)
+    except TrainerError as error:
+        sys.stdout.flush()
+        context.print_error(error)
+        return error.exit_code
+    finally:
+        context.close()
+
+
+def _context(args: argparse.Namespace, plain: CliContext) -> CliContext:
+    """The context of the flags."""
+    import dataclasses
+    from pathlib import Path
+
+    from trainer_tui.cli.context import CliContext
+    from trainer_tui.errors import ConfigError
+
+    paths = plain.paths
+    if args.config is not None:
+        paths = dataclasses.replace(paths, config_file=Path(args.config).expanduser())
+        if not paths.config_file.is_file() and args.command not in {"config", "profiles"}:
+            raise ConfigError(f"there is no config file {args.config}")
+    return CliContext(
+        paths,
+        json=bool(args.json),
+        yes=bool(args.yes),
+        read_only=bool(args.read_only),
+        profile=args.profile,
+    )
+
+
+def _console(context: CliContext, *, ascii: bool | None = None, filter_text: str = "") -> int:
+    from trainer_tui.errors import UsageError
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "the console needs a terminal",
+            hint="Without one: trainer-tui jobs. All commands: trainer-tui --help",
+        )
+    from trainer_tui.tui.app import run as open_console
+
+    return int(
+        open_console(
+            context.paths,
+            config=context.config,
+            read_only=context.read_only,
+            ascii=ascii,
+            filter_text=filter_text,
+        )
+    )

@@ -73,7 +73,7 @@ class CliContext:
 
             self._config = load(self.paths)
             for warning in self._config.warnings:
-                self.say(f"warning: {warning}")
+                self.warn(warning)
         return self._config
 
     @property
@@ -140,6 +140,16 @@ class CliContext:
         """Tell the person something, on standard error."""
         self.stderr.write(self._safe(text, self.stderr.isatty()) + "\n")
         self.stderr.flush()
+
+    def warn(self, text: str) -> None:
+        """Tell what went wrong without being the end: with ``--json`` one JSON line."""
+        if self.json:
+            from trainer_tui.cli.jsontext import dumps
+
+            text = dumps({"warning": text})
+        else:
+            text = f"warning: {text}"
+        self.say(text)
 
     def print_json(self, value: object) -> None:
         """One JSON value on standard output: indented for a person, one line for a program."""

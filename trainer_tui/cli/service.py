@@ -1,0 +1,148 @@
+"""Asking the services from the command line: providers opened once, answers put in the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from trainer_tui.cli.context import CliContext
+from trainer_tui.config import LOCAL, Profile
+from trainer_tui.core.board import Board
+from trainer_tui.errors import ConfigError, NotFoundError, TrainerError
+from trainer_tui.model import Job, JobRef
+from trainer_tui.providers import base
+from trainer_tui.providers.base import Context, Facts, Provider
+from trainer_tui.query import ref_of, resolve_ref
+
+T = TypeVar("T")
+
+
+def utcnow() -> datetime:
+    """The machine's clock, aware UTC."""
+    return datetime.now(UTC)
+
+
+class Service:
+    """The services that one command talks to. Use as an async context manager."""
+
+    def __init__(self, context: CliContext) -> None:
+        self.context = context
+        self.now = utcnow
+        self._open: dict[str, Provider] = {}
+
+    async def __aenter__(self) -> Service:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await asyncio.gather(
+            *(provider.aclose() for provider in self._open.values()), return_exceptions=True
+        )
+        self._open.clear()
+
+    # -- profiles ------------------------------------------------------------------------------
+
+    def profile(self, name: str) -> Profile:
+        """A profile by its name. Raises ConfigError."""
+        return self.context.config.profile(name)
+
+    def facts(self, profile: str) -> Facts:
+        """What the provider of a profile can do."""
+        return base.facts(self.profile(profile).provider)
+
+    def provider(self, profile: str) -> Provider:
+        """The provider of a profile, opened when first asked for."""
+        if profile not in self._open:
+            self._open[profile] = base.open_named(
+                Context(self.profile(profile), self.context.paths, self.now)
+            )
+        return self._open[profile]
+
+    def usual_profiles(self) -> list[str]:
+        """Those to ask when none is named: all in the config, and the local server once used."""
+        if self.context.profile is not None:
+            return [self.profile(self.context.profile).name]
+        names = list(self.context.config.profiles)
+        if LOCAL not in names and self.context.paths.server.is_dir():
+            names.append(LOCAL)
+        return names
+
+    # -- jobs ----------------------------------------------------------------------------------
+
+    async def refresh(self, profiles: Iterable[str]) -> dict[str, TrainerError]:
+        """Ask the services for their jobs, all at once, and keep the answers in the store.
+
+        Returns:
+            What went wrong, by profile. The others are up to date.
+        """
+        names = list(profiles)
+        board = Board(self.context.store)
+        board.load(self.context.store.jobs())
+        results = await asyncio.gather(*(self._ask(board, name) for name in names))
+        return {name: error for name, error in zip(names, results, strict=True) if error}
+
+    async def _ask(self, board: Board, profile: str) -> TrainerError | None:
+        try:
+            provider = self.provider(profile)
+            jobs = await provider.list_jobs(board.jobs(profile))
+        except TrainerError as error:
+            return error
+        board.merge(profile, jobs, self.now(), complete=provider.facts.lists)
+        return None
+
+    def known(self) -> list[Job]:
+        """The jobs of the store, those of ``--profile`` only where one is given."""
+        return self.context.store.jobs(self.context.profile)
+
+    async def find(self, text: str) -> Job:
+        """The job that a person means, as the store knows it; services are asked if need be.
+
+        Raises:
+            NotFoundError: Nobody knows it.
+            UsageError: Several could be meant.
+        """
+        try:
+            return resolve_ref(text, self.known())
+        except NotFoundError as unknown:
+            ref = self._outside_ref(text)
+            if ref is not None:
+                try:
+                    return await self.observe(ref)
+                except NotFoundError:
+                    pass  # a name or the beginning of an id may still be meant
+            errors = await self.refresh(self.usual_profiles())
+            try:
+                return resolve_ref(text, self.known())
+            except NotFoundError:
+                for error in errors.values():
+                    if not isinstance(error, NotFoundError):
+                        self.context.warn(str(error))
+                raise unknown from None
+
+    def _outside_ref(self, text: str) -> JobRef | None:
+        """``profile/id`` where there is such a profile."""
+        ref = ref_of(text)
+        if ref is None:
+            return None
+        try:
+            self.profile(ref.profile)
+        except ConfigError:
+            return None
+        return ref
+
+    async def observe(self, ref: JobRef) -> Job:
+        """A job asked for afresh, and kept. Raises NotFoundError."""
+        provider = self.provider(ref.profile)
+        job = await provider.get_job(ref.id)
+        self.context.store.save_jobs([job], self.now())
+        return job
+
+    async def find_fresh(self, text: str) -> Job:
+        """The job that a person means, as the service knows it now."""
+        return await self.observe((await self.find(text)).ref)
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; ctrl-C ends it and reaches the entry point."""
+    return asyncio.run(main)
