@@ -358,7 +358,9 @@ class HostileServer:
         self._open.add(sock)
         try:
             if self.tls is not None:
+                self._open.discard(sock)
                 sock = self.tls.wrap_socket(sock, server_side=True)
+                self._open.add(sock)
             connection = Connection(sock, self._closing)
             rest = b""
             while connection.keep and not self._closing.is_set():

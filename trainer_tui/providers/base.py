@@ -151,7 +151,9 @@ class CanSubmit(Protocol):
 
 @runtime_checkable
 class CanEdit(Protocol):
-    async def edit(self, job_id: str, config_text: str, *, base_text: str | None = None) -> Job | None:
+    async def edit(
+        self, job_id: str, config_text: str, *, base_text: str | None = None
+    ) -> Job | None:
         """Replace the config of a job that does not run. The text is sent byte for byte.
 
         ``base_text`` is what the edit began from, for services that can notice a conflict
@@ -231,7 +233,11 @@ def names() -> tuple[str, ...]:
     """The names of all providers, without importing any."""
     folder = str(Path(__file__).parent)
     return tuple(
-        sorted(m.name for m in pkgutil.iter_modules([folder]) if m.name not in {"base", "http"})
+        sorted(
+            m.name
+            for m in pkgutil.iter_modules([folder])
+            if not (m.name.startswith("_") or m.name in {"base", "http"})
+        )
     )
 
 

@@ -1,0 +1,496 @@
+"""Files, in a thread: several times faster than through an async HTTP client.
+
+``http.client`` in a thread of its own reads pieces of up to a mebibyte straight from the socket
+and hands them to the event loop through a short queue, so a slow disk holds the download back
+and a fast one is not held back by the loop. Idle connections are kept for the next file.
+
+What may be fetched and who gets the credential is decided in ``_origin``; redirects are followed
+by hand, so that both questions are asked again for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import re
+import socket
+import ssl
+import threading
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+from trainer_tui import __version__
+from trainer_tui.config import Profile
+from trainer_tui.errors import (
+    ConfigError,
+    NetworkError,
+    NotFoundError,
+    ProtocolError,
+    TrainerError,
+)
+from trainer_tui.providers import _wire
+from trainer_tui.providers._origin import (
+    Address,
+    Base,
+    Credential,
+    Origin,
+    address,
+    may_fetch,
+    tls_context,
+)
+from trainer_tui.providers.base import Download, DownloadHead
+
+PIECE = 1 << 20
+_QUEUED = 8
+_REDIRECTS = 5
+_IDLE_PER_ORIGIN = 4
+_FLUSH = 0.1
+"""Seconds after which a piece is handed on though it is not full: a slow line still moves."""
+_EXPIRED = frozenset({401, 403, 410})
+
+
+class Fetcher:
+    """Downloads and uploads for one profile."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        service: str,
+        base: Base,
+        credential: Credential,
+        socket_path: Path | None,
+    ) -> None:
+        self._profile = profile
+        self._service = service
+        self._base = base
+        self._credential = credential
+        self._socket_path = socket_path
+        self._idle: dict[Origin, list[http.client.HTTPConnection]] = {}
+        self._lock = threading.Lock()
+
+    async def stream(
+        self, url: str, *, own_origin: bool, offset: int, etag: str | None
+    ) -> AsyncGenerator[Download]:
+        """First the head, then pieces; see :meth:`trainer_tui.providers.http.Http.download`."""
+        pipe = _Pipe(asyncio.get_running_loop())
+        wanted = _Wanted(url, own_origin, offset, etag)
+        pipe.start(lambda: self._download(wanted, pipe))
+        try:
+            while (item := await pipe.next()) is not None:
+                yield item
+        finally:
+            pipe.stop()
+
+    async def upload(self, url: str, file: Path) -> None:
+        """PUT a file to a signed URL of another host."""
+        pipe = _Pipe(asyncio.get_running_loop())
+        pipe.start(lambda: self._upload(url, file, pipe))
+        try:
+            while await pipe.next() is not None:
+                pass
+        finally:
+            pipe.stop()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, {}
+        for connection in (c for held in idle.values() for c in held):
+            connection.close()
+
+    # -- in the thread -----------------------------------------------------------------------
+
+    def _download(self, wanted: _Wanted, pipe: _Pipe) -> None:
+        offset, etag = wanted.offset, wanted.etag
+        for _ in range(3):
+            connection, response, origin = self._open(wanted, offset, etag, pipe)
+            head = None
+            try:
+                head = self._head(response, origin, offset, etag, wanted)
+            finally:
+                if head is None:
+                    connection.close()
+            if head is not None:
+                break
+            offset, etag = 0, None  # what is held belongs to another version of the file
+        else:
+            raise ProtocolError(f"{origin} answers the range of a file in ways that contradict")
+        pipe.put(head)
+        if response.status != 416:
+            got, failure = self._body(response, origin, pipe)
+            if failure is not None:
+                connection.close()
+                raise failure
+            promised = None if head.size is None else head.size - head.offset
+            if not pipe.stopped and promised is not None and got < promised:
+                raise NetworkError(
+                    f"the file from {origin} was cut off after {head.offset + got} bytes "
+                    f"of {head.size}",
+                    hint="Going on continues from there.",
+                    code="CUT",
+                )
+        pipe.watch(None)
+        self._give_back(origin, connection, response)
+
+    def _open(
+        self, wanted: _Wanted, offset: int, etag: str | None, pipe: _Pipe
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse, Origin]:
+        """Ask, following redirects; every hop is judged anew."""
+        url, before = wanted.url, None
+        trusted = wanted.own_origin
+        for _ in range(_REDIRECTS + 1):
+            where = may_fetch(url, self._base, insecure=self._profile.insecure, before=before)
+            headers = _Headers({"Accept": "*/*", "Accept-Encoding": "identity"})
+            if offset:
+                headers["Range"] = f"bytes={offset}-"
+                if etag and not etag.startswith("W/"):
+                    headers["If-Range"] = etag
+            # Once the way has led elsewhere, a stranger chose the path: no credential any more.
+            trusted = trusted and where.origin == self._base.origin
+            if trusted:
+                self._credential.apply(headers)
+            connection, response = self._exchange("GET", where, headers, pipe)
+            location = response.headers.get("Location")
+            if response.status not in (301, 302, 303, 307, 308) or not location:
+                return connection, response, where.origin
+            connection.close()
+            url, before = urljoin(url, location), where.origin
+        raise ProtocolError(f"the file's address redirects more than {_REDIRECTS} times")
+
+    def _exchange(
+        self,
+        method: str,
+        where: Address,
+        headers: _Headers,
+        pipe: _Pipe,
+        body: object = None,
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """One request. A kept connection that the server has closed meanwhile is replaced."""
+        proxied = ""
+        more: dict[str, str] = {}
+        kept = self._take(where.origin) if body is None else None
+        for connection in (kept, None):
+            if connection is None:
+                if kept is not None and pipe.stopped:
+                    break
+                connection, proxied, more = self._connection(where.origin)
+            pipe.watch(connection)
+            try:
+                connection.request(
+                    method,
+                    proxied + where.target,
+                    body=body,  # type: ignore[arg-type]
+                    headers=_Headers({**headers, **more, "User-Agent": _AGENT}),
+                )
+                return connection, connection.getresponse()
+            except (OSError, http.client.HTTPException, ValueError) as problem:
+                connection.close()
+                failure = self._failure(problem, where.origin)
+            if connection is not kept:
+                break
+        raise failure
+
+    def _head(
+        self,
+        response: http.client.HTTPResponse,
+        origin: Origin,
+        offset: int,
+        etag: str | None,
+        wanted: _Wanted,
+    ) -> DownloadHead | None:
+        """What the answer promises; ``None`` when it must be asked again from the beginning."""
+        status, found = response.status, _etag(response.headers.get("ETag"))
+        spread = response.headers.get("Content-Range", "")
+        if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+            raise ProtocolError(f"{origin} sends the file compressed, though asked not to")
+        if status == 200:
+            return DownloadHead(0, response.length, found)
+        if status == 206:
+            parts = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", spread.strip())
+            if parts is None or int(parts[1]) != offset:
+                raise ProtocolError(f"{origin} sends another part of the file than was asked for")
+            if etag and found and found != etag:
+                return None
+            end = int(parts[2]) + 1
+            whole = end if parts[3] == "*" else int(parts[3])
+            if response.length is not None and response.length != end - offset:
+                raise ProtocolError(f"{origin} contradicts itself about the size of the file")
+            return DownloadHead(offset, whole, found)
+        if status == 416 and offset:
+            parts = re.fullmatch(r"bytes \*/(\d{1,18})", spread.strip())
+            if parts and int(parts[1]) == offset and (etag is None or found in (None, etag)):
+                return DownloadHead(offset, offset, found)
+            return None
+        raise self._refusal(response, origin, wanted)
+
+    def _refusal(
+        self, response: http.client.HTTPResponse, origin: Origin, wanted: _Wanted
+    ) -> TrainerError:
+        body = b""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            body = response.read1(64 << 10)
+        said = _wire.complaint(body, self._credential.redact)
+        foreign = not (wanted.own_origin and origin == self._base.origin)
+        expired = response.status in _EXPIRED or (
+            response.status == 400 and b"expired" in body.lower()
+        )
+        if foreign and expired:
+            return NotFoundError(
+                f"the address of the file at {origin} is no longer good ({response.status})",
+                hint="The list of artifacts must be asked again for a fresh one.",
+                code="URL_EXPIRED",
+            )
+        return _wire.error_for(
+            response.status if response.status >= 400 else 500,
+            said,
+            service=str(origin) if foreign else self._service,
+            profile=self._profile.name,
+        )
+
+    def _body(
+        self, response: http.client.HTTPResponse, origin: Origin, pipe: _Pipe
+    ) -> tuple[int, TrainerError | None]:
+        """Hand the body on in large pieces; gives how many bytes came, and what ended it early."""
+        total = size = 0
+        held: list[bytes] = []
+        failure: TrainerError | None = None
+        began = time.monotonic()
+        while not pipe.stopped:
+            try:
+                piece = response.read1(PIECE)
+            except (OSError, http.client.HTTPException, ValueError) as problem:
+                piece, failure = b"", self._failure(problem, origin)
+            held.append(piece)
+            size += len(piece)
+            now = time.monotonic()
+            if size and (size >= PIECE // 2 or not piece or now - began > _FLUSH):
+                pipe.put(piece if len(held) == 1 else b"".join(held))
+                total, size, began = total + size, 0, now
+                held.clear()
+            if not piece:
+                break
+        return total, failure
+
+    def _upload(self, url: str, file: Path, pipe: _Pipe) -> None:
+        where = may_fetch(url, self._base, insecure=self._profile.insecure)
+        with file.open("rb") as body:
+            headers = _Headers({"Content-Length": str(file.stat().st_size)})
+            connection, response = self._exchange("PUT", where, headers, pipe, body)
+        try:
+            if response.status >= 300:
+                raise self._refusal(response, where.origin, _Wanted(url, False, 0, None))
+        finally:
+            connection.close()
+
+    # -- connections -------------------------------------------------------------------------
+
+    def _connection(self, origin: Origin) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
+        """A new connection; what goes before the path, and more headers, where a proxy wants it."""
+        seconds = self._profile.timeout
+        if self._socket_path is not None and origin == self._base.origin:
+            return _UnixConnection(self._socket_path, seconds), "", {}
+        proxy = _proxy(origin)
+        if proxy is None:
+            if origin.scheme == "https":
+                secure = http.client.HTTPSConnection(
+                    origin.host, origin.port, timeout=seconds, context=tls_context()
+                )
+                return secure, "", {}
+            return http.client.HTTPConnection(origin.host, origin.port, timeout=seconds), "", {}
+        hop, login = proxy
+        if origin.scheme == "https":
+            tunnel = http.client.HTTPSConnection(
+                hop.host, hop.port, timeout=seconds, context=tls_context()
+            )
+            tunnel.set_tunnel(origin.host, origin.port, headers=login)
+            return tunnel, "", {}
+        plain = http.client.HTTPConnection(hop.host, hop.port, timeout=seconds)
+        return plain, f"{origin.scheme}://{origin}", login
+
+    def _take(self, origin: Origin) -> http.client.HTTPConnection | None:
+        with self._lock:
+            held = self._idle.get(origin)
+            return held.pop() if held else None
+
+    def _give_back(
+        self, origin: Origin, connection: http.client.HTTPConnection, response: _Response
+    ) -> None:
+        """Keep a connection whose answer was read to its end, if it goes to the host itself."""
+        done = response.isclosed() or response.length == 0
+        response.close()
+        good = done and not response.will_close and connection.sock is not None
+        if good and connection.host == origin.host:
+            with self._lock:
+                held = self._idle.setdefault(origin, [])
+                if len(held) < _IDLE_PER_ORIGIN:
+                    held.append(connection)
+                    return
+        connection.close()
+
+    def _failure(self, problem: Exception, origin: Origin) -> TrainerError:
+        return failure_of(problem, origin, self._profile.timeout, self._credential.redact)
+
+
+_Response = http.client.HTTPResponse
+_AGENT = f"trainer-tui/{__version__}"
+
+
+def failure_of(
+    problem: Exception, origin: Origin, seconds: float, clean: Callable[[str], str]
+) -> TrainerError:
+    """What an exception of ``http.client`` or the socket below it means."""
+    if isinstance(problem, TimeoutError):
+        return NetworkError(
+            f"{origin} sent nothing for {seconds:g} s",
+            hint="Going on continues from what is held.",
+            code="TIMEOUT",
+        )
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        words = _wire.tidy(str(problem.verify_message), clean, 200)
+        return NetworkError(
+            f"the TLS connection to {origin} cannot be trusted: {words}", code="TLS"
+        )
+    if isinstance(problem, http.client.IncompleteRead):
+        return NetworkError(
+            f"the file from {origin} was cut off",
+            hint="Going on continues from what is held.",
+            code="CUT",
+        )
+    if isinstance(problem, OSError):
+        words = _wire.tidy(problem.strerror or type(problem).__name__, clean, 200)
+        code = "CONNECT" if isinstance(problem, ConnectionRefusedError) else "LOST"
+        return NetworkError(
+            f"the connection to {origin} failed: {words}",
+            hint="Is the network up? Going on continues from what is held.",
+            code=code,
+        )
+    return ProtocolError(
+        f"{origin} does not speak proper HTTP: {_wire.tidy(str(problem), clean, 200)}"
+    )
+
+
+def _etag(value: str | None) -> str | None:
+    """An entity tag that can be sent back, or ``None``."""
+    return value if value and re.fullmatch(r"[!-~]{1,200}", value) else None
+
+
+class _Headers(dict[str, str]):
+    """Request headers that do not show themselves: one of them may be the credential."""
+
+    def __repr__(self) -> str:
+        return f"<headers {', '.join(self)}>"
+
+
+class _Wanted:
+    """What to fetch."""
+
+    __slots__ = ("etag", "offset", "own_origin", "url")
+
+    def __init__(self, url: str, own_origin: bool, offset: int, etag: str | None) -> None:
+        self.url, self.own_origin, self.offset, self.etag = url, own_origin, offset, etag
+
+
+class _Pipe:
+    """A thread's bounded way into the event loop, and the loop's way to end the thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._items: asyncio.Queue[Download | Exception | None] = asyncio.Queue()
+        self._room = threading.Semaphore(_QUEUED)
+        self._connection: http.client.HTTPConnection | None = None
+        self.stopped = False
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Run the work in a thread; what it raises comes out of :meth:`next`."""
+
+        def run() -> None:
+            outcome: Exception | None = None
+            try:
+                work()
+            except Exception as problem:  # handed to the loop, where it is raised
+                outcome = problem
+            if not self.stopped:
+                with contextlib.suppress(RuntimeError):  # the loop has been closed
+                    self._loop.call_soon_threadsafe(self._items.put_nowait, outcome)
+
+        threading.Thread(target=run, name="download", daemon=True).start()
+
+    def put(self, item: Download) -> None:
+        """From the thread: hand an item over, waiting while the queue is full."""
+        self._room.acquire()
+        if self.stopped:
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._items.put_nowait, item)
+        except RuntimeError:
+            self.stopped = True
+
+    def watch(self, connection: http.client.HTTPConnection | None) -> None:
+        """From the thread: the connection to break when the loop has had enough."""
+        self._connection = connection
+
+    async def next(self) -> Download | None:
+        """The next item, ``None`` at the end; raises what the thread raised."""
+        item = await self._items.get()
+        self._room.release()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def stop(self) -> None:
+        """End the thread: it wakes from a full queue and from its socket."""
+        if self.stopped:
+            return
+        self.stopped = True
+        self._room.release()
+        sock = self._connection.sock if self._connection is not None else None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # The plain socket's own shutdown: an SSLSocket's would pull TLS from under
+                # the reading thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket file."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(self.timeout)
+        try:
+            sock.connect(str(self._path))
+        except BaseException:
+            sock.close()
+            raise
+        self.sock = sock
+
+
+def _proxy(origin: Origin) -> tuple[Origin, dict[str, str]] | None:
+    """The proxy that the environment names for a host, and the header that it wants."""
+    if origin.loopback or urllib.request.proxy_bypass(origin.host):
+        return None
+    found = urllib.request.getproxies()
+    url = found.get(origin.scheme) or found.get("all")
+    if not url:
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise ConfigError(
+            f"files cannot be fetched through a proxy of the kind {parts.scheme!r}",
+            hint="Name an http:// proxy in HTTPS_PROXY, or the host in NO_PROXY.",
+        )
+    login = {}
+    if parts.username:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        login["Proxy-Authorization"] = "Basic " + b64encode(pair).decode()
+    return address(f"http://{parts.hostname}:{parts.port or 80}").origin, login
