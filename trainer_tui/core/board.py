@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from trainer_tui.core.estimate import Estimate, Sample, add_sample, estimate
+from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, Event, Job, JobError, JobRef, Metric, Status
 
 GONE = "gone at the service"
@@ -69,8 +70,15 @@ class Recorder(Protocol):
 class Board:
     """Jobs by ref, with their entries."""
 
-    def __init__(self, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder | None = None,
+        *,
+        on_trouble: Callable[[TrainerError], None] = lambda error: None,
+    ) -> None:
+        """``on_trouble`` hears of what could not be written; the picture goes on without."""
         self._recorder = recorder
+        self._on_trouble = on_trouble
         self._lock = threading.RLock()
         self._entries: dict[JobRef, Entry] = {}
         self._samples: dict[JobRef, tuple[Sample, ...]] = {}
@@ -177,7 +185,10 @@ class Board:
     def set_watched(self, ref: JobRef, on: bool) -> Delta:
         """Mark a job as one whose end is to be told."""
         if self._recorder is not None:
-            self._recorder.set_watched(ref, on)
+            try:
+                self._recorder.set_watched(ref, on)
+            except TrainerError as error:
+                self._on_trouble(error)
         return self._change([ref], watched=on)
 
     def set_stale(self, profile: str) -> Delta:
@@ -218,11 +229,14 @@ class Board:
     def _record(
         self, recorder: Recorder, write: list[tuple[Job | None, Job]], now: datetime
     ) -> None:
-        recorder.save_jobs([job for _, job in write], now)
-        for old, job in write:
-            point = observed_loss(old, job, now)
-            if point is not None:
-                recorder.add_metrics(job.ref, [point])
+        try:
+            recorder.save_jobs([job for _, job in write], now)
+            for old, job in write:
+                point = observed_loss(old, job, now)
+                if point is not None:
+                    recorder.add_metrics(job.ref, [point])
+        except TrainerError as error:
+            self._on_trouble(error)
 
     def _change(self, refs: Iterable[JobRef], **fields: object) -> Delta:
         with self._lock:
