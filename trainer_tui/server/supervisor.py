@@ -1,4 +1,4 @@
-"""One small process for every job: it starts the job, outlives the server, and writes what happened.
+"""One small process for every job: starts it, outlives the server, writes what happened.
 
 Started as ``python -I -S supervisor.py JOBDIR LAUNCH`` in a session of its own. It imports the
 standard library only, so that it is there in a few hundredths of a second and costs little
@@ -15,6 +15,7 @@ SIGINT to the group, after ``grace`` seconds SIGTERM, after ``kill_after`` more 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -77,7 +78,7 @@ def claim(folder: Path, launch: int, content: dict[str, object]) -> bool:
     return True
 
 
-def start_time(pid: int) -> str | None:
+def start_time(pid: int, *, zombie_too: bool = False) -> str | None:
     """When a process began, as a text to compare; ``None`` when there is none (or a zombie).
 
     A pid alone may name another process later; with the start time, and on Linux the id of the
@@ -85,14 +86,16 @@ def start_time(pid: int) -> str | None:
     """
     stat = _proc_stat(pid)
     if stat is not None:
-        return None if stat[0] in ("Z", "X") else f"{_boot_id()}:{stat[19]}"
+        over = stat[0] in ("Z", "X") and not zombie_too
+        return None if over else f"{_boot_id()}:{stat[19]}"
     if sys.platform == "linux":
         return None
     done = subprocess.run(
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     state, _, began = done.stdout.strip().partition(" ")
-    return None if not state or state.startswith("Z") else " ".join(began.split())
+    over = not state or (state.startswith("Z") and not zombie_too)
+    return None if over else " ".join(began.split())
 
 
 def group_alive(group: int, session: int) -> bool:
@@ -220,9 +223,9 @@ class Supervisor:
             if spec.get("marker"):
                 os.write(log, (spec["marker"] + "\n").encode())
             environment = dict(os.environ)
-            environment.update(spec["env"])
             for name in spec.get("unset", ()):
                 environment.pop(name, None)
+            environment.update(spec["env"])
             self.child = subprocess.Popen(
                 spec["argv"],
                 cwd=spec["cwd"],
@@ -234,9 +237,10 @@ class Supervisor:
             )
         finally:
             os.close(log)
-        self.state["child"] = {"pid": self.child.pid, "start_time": start_time(self.child.pid)}
+        pid = self.child.pid
+        self.state["child"] = {"pid": pid, "start_time": start_time(pid, zombie_too=True)}
         self.state["started_at"] = utc_now()
-        self._write()
+        self._write_if_possible()
 
     def _watch(self, wake: int, grace: float, kill_after: float) -> None:
         child = self.child
@@ -270,7 +274,7 @@ class Supervisor:
             self.stage += 1
             self.deadline = time.monotonic() + (grace if self.stage == 0 else kill_after)
             self.state["sent"] = STAGES[self.stage].name
-            self._write()
+            self._write_if_possible()
         signal_group(group, STAGES[self.stage])
 
     def _end_group(self, group: int, grace: float, kill_after: float) -> None:
@@ -302,6 +306,11 @@ class Supervisor:
 
     def _write(self) -> None:
         write_json(self.folder / "state.json", self.state)
+
+    def _write_if_possible(self) -> None:
+        """A full disk is no reason to end a job; the end is written until it succeeds."""
+        with contextlib.suppress(OSError):
+            self._write()
 
     def _log(self, spec: dict[str, Any], text: str) -> None:
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:

@@ -1,0 +1,420 @@
+"""Queues jobs, starts them when a slot is free, and carries out what people ask for.
+
+Lives on the server's event loop. Its acts are coroutines that raise children of
+:class:`~trainer_tui.errors.TrainerError`; between two awaits nothing else changes a job. The part
+that looks after running jobs is :mod:`trainer_tui.server.watch`.
+
+What is durable, in this order: a job's folder is written whole before the job is queued; a launch
+is recorded before its supervisor is started, and claimed by whoever comes first; the end of a job
+is written by its supervisor. So wherever the server is killed, the next one finds each job once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trainer_tui import sanitize
+from trainer_tui.errors import StateError, TrainerError, UsageError
+from trainer_tui.model import EventKind, Gpu, JobError, Status
+from trainer_tui.server import configs
+from trainer_tui.server.book import Book
+from trainer_tui.server.disk import Disk, config_etag
+from trainer_tui.server.events import Hub
+from trainer_tui.server.executors.base import Executor, Order
+from trainer_tui.server.executors.process import ProcessExecutor
+from trainer_tui.server.records import Act, JobRecord, format_time
+from trainer_tui.server.runners import base as runners_base
+from trainer_tui.server.runners.base import FileEntry, GpuUse, InvalidConfig, JobFolder, Runner
+from trainer_tui.server.settings import ServerSettings
+from trainer_tui.server.slots import GpuInfo, Pool, find_gpus
+from trainer_tui.server.watch import Watch
+
+_log = logging.getLogger("trainer_tui.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request for a new job."""
+
+    config: str
+    runner: str | None = None
+    """``None``: what the config looks like, see :meth:`Engine.choose_runner`."""
+    name: str | None = None
+    gpu: Gpu | None = None
+    token: str | None = None
+
+
+def utc_now() -> datetime:
+    """The clock, where none is given."""
+    return datetime.now(UTC)
+
+
+class Engine:
+    """All jobs of one server.
+
+    Args:
+        settings: Where things are kept and what may be used.
+        runners: By name; ``None``: all there are.
+        executor: Where jobs run; ``None``: processes on this machine.
+        gpus: ``None``: those that nvidia-smi lists, asked for on start.
+        now: The clock: aware UTC.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        runners: Mapping[str, Runner] | None = None,
+        executor: Executor | None = None,
+        gpus: Sequence[GpuInfo] | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.runners = runners_base.load_all() if runners is None else dict(runners)
+        self.hub = Hub()
+        self.disk = Disk(settings)
+        self.book = Book(self.disk, self.hub, now)
+        self.now = now
+        self._executor = ProcessExecutor() if executor is None else executor
+        self._gpus = gpus
+        self._threads = max(1, settings.cores // max(1, settings.cpu_slot_count))
+        self.pool = Pool(settings.cpu_slot_count, gpus or (), self._threads)
+        self.watch = Watch(self)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Read what is there, find again what runs, and begin to work."""
+        self.disk.prepare()
+        if self._gpus is None:
+            self._gpus = await asyncio.to_thread(find_gpus, self.settings)
+        self.pool = Pool(self.settings.cpu_slot_count, self._gpus, self._threads)
+        self.book.load()
+        self.watch.recover()
+        self.schedule()
+        self.watch.start()
+        self._spawn(asyncio.to_thread(self.disk.empty_trash))
+
+    async def close(self) -> None:
+        """Let go. Jobs go on; the next server finds them."""
+        self.hub.close()
+        await self.watch.close()
+        for task in list(self._tasks):
+            await asyncio.wait({task}, timeout=2.0)
+        self.book.save_late()
+
+    @property
+    def executor(self) -> Executor:
+        """Where jobs run."""
+        return self._executor
+
+    def _spawn(self, work: object) -> None:
+        async def finish() -> None:
+            await work  # type: ignore[misc]
+
+        task = asyncio.get_running_loop().create_task(finish())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def get(self, job_id: str) -> JobRecord:
+        """A job. Raises NotFoundError (``JOB_NOT_FOUND``)."""
+        return self.book.get(job_id)
+
+    def folder(self, job_id: str) -> JobFolder:
+        """The folder of a job that exists. Raises NotFoundError."""
+        return self.disk.folder(self.book.get(job_id).id)
+
+    def config(self, job_id: str) -> str:
+        """The config as it was sent. Raises NotFoundError."""
+        return self.disk.read_config(self.book.get(job_id).id).decode()
+
+    def events(self, job_id: str) -> list[dict[str, object]]:
+        """What happened to a job: ``seq, time, kind, text``, oldest first."""
+        return self.disk.events(self.book.get(job_id).id)
+
+    async def artifacts(self, job_id: str) -> Sequence[FileEntry]:
+        """The files that a job has made so far."""
+        record = self.book.get(job_id)
+        runner = self.runner(record.runner)
+        return await asyncio.to_thread(runner.artifacts, self.disk.folder(record.id))
+
+    def runner(self, name: str) -> Runner:
+        """A runner by its name. Raises UsageError."""
+        found = self.runners.get(name)
+        if found is None:
+            raise UsageError(
+                f"There is no runner {sanitize.line(name, limit=64)!r} here.",
+                hint=f"Known are {', '.join(self.runners)}.",
+                code="BAD_REQUEST",
+            )
+        return found
+
+    def choose_runner(self, config: Mapping[str, object]) -> str:
+        """What a config is for: ``command:`` at the top is for the command runner, any other is
+        AI Toolkit's, which is run where its checkout is known and imitated where it is not."""
+        if "command" in config:
+            return "command"
+        return "smoke" if self.settings.ai_toolkit is None else "ai-toolkit"
+
+    # -- acts -----------------------------------------------------------------------------------
+
+    async def submit(self, request: Request) -> tuple[JobRecord, bool]:
+        """Enter a new job and queue it.
+
+        Gives the job, and whether it is new: a request whose token was seen makes none.
+
+        Raises:
+            InvalidConfig: The runner cannot run it.
+            UsageError: There is no such runner (``BAD_REQUEST``), or no such GPU (``NO_GPU``).
+        """
+        if request.token is not None and (known := self.book.by_token(request.token)):
+            return known, False
+        data = _encode(request.config)
+        config = configs.parse(request.config)
+        runner = self.runner(request.runner or self.choose_runner(config))
+        runner.check(config, request.config)
+        config_name = _line(runner.job_name(config))
+        job_id = self.book.ids.new()
+        record = JobRecord(
+            id=job_id,
+            name=_line(request.name) or config_name or job_id,
+            runner=runner.name,
+            status=Status.QUEUED,
+            created_at=self.now(),
+            config_etag=config_etag(data),
+            config_name=config_name,
+            total=runner.total_steps(config),
+            gpu=request.gpu,
+            gpu_count=self._gpu_count(runner, request.gpu),
+            token=request.token,
+            queue_key=self.book.next_queue_key(),
+        )
+        record = self.book.add(record, data)
+        record = self.book.tell(record, EventKind.STATUS, "queued")
+        self.schedule()
+        return self.book.get(record.id), True
+
+    async def cancel(self, job_id: str) -> JobRecord:
+        """End a job for good. Raises StateError (``JOB_NOT_RUNNING``) when it had ended."""
+        record = self.book.get(job_id)
+        if record.status.ended:
+            raise StateError(
+                f"The job had already ended ({record.status}).", code="JOB_NOT_RUNNING"
+            )
+        return self._end(record, "cancel")
+
+    async def stop(self, job_id: str) -> JobRecord:
+        """End a job early and keep what it has made; a job that has ended is given as it is."""
+        record = self.book.get(job_id)
+        return record if record.status.ended else self._end(record, "stop")
+
+    async def resume(self, job_id: str, gpu: Gpu | None = None) -> JobRecord:
+        """Queue an ended job again; it goes on from its newest checkpoint.
+
+        Raises:
+            StateError: ``JOB_RUNNING``, or ``JOB_FINISHED`` when there is no step left.
+        """
+        record = self.book.get(job_id)
+        if record.status.active:
+            raise StateError(f"The job is still {record.status}.", code="JOB_RUNNING")
+        if record.status is Status.SUCCEEDED and not _has_more(record):
+            raise StateError(
+                "The job has reached its last step; there is nothing to go on with.",
+                hint="Raise the number of steps in its config first, or submit it anew.",
+                code="JOB_FINISHED",
+            )
+        runner = self.runner(record.runner)
+        gpu = record.gpu if gpu is None else gpu
+        record = self.book.put(
+            record.replace(
+                status=Status.QUEUED,
+                attempt=record.attempt + 1,
+                queue_key=self.book.next_queue_key(),
+                gpu=gpu,
+                gpu_count=self._gpu_count(runner, gpu),
+                requested=None,
+                requested_at=None,
+                started_at=None,
+                finished_at=None,
+                error=None,
+                exit_code=None,
+            )
+        )
+        where = f"from step {record.checkpoint_step}" if record.checkpoint_step else "from step 0"
+        self.book.tell(record, EventKind.ACT, f"resume asked for, {where}")
+        self.schedule()
+        return self.book.get(job_id)
+
+    async def edit(self, job_id: str, text: str, *, if_match: str | None = None) -> JobRecord:
+        """Replace the config of a job that is not active. It takes effect with a resume.
+
+        Args:
+            if_match: The ``config_etag`` that the edit began from.
+
+        Raises:
+            StateError: ``JOB_RUNNING``, or ``CONFLICT`` when the config is another by now.
+            InvalidConfig: The runner cannot run it, or it renames the job's files.
+        """
+        record = self.book.get(job_id)
+        if record.status.active:
+            raise StateError(
+                f"The config cannot be edited while the job is {record.status}.",
+                hint="Stop it first, then edit and resume.",
+                code="JOB_RUNNING",
+            )
+        if if_match is not None and if_match != record.config_etag:
+            raise StateError(
+                "The config has been changed by somebody else since.",
+                hint="Look at what is there now, and edit that.",
+                code="CONFLICT",
+            )
+        data = _encode(text)
+        config = configs.parse(text)
+        runner = self.runner(record.runner)
+        runner.check(config, text)
+        name = _line(runner.job_name(config))
+        if record.config_name is not None and name != record.config_name:
+            raise InvalidConfig(
+                f"The config's name must stay {record.config_name!r}: checkpoints are found by it.",
+                hint="Submit it as a new job to give it another name.",
+            )
+        self.disk.write_config(record.id, data)
+        record = self.book.put(
+            record.replace(config_etag=config_etag(data), total=runner.total_steps(config))
+        )
+        return self.book.tell(record, EventKind.ACT, "config edited")
+
+    async def delete(self, job_id: str) -> None:
+        """Delete a job and its files. Raises StateError (``JOB_RUNNING``) while it is active."""
+        record = self.book.get(job_id)
+        if record.status.active:
+            raise StateError(
+                f"The job is still {record.status}.", hint="Cancel it first.", code="JOB_RUNNING"
+            )
+        left: Path = self.disk.discard(record.id)
+        self.book.tell(record, EventKind.ACT, "deleted")
+        self.book.remove(record.id)
+        self._spawn(asyncio.to_thread(self.disk.empty_trash, [left]))
+
+    def _end(self, record: JobRecord, act: Act) -> JobRecord:
+        """Ask a job that has not ended to end."""
+        now = self.now()
+        if record.status is Status.QUEUED:
+            record = self.book.put(record.replace(requested=act, requested_at=now, finished_at=now))
+            ended = Status.CANCELED if act == "cancel" else Status.INTERRUPTED
+            return self.watch.end(record, ended, None)
+        if record.requested in (act, "cancel"):
+            return record
+        record = self.book.put(
+            record.replace(status=Status.STOPPING, requested=act, requested_at=now)
+        )
+        record = self.book.tell(record, EventKind.ACT, f"{act} asked for")
+        self._executor.ask(self.disk.folder(record.id), record.launch, act)
+        self.watch.wake()
+        return record
+
+    def _gpu_count(self, runner: Runner, gpu: Gpu | None) -> int:
+        """How many GPUs a job gets. Raises UsageError (``NO_GPU``)."""
+        here = len(self.pool.gpus)
+        if runner.gpu is GpuUse.NEVER:
+            return 0
+        asked = gpu.count if gpu is not None else 0
+        if asked > here:
+            what = "no GPU" if here == 0 else f"only {here} GPU{'s' if here > 1 else ''}"
+            raise UsageError(
+                f"The job asks for {asked} GPU{'s' if asked > 1 else ''}; nvidia-smi lists {what} "
+                "on this machine.",
+                hint="Submit it without a GPU, or as a smoke job, which needs none.",
+                code="NO_GPU",
+            )
+        if asked == 0 and gpu is None and runner.gpu is GpuUse.PREFERRED and here > 0:
+            return 1
+        return asked
+
+    # -- the queue ------------------------------------------------------------------------------
+
+    def schedule(self) -> None:
+        """Start what can be started: in order, CPU and GPU jobs each in a line of their own."""
+        blocked: set[bool] = set()
+        for record in self.book.queue():
+            on_gpu = record.gpu_count > 0
+            if on_gpu in blocked:
+                if len(blocked) == 2:
+                    return
+                continue
+            if record.gpu_count > len(self.pool.gpus):
+                message = f"It needs {record.gpu_count} GPUs, which this machine no longer has."
+                self.watch.end(record, Status.FAILED, JobError(message, "NO_GPU"))
+                continue
+            slot = self.pool.take(record.gpu_count)
+            if slot is None:
+                blocked.add(on_gpu)
+                continue
+            self._launch(record, slot)
+
+    def _launch(self, record: JobRecord, slot: runners_base.Slot) -> None:
+        """Record a launch, then start it."""
+        folder = self.disk.folder(record.id)
+        number = record.launch + 1
+        record = record.replace(slot_gpus=slot.gpus)
+        try:
+            runner = self.runner(record.runner)
+            launch = runner.launch(folder, self.config(record.id), slot, self.settings)
+            order = Order(
+                number=number,
+                launch=launch,
+                env=self.pool.environment(slot),
+                marker=self._marker(record),
+                grace=self.settings.grace,
+                kill_after=self.settings.kill_after,
+            )
+            self._executor.record(folder, order)
+            record = self.book.put(
+                record.replace(
+                    status=Status.PREPARING, launch=number, requested=None, requested_at=None
+                )
+            )
+            self._executor.start(folder, number)
+        except (TrainerError, OSError, ValueError) as error:
+            _log.warning("job %s could not be started: %s", record.id, sanitize.line(error))
+            self.pool.give_back(slot.gpus)
+            said = JobError(f"It could not be started: {sanitize.line(error)}", "START")
+            self.watch.end(record, Status.FAILED, said)
+            return
+        self.book.tell(record, EventKind.STATUS, "preparing")
+        self.watch.add(record)
+
+    def _marker(self, record: JobRecord) -> str | None:
+        """The line in the log that parts two attempts."""
+        if record.attempt == 1:
+            return None
+        where = f"step {record.checkpoint_step}" if record.checkpoint_step else "step 0"
+        return f"\n===== attempt {record.attempt}, {format_time(self.now())}, from {where} ====="
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidConfig("The config holds half a character (a lone surrogate).") from error
+
+
+def _line(text: str | None) -> str | None:
+    return (sanitize.line(text, limit=200) or None) if text is not None else None
+
+
+def _has_more(record: JobRecord) -> bool:
+    """Whether an edit has given a job that succeeded more steps than it made."""
+    return (
+        record.total is not None
+        and record.progress is not None
+        and record.progress.current < record.total
+    )

@@ -1,0 +1,254 @@
+"""Looks after the jobs that run: sees how far they are, notices their end, finds them again.
+
+One task on the loop. While nothing runs it sleeps without a timer; while something does, it looks
+at the files of all running jobs a few times a second, on a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from trainer_tui.model import EventKind, JobError, Status
+from trainer_tui.server.executors.base import Phase, Sight
+from trainer_tui.server.records import JobRecord, parse_time
+from trainer_tui.server.runners.base import JobFolder, Observed, Runner
+from trainer_tui.server.verdict import TAIL, vanished, verdict
+
+if TYPE_CHECKING:
+    from trainer_tui.server.engine import Engine
+
+_log = logging.getLogger("trainer_tui.server")
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A running job between two looks."""
+
+    id: str
+    launch: int
+    runner: Runner
+    observed: Observed = field(default_factory=Observed)
+    orphan_since: float | None = None
+    orphan_sent: signal.Signals | None = None
+    complained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    watched: _Watched
+    sight: Sight
+    observed: Observed
+    log_tail: str
+
+
+class Watch:
+    """The running jobs of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._watched: dict[str, _Watched] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Look no more."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    def add(self, record: JobRecord) -> None:
+        """Look after a job from now on."""
+        runner = self._engine.runner(record.runner)
+        self._watched[record.id] = _Watched(record.id, record.launch, runner)
+        self._wake.set()
+
+    def recover(self) -> None:
+        """Take up every job that an earlier server left neither queued nor ended."""
+        engine = self._engine
+        for record in engine.book.with_status(Status.PREPARING, Status.RUNNING, Status.STOPPING):
+            folder = engine.disk.folder(record.id)
+            if engine.executor.look(folder, record.launch).phase is Phase.UNCLAIMED and (
+                engine.executor.void(folder, record.launch)
+            ):
+                if record.requested is not None:
+                    self.end(record, *vanished(record.requested))
+                else:
+                    engine.book.put_anyway(record.replace(status=Status.QUEUED, slot_gpus=()))
+                continue
+            engine.pool.hold(record.slot_gpus)
+            if record.runner not in engine.runners:
+                _log.error("job %s needs the runner %r, which is gone", record.id, record.runner)
+                continue
+            self.add(record)
+            if record.requested is not None:
+                engine.executor.ask(folder, record.launch, record.requested)
+
+    def end(self, record: JobRecord, status: Status, error: JobError | None) -> JobRecord:
+        """Enter how a job ended."""
+        engine = self._engine
+        record = engine.book.put_anyway(
+            record.replace(
+                status=status,
+                error=error,
+                pid=None,
+                slot_gpus=(),
+                finished_at=record.finished_at or engine.now(),
+            )
+        )
+        kind = EventKind.ERROR if status is Status.FAILED else EventKind.STATUS
+        text = f"{status}: {error.message}" if error is not None else str(status)
+        return engine.book.tell(record, kind, text)
+
+    async def _run(self) -> None:
+        while not self._closing:
+            try:
+                async with asyncio.timeout(self._engine.settings.poll if self._watched else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self._look_once()
+                self._engine.book.save_late()
+            except Exception:
+                # Whatever one job's files did, the others must still be looked after.
+                _log.exception("looking after the running jobs failed; it goes on")
+                await asyncio.sleep(1.0)
+
+    async def _look_once(self) -> None:
+        watched = list(self._watched.values())
+        if not watched:
+            return
+        looks = await asyncio.to_thread(self._look_at, watched)
+        ended = False
+        for look in looks:
+            ended = self._apply(look) or ended
+        if ended:
+            self._engine.schedule()
+
+    def _look_at(self, watched: list[_Watched]) -> list[_Look]:
+        """On a thread: only reads files and asks for processes."""
+        looks = []
+        for each in watched:
+            folder = self._engine.disk.folder(each.id)
+            sight = self._engine.executor.look(folder, each.launch)
+            # After the sight: what a job wrote last is seen when its end is.
+            observed = self._observe(each, folder)
+            over = sight.phase in (Phase.ENDED, Phase.VANISHED)
+            looks.append(_Look(each, sight, observed, _tail(folder) if over else ""))
+        return looks
+
+    def _observe(self, watched: _Watched, folder: JobFolder) -> Observed:
+        try:
+            return watched.runner.observe(folder, watched.observed)
+        except Exception:
+            # A runner's mistake about its files must not end the job, or the server.
+            if not watched.complained:
+                _log.exception("the files of job %s could not be understood", watched.id)
+                watched.complained = True
+            return watched.observed
+
+    def _apply(self, look: _Look) -> bool:
+        """Enter what was seen; whether the job has ended."""
+        watched, sight = look.watched, look.sight
+        record = self._engine.get(watched.id)
+        watched.observed = look.observed
+        record = self._progress(record, look.observed)
+        if sight.phase is Phase.UNCLAIMED:
+            return False
+        if sight.phase is Phase.ORPHAN:
+            self._end_orphan(watched, record, sight)
+            return False
+        if sight.phase is Phase.ALIVE:
+            self._begun(record, sight)
+            return False
+        if sight.phase is Phase.ENDED:
+            status, error = verdict(sight.state, record.progress, look.log_tail)
+            finished = parse_time(sight.state["finished_at"])
+        else:
+            status, error = vanished(record.requested)
+            finished = self._engine.now()
+        if record.started_at is None:
+            record = self._begun(record, sight)
+        del self._watched[record.id]
+        self._engine.executor.forget(self._engine.disk.folder(record.id), record.launch)
+        self._engine.pool.give_back(record.slot_gpus)
+        exit_code = sight.state.get("exit_code")
+        self.end(record.replace(finished_at=finished, exit_code=exit_code), status, error)
+        return True
+
+    def _begun(self, record: JobRecord, sight: Sight) -> JobRecord:
+        """Enter that the job's process is there."""
+        book = self._engine.book
+        if record.pid is not None or sight.pid is None:
+            return record
+        record = record.replace(pid=sight.pid, started_at=parse_time(sight.state["started_at"]))
+        if record.status is Status.PREPARING:
+            record = book.put_anyway(record.replace(status=Status.RUNNING))
+            return book.tell(record, EventKind.STATUS, f"running (process {sight.pid})")
+        return book.put_anyway(record)
+
+    def _progress(self, record: JobRecord, observed: Observed) -> JobRecord:
+        """Enter how far it is; in memory only, since the files tell it again."""
+        before = (record.progress, record.loss, record.checkpoint_step)
+        now = (
+            observed.progress or record.progress,
+            record.loss if observed.loss is None else observed.loss,
+            observed.checkpoint_step,
+        )
+        if before == now:
+            return record
+        record = record.replace(progress=now[0], loss=now[1], checkpoint_step=now[2])
+        book = self._engine.book
+        if now[2] == before[2]:
+            return book.put(record, keep=False)
+        record = book.put_anyway(record)
+        if now[2] > before[2]:
+            record = book.tell(record, EventKind.CHECKPOINT, f"checkpoint at step {now[2]}")
+        return record
+
+    def _end_orphan(self, watched: _Watched, record: JobRecord, sight: Sight) -> None:
+        """End processes whose supervisor was killed: nobody would ever tell how they ended."""
+        settings = self._engine.settings
+        now = time.monotonic()
+        if watched.orphan_since is None:
+            watched.orphan_since = now
+            text = "its supervisor was killed; its processes are ended"
+            self._engine.book.tell(record, EventKind.NOTE, text)
+            _log.warning("the supervisor of job %s is gone; its processes are ended", record.id)
+        seconds = now - watched.orphan_since
+        number = signal.SIGINT
+        if seconds >= settings.grace:
+            number = signal.SIGTERM
+        if seconds >= settings.grace + settings.kill_after:
+            number = signal.SIGKILL
+        if number is not watched.orphan_sent or number is signal.SIGKILL:
+            watched.orphan_sent = number
+            self._engine.executor.signal_orphan(sight, number)
+
+
+def _tail(folder: JobFolder) -> str:
+    try:
+        with folder.log.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - TAIL))
+            return file.read(TAIL).decode("utf-8", "replace")
+    except OSError:
+        return ""
