@@ -1,0 +1,135 @@
+"""RunComfy's datasets: a training job can mount only one that is READY, by its name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainer_tui import sanitize
+from trainer_tui.errors import ProtocolError, UsageError
+from trainer_tui.providers import _wire
+
+if TYPE_CHECKING:
+    from trainer_tui.providers.http import Http
+
+_DATASETS = "/prod/v1/trainers/datasets"
+FORM_LIMIT = 150_000_000
+"""Bytes that RunComfy takes in one form; larger files go to a signed URL."""
+
+_UPLOAD_TIME = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset at RunComfy."""
+
+    id: str
+    name: str
+    """What a config's ``folder_path`` ends with."""
+    status: str
+    """``DRAFT``, ``UPLOADING``, ``READY`` or ``FAILED``."""
+    created_at: datetime | None = None
+    error: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a job can mount it."""
+        return self.status.upper() == "READY"
+
+
+class Datasets:
+    """The calls about datasets, mixed into the provider."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def list_datasets(self) -> Sequence[Dataset]:
+        """All datasets of the account."""
+        answer = await self._http.json("GET", _DATASETS)
+        if isinstance(answer, dict):
+            found = (answer.get(key) for key in ("datasets", "items", "data", "results"))
+            answer = next((value for value in found if isinstance(value, list)), answer)
+        entries = _wire.sequence(answer, "the list of datasets")
+        return [_dataset(entry) for entry in entries if _is_dataset(entry)]
+
+    async def create_dataset(self, name: str | None = None) -> Dataset:
+        """Make an empty dataset (DRAFT); RunComfy names it when no name is given."""
+        body = {"name": name} if name else {}
+        return _dataset(await self._http.json("POST", _DATASETS, body=body))
+
+    async def dataset_status(self, dataset_id: str) -> Dataset:
+        """One dataset, asked for afresh."""
+        path = f"{_DATASETS}/{_wire.path_id(dataset_id, 'dataset')}/status"
+        answer = _wire.mapping(await self._http.json("GET", path), "the status of a dataset")
+        return _dataset({"id": dataset_id, **answer})
+
+    async def upload_to_dataset(self, dataset_id: str, file: Path) -> None:
+        """Send one file, through a form or, when it is large, to a signed URL.
+
+        Raises:
+            UsageError: The file cannot be read.
+        """
+        path = f"{_DATASETS}/{_wire.path_id(dataset_id, 'dataset')}"
+        size, unreadable = await asyncio.to_thread(_size, file)
+        if unreadable:
+            raise UsageError(f"{sanitize.line(file)}: {unreadable}")
+        if size <= FORM_LIMIT:
+            with await asyncio.to_thread(file.open, "rb") as body:
+                form = {"file": (file.name, body)}
+                await self._http.ask("POST", f"{path}/upload", files=form, total=_UPLOAD_TIME)
+            return
+        asked = {"filenameToByteSize": {file.name: size}}
+        answer = await self._http.json("POST", f"{path}/get-upload-endpoint", body=asked)
+        await self._http.upload(_signed_url(answer, file.name), file)
+
+    async def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a dataset and its files."""
+        await self._http.ask("DELETE", f"{_DATASETS}/{_wire.path_id(dataset_id, 'dataset')}")
+
+
+def _size(file: Path) -> tuple[int, str | None]:
+    """The size of a file, and why it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            return opened.seek(0, 2), None
+    except OSError as problem:
+        return 0, problem.strerror or "cannot be read"
+
+
+def _is_dataset(value: object) -> bool:
+    return isinstance(value, dict) and _wire.is_id(value.get("id") or value.get("dataset_id"))
+
+
+def _dataset(value: object) -> Dataset:
+    fields = _wire.mapping(value, "a dataset")
+    if not _is_dataset(fields):
+        raise ProtocolError("RunComfy answers with a dataset that has no usable id")
+    dataset_id = str(fields.get("id") or fields.get("dataset_id"))
+    said = _wire.complaint_in(fields.get("error") or fields.get("error_message"))
+    return Dataset(
+        id=dataset_id,
+        name=_wire.line(fields.get("name"), limit=300) or dataset_id,
+        status=_wire.line(fields.get("status"), limit=40) or "?",
+        created_at=_wire.moment(fields.get("created_at")),
+        error=said.message or None if said else None,
+    )
+
+
+def _signed_url(answer: object, name: str) -> str:
+    """The URL for one file out of the answer: under the file's name at any of a few places.
+
+    The shape is not in the published reference: a mapping of names to URLs (or to objects that
+    hold one) is read, directly or one level down.
+    """
+    top = _wire.mapping(answer, "the upload endpoints")
+    for level in (top, *(value for value in top.values() if isinstance(value, dict))):
+        found = level.get(name)
+        if isinstance(found, dict):
+            found = found.get("url") or found.get("upload_url") or found.get("signed_url")
+        if isinstance(found, str) and found.startswith(("https://", "http://")):
+            return found
+    raise ProtocolError("RunComfy gave no address to send the file to")
