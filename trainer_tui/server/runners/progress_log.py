@@ -1,0 +1,139 @@
+"""Progress read from what a process prints, for runners whose process writes no metrics file.
+
+The log is read piece by piece, split at newlines and at carriage returns (which progress bars use
+to write over themselves), and every match of a pattern is taken. New losses are appended to the
+job's metrics file; how far that has come is kept in ``work/observed.json``, so that a restarted
+server neither skips nor repeats them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trainer_tui.paths import write_atomic
+from trainer_tui.server.runners.base import JobFolder
+from trainer_tui.server.runners.files import read_new
+
+GROUPS = ("current", "total", "percent", "loss", "lr")
+"""Named groups that a pattern may have."""
+_MAX_LINE = 64 * 1024
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one line told."""
+
+    current: int | None = None
+    total: int | None = None
+    percent: float | None = None
+    loss: float | None = None
+    lr: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a log has been read."""
+
+    offset: int = 0
+    """Bytes of the log that were taken."""
+    step: int = 0
+    """Step of the newest point that was appended to the metrics file."""
+    row: int = 0
+    """Step of the newest row taken from a database."""
+
+
+def load(folder: JobFolder) -> Position:
+    """The position that was kept, or the start."""
+    try:
+        kept = json.loads((folder.work / "observed.json").read_bytes())
+        return Position(int(kept["offset"]), int(kept["step"]), int(kept["row"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Position()
+
+
+def keep(folder: JobFolder, position: Position) -> None:
+    """Keep a position for a later server. A full disk is no reason to stop observing."""
+    text = json.dumps({"offset": position.offset, "step": position.step, "row": position.row})
+    with contextlib.suppress(OSError):
+        write_atomic(folder.work / "observed.json", text)
+
+
+def read(log: Path, position: Position, pattern: re.Pattern[str]) -> tuple[list[Found], Position]:
+    """Every match in what was added to the log, in order, and the position after it."""
+    data, end = read_new(log, position.offset)
+    # A bar's newest state has no end yet: it stays for the next time, unless it is absurdly long.
+    whole = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+    if whole < len(data) - _MAX_LINE:
+        whole = len(data)
+    text = data[:whole].decode("utf-8", "replace")
+    found = list(_matches(re.split(r"[\r\n]+", text), pattern))
+    if whole < len(data):
+        # Look at it all the same, so that a bar is shown as it stands, but take it only once.
+        tail = data[whole:].decode("utf-8", "replace")
+        found += list(_matches([tail], pattern))
+    return found, replace(position, offset=end - (len(data) - whole))
+
+
+def append(folder: JobFolder, found: Iterable[Found], position: Position) -> Position:
+    """Add the points that are newer than those in the metrics file already."""
+    now, lines, newest = round(time.time(), 3), [], position.step
+    for each in found:
+        if each.current is None or each.current <= newest:
+            continue
+        values = {"loss": each.loss, "lr": each.lr}
+        known = {key: value for key, value in values.items() if value is not None}
+        for key, value in known.items():
+            lines.append(point(each.current, now, key, value))
+        if known:
+            newest = each.current
+    if lines:
+        with contextlib.suppress(OSError), folder.metrics.open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
+    return replace(position, step=newest)
+
+
+def point(step: int, moment: float, key: str, value: float) -> str:
+    """One line of a metrics file."""
+    shown: float | str = value
+    if not math.isfinite(value):
+        shown = "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return json.dumps({"step": step, "time": moment, "key": key, "value": shown}) + "\n"
+
+
+def _matches(lines: Iterable[str], pattern: re.Pattern[str]) -> Iterable[Found]:
+    for line in lines:
+        match = pattern.search(_ESCAPES.sub("", line[:_MAX_LINE]))
+        if match is None:
+            continue
+        groups = match.groupdict()
+        found = Found(
+            current=_whole(groups.get("current")),
+            total=_whole(groups.get("total")),
+            percent=_number(groups.get("percent")),
+            loss=_number(groups.get("loss")),
+            lr=_number(groups.get("lr")),
+        )
+        if found != Found():
+            yield found
+
+
+def _whole(text: str | None) -> int | None:
+    number = _number(text)
+    return int(number) if number is not None and math.isfinite(number) else None
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        return None
