@@ -1,0 +1,151 @@
+"""One server on one socket: locks, sockets, the file that says where it is.
+
+Beside the socket lie ``server.lock`` (held while a server lives: the kernel lets go of it however
+the server ends, so it alone tells whether there is one) and ``server.json`` (where it is and who
+it is; may be stale when nobody holds the lock). The server's own folder has a lock of its own, so
+that two servers with different sockets never run the same jobs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer_tui.errors import StateError, UsageError
+from trainer_tui.paths import private_folder, write_atomic
+from trainer_tui.server.procs import Process
+
+BACKLOG = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """A server as ``server.json`` tells of it."""
+
+    pid: int
+    start_time: str
+    socket: str
+    tcp: str | None
+    version: str
+    started_at: str
+
+    @property
+    def process(self) -> Process:
+        return Process(self.pid, self.start_time)
+
+    def write(self, path: Path) -> None:
+        """Replace the file."""
+        write_atomic(path, json.dumps(asdict(self)))
+
+
+def lock_file(socket_path: Path) -> Path:
+    """The lock of the server that listens there."""
+    return socket_path.with_name("server.lock")
+
+
+def info_file(socket_path: Path) -> Path:
+    """Where that server says who it is."""
+    return socket_path.with_name("server.json")
+
+
+def find(socket_path: Path) -> Whereabouts | None:
+    """The server that is alive on that socket, by its own word and the system's."""
+    try:
+        kept: Any = json.loads(info_file(socket_path).read_bytes())
+        found = Whereabouts(**kept)
+        alive = found.process.alive()
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if alive and found.socket == str(socket_path) else None
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock while a server lives.
+
+    Raises:
+        StateError: Another process holds it (``SERVER_RUNNING``).
+    """
+    # The file itself stays: to delete it would let two hold "the" lock at once.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StateError(
+                f"Another server already uses {what}.", code="SERVER_RUNNING"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def unix_socket(path: Path) -> Iterator[socket.socket]:
+    """A listening socket (0600) at a path; a stale one is taken away. Only under the lock.
+
+    Raises:
+        UsageError: The path is too long for a socket, or there is something else.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise UsageError(f"{path} is there and is no socket; name another path.")
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Bound under another name first: nobody meets it before it is private and listens.
+        early = path.with_name(f".{path.name[:8]}.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            early.unlink()
+        try:
+            listener.bind(str(early))
+        except OSError as error:
+            raise UsageError(
+                f"A socket cannot be made at {path}: {error.strerror or error}."
+            ) from error
+        early.chmod(0o600)
+        listener.listen(BACKLOG)
+        early.rename(path)
+        inode = path.lstat().st_ino
+        yield listener
+        with contextlib.suppress(FileNotFoundError):
+            if path.lstat().st_ino == inode:
+                path.unlink()
+    finally:
+        listener.close()
+
+
+def tcp_socket(port: int) -> socket.socket:
+    """A listening socket on loopback; port 0 is any free one. Raises UsageError."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        said = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"Port {port} cannot be listened on: {said}.", hint="Use --port 0 for any free port."
+        ) from error
+    return listener
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path, socket_path: Path) -> Iterator[None]:
+    """Be the one server of a folder and a socket. Raises StateError (``SERVER_RUNNING``)."""
+    private_folder(folder)
+    private_folder(socket_path.parent)
+    with (
+        locked(lock_file(socket_path), f"the socket {socket_path}"),
+        locked(folder / "server.lock", f"the folder {folder}"),
+    ):
+        yield
