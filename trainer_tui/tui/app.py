@@ -1,0 +1,431 @@
+"""The app: wiring only. What commands do is in ``acts`` and ``views``, what is seen in widgets."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events
+from textual.app import ScreenStackError
+from textual.binding import BindingType
+from textual.theme import Theme
+
+from trainer_tui.config import Config
+from trainer_tui.errors import ConfigError, TrainerError
+from trainer_tui.model import Artifact, Job, JobRef
+from trainer_tui.paths import Paths
+from trainer_tui.tui import themes
+from trainer_tui.tui.commands import BY_ID, Scope, bindings
+from trainer_tui.tui.feed import Feed
+from trainer_tui.tui.glyphs import Glyphs, choose
+from trainer_tui.tui.output import LeanApp
+from trainer_tui.tui.screens.main import MainScreen
+from trainer_tui.tui.session import Session
+from trainer_tui.tui.widgets.notice import Notice, Severity
+
+if TYPE_CHECKING:
+    from trainer_tui.core.acts import Act
+    from trainer_tui.core.board import Board, Entry
+    from trainer_tui.core.messages import Message
+    from trainer_tui.core.runtime import Runtime
+    from trainer_tui.core.store import Store
+    from trainer_tui.providers.base import Facts
+    from trainer_tui.tui.widgets.jobs_table import Line
+
+_SAVE_AFTER = 0.5
+_TICK = 30.0
+"""Seconds between two looks at what time alone changes: ages, a theme file saved again."""
+
+
+def utcnow() -> datetime:
+    """The machine's clock, aware UTC."""
+    return datetime.now(UTC)
+
+
+class Filter:
+    """The filter in force: the last text that could be read."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.text = ""
+        self.matches: Callable[[Entry], bool] | None = None
+
+    def set(self, text: str) -> None:
+        """Take another text. Raises UsageError where it cannot be read; the old one stays."""
+        text = text.strip()
+        if not text:
+            self.text, self.matches = "", None
+            return
+        from trainer_tui.query import parse
+
+        query, now = parse(text), self._now
+        self.text, self.matches = text, lambda entry: query.matches(entry.job, now())
+
+
+class TrainerApp(LeanApp):
+    """The console. Panes and screens reach the program through its methods."""
+
+    TITLE = "trainer-tui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.APP)
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        config: Config,
+        paths: Paths,
+        *,
+        now: Callable[[], datetime] = utcnow,
+        glyphs: Glyphs | None = None,
+        read_only: bool = False,
+        filter_text: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._theme_files: dict[str, themes.ThemeFile] = {}
+        super().__init__()
+        self.runtime = runtime
+        self.config = config
+        self.paths = paths
+        self.now = now
+        self.env = os.environ if env is None else env
+        self.glyphs = glyphs or choose(config.ui.ascii, self.env)
+        self.read_only = read_only or config.read_only
+        self.paused = False
+        self.session = Session.read(runtime.store)
+        self.filter = Filter(now)
+        self._start_filter(filter_text or self.session.filter)
+        self.feed = Feed(self, self._take)
+        self._facts: dict[str, Facts | None] = {}
+        self._save_asked = False
+        self.bulk: dict[str, list[int]] = {}
+        """Act → [asked, accepted, refused] of an act on several jobs that is under way."""
+        if self.no_color:
+            self._drop_colour()
+        self._first_theme()
+        if config.keys:
+            self.set_keymap(dict(config.keys))
+        self.main: MainScreen | None = None
+
+    # -- for panes, screens and handlers ----------------------------------------------------------
+
+    @property
+    def board(self) -> Board:
+        """The live picture of all jobs."""
+        return self.runtime.board
+
+    @property
+    def store(self) -> Store:
+        """What is on disk."""
+        return self.runtime.store
+
+    def command(self, command_id: str) -> None:
+        """Run a command of the table."""
+        command = BY_ID[command_id]
+        if command.write and self.read_only:
+            self.say(f"{command.title} is not possible: this console is read-only.", "warning")
+            return
+        module, function, *arguments = command.run.split(":")
+        handler = getattr(importlib.import_module(f"trainer_tui.tui.{module}"), function)
+        try:
+            handler(self, *arguments)
+        except TrainerError as error:
+            self.say_error(error)
+
+    def say(
+        self,
+        text: str,
+        severity: Severity = "information",
+        *,
+        hint: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Say what happened, for some seconds, over the lower edge of the screen."""
+        glyphs = self.glyphs
+        shape, colour = {
+            "information": (glyphs.info, "accent"),
+            "success": (glyphs.ok, "success"),
+            "warning": (glyphs.warn, "warning"),
+            "error": (glyphs.bad, "error"),
+        }[severity]
+        try:
+            screen = self.screen
+        except ScreenStackError:
+            return
+        found = screen.query(Notice)
+        if found:
+            notice = found.first()
+        else:
+            notice = Notice()
+            screen.mount(notice)
+        if seconds is None:
+            seconds = 4.0 + 0.04 * len(text) + (4.0 if severity == "error" else 0.0)
+        notice.say(shape, colour, text, hint, seconds)
+
+    def say_error(self, error: TrainerError, *, about: str = "") -> None:
+        """Say what an error says: what happened, and what to do."""
+        lead = f"{about}: " if about else ""
+        self.say(f"{lead}{error.message}", "error", hint=error.hint)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: str = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Textual's own way of saying something leads to :meth:`say`; markup is never read."""
+        text = f"{title}: {message}" if title else message
+        self.say(text, severity, seconds=timeout)  # type: ignore[arg-type]
+
+    def facts(self, profile: str) -> Facts | None:
+        """What a profile's provider can do; ``None`` when its module cannot be had."""
+        if profile not in self._facts:
+            try:
+                self._facts[profile] = self.runtime.facts(profile)
+            except ConfigError:
+                self._facts[profile] = None
+        return self._facts[profile]
+
+    def why_not(self, job: Job, act: Act) -> str | None:
+        """Why an act cannot be asked of a job now, or ``None``."""
+        if self.facts(job.ref.profile) is None:
+            return f"the profile {job.ref.profile!r} is not configured any more; P shows profiles"
+        return self.runtime.why_not(job, act)
+
+    def why_not_act(self, job: Job, act: str) -> str | None:
+        """As :meth:`why_not`, for an act by its name in the command table."""
+        from trainer_tui.core.acts import Act
+
+        if act == "delete":
+            forget = self.why_not(job, Act.FORGET)
+            return self.why_not(job, Act.DELETE) if forget is not None else None
+        return self.why_not(job, Act(act))
+
+    @property
+    def selected(self) -> Entry | None:
+        """The job under the cursor."""
+        return self.main.table.selected if self.main else None
+
+    def targets(self) -> list[Entry]:
+        """The marked jobs in the table's order, or else the one under the cursor."""
+        if self.main is None:
+            return []
+        table = self.main.table
+        if table.marks:
+            marked = [ref for ref in table.jobs.order if ref in table.marks]
+            marked += sorted(table.marks.difference(marked))
+            return [table.jobs.entries[ref] for ref in marked if ref in table.jobs.entries]
+        return [table.selected] if table.selected else []
+
+    def perform(self, act: Act, refs: Iterable[JobRef], **parameters: Any) -> None:
+        """Ask an act of some jobs; the rows show it, and the outcome is said when it is known."""
+        refs = list(refs)
+        if len(refs) > 1:
+            self.bulk[str(act)] = [len(refs), 0, 0]
+        for ref in refs:
+            self.runtime.perform(act, ref, **parameters)
+
+    def download(self, ref: JobRef, artifacts: Sequence[Artifact] | None = None) -> None:
+        """Queue artifacts of a job, or all that it has; says what was queued."""
+        from trainer_tui.tui import acts
+
+        acts.queue_downloads(self, ref, artifacts)
+
+    def copy(self, text: str, what: str) -> None:
+        """Put text on the clipboard of the person's own terminal, and say so."""
+        from trainer_tui.tui.notify import through_tmux
+
+        self.copy_to_clipboard(text)
+        if self._driver is not None and self.env.get("TMUX"):
+            import base64
+
+            code = base64.b64encode(text.encode()).decode()
+            self._driver.write(through_tmux(f"\x1b]52;c;{code}\x07", self.env))
+        self.say(f"Copied {what}", "success")
+
+    def session_changed(self) -> None:
+        """Keep the session soon, once for many changes."""
+        if not self._save_asked:
+            self._save_asked = True
+            self.set_timer(_SAVE_AFTER, self._save_session)
+
+    def badges(self) -> tuple[str, ...]:
+        """Words for the status bar."""
+        return ("read-only",) if self.read_only else ()
+
+    def empty_state(self) -> Sequence[Line]:
+        """What the table says when it has nothing to show."""
+        from trainer_tui.tui.empty import empty_state
+
+        return empty_state(self)
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen is the bottom of the stack."""
+        self.main = MainScreen()
+        return self.main
+
+    def on_mount(self) -> None:
+        """After the first frame: start asking the services."""
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.runtime.subscribe(self.feed)
+        self.runtime.start()
+        self.set_interval(_TICK, self.tick)
+        if self.main is not None:
+            self.main.renew()
+        if not self.config.has_profiles and not self.board.entries():
+            self.command_screen("welcome", "WelcomeScreen")
+        for warning in self.config.warnings[:1]:
+            self.say(warning, "warning", seconds=10)
+
+    def command_screen(self, module: str, name: str, *arguments: Any) -> None:
+        """Push a screen of ``tui/screens`` by its name; it is imported now."""
+        found = importlib.import_module(f"trainer_tui.tui.screens.{module}")
+        self.push_screen(getattr(found, name)(*arguments))
+
+    def tick(self) -> None:
+        """What changes with time alone, and themes that were saved again."""
+        if self.main is not None:
+            self.main.table.tick()
+        self.reload_theme()
+
+    async def action_quit(self) -> None:
+        """Leave by way of the command, which says what is still under way."""
+        self.command("app.quit")
+
+    def action_command(self, command_id: str) -> None:
+        """What every binding of the command table does."""
+        self.command(command_id)
+
+    def action_help_quit(self) -> None:
+        """ctrl+c is too near to copying to end a program."""
+        self.say("q quits; jobs go on by themselves.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The main screen's commands act on the main screen only."""
+        if action == "command" and parameters:
+            command = BY_ID.get(str(parameters[0]))
+            if command is not None and command.scope is not Scope.APP:
+                return self.screen is self.main
+        return True
+
+    def on_app_focus(self, event: events.AppFocus) -> None:
+        """The person looks here again: poll as usual."""
+        self.runtime.focus(True)
+        self.reload_theme()
+
+    def on_app_blur(self, event: events.AppBlur) -> None:
+        """The person looks elsewhere: polling relaxes."""
+        self.runtime.focus(False)
+
+    def on_unmount(self) -> None:
+        """Keep the session as it is left."""
+        self._save_session()
+
+    def _save_session(self) -> None:
+        self._save_asked = False
+        self.session.filter = self.filter.text
+        self.session.write(self.store)
+
+    def _start_filter(self, text: str) -> None:
+        try:
+            self.filter.set(text)
+        except TrainerError:
+            self.session.filter = ""
+
+    # -- what the network thread told ---------------------------------------------------------------
+
+    def _take(self, batch: Sequence[Message]) -> None:
+        from trainer_tui.tui.incoming import take
+
+        take(self, batch)
+
+    # -- themes -----------------------------------------------------------------------------------
+
+    def theme_paths(self) -> dict[str, Path]:
+        """Name → file of all themes: shipped ones, then the user's own."""
+        return themes.paths([themes.shipped_folder(), self.paths.themes])
+
+    def load_theme(self, name: str) -> bool:
+        """Make a theme known to the app. Raises ConfigError when its file cannot be used."""
+        path = self.theme_paths().get(name)
+        if path is None:
+            return name in self.available_themes
+        found = themes.read(path)
+        self._theme_files[name] = found
+        self.register_theme(found.theme)
+        return True
+
+    def use_theme(self, name: str) -> None:
+        """Show a theme."""
+        if self.load_theme(name):
+            self.theme = name
+
+    def reload_theme(self) -> None:
+        """Read the shown theme again if its file was saved since."""
+        held = self._theme_files.get(self.theme)
+        if held is None:
+            return
+        try:
+            if held.path.stat().st_mtime_ns == held.stamp:
+                return
+            self.load_theme(held.name)
+        except (OSError, ConfigError) as error:
+            self._theme_files.pop(held.name, None)
+            self.say(f"{error}", "error", hint="The theme as it was before stays.")
+            return
+        self._watch_theme(self.theme)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """A value for each of our variables whatever the theme."""
+        theme: Theme = self.current_theme
+        return themes.derived(theme)
+
+    def _watch_theme(self, theme_name: str) -> None:
+        super()._watch_theme(theme_name)
+        if self.main is not None and self.main.is_mounted:
+            self.call_next(self.main.restyled)
+
+    def _first_theme(self) -> None:
+        for name in (self.session.theme, self.config.ui.theme, themes.DEFAULT):
+            try:
+                if name and self.load_theme(name):
+                    self.theme = name
+                    return
+            except ConfigError:
+                continue
+
+    def _fatal_error(self) -> None:
+        """End without Textual's traceback: that one shows local variables, secrets among them."""
+        self._close_messages_no_wait()
+
+    def _drop_colour(self) -> None:
+        from textual.filter import Monochrome, NoColor
+
+        self._filters = [
+            NoColor() if isinstance(filter, Monochrome) else filter for filter in self._filters
+        ]
+
+
+def run(
+    paths: Paths,
+    *,
+    config: Config | None = None,
+    read_only: bool = False,
+    ascii: bool | None = None,
+    filter_text: str = "",
+) -> int:
+    """Open the console; gives the exit code. The terminal is restored whatever happens."""
+    from trainer_tui.tui.start import start
+
+    return start(paths, config=config, read_only=read_only, ascii=ascii, filter_text=filter_text)

@@ -1,0 +1,85 @@
+"""From nothing to the first frame and back: start the console, and leave the terminal in order."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+from trainer_tui.config import Config, load
+from trainer_tui.errors import TrainerError
+from trainer_tui.paths import Paths, private_folder
+
+
+def start(
+    paths: Paths,
+    *,
+    config: Config | None = None,
+    read_only: bool = False,
+    ascii: bool | None = None,
+    filter_text: str = "",
+) -> int:
+    """Run the console until it is left; gives the exit code."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        print(
+            "trainer-tui: the console needs a terminal that can move its cursor;"
+            " `trainer-tui jobs` prints the same facts",
+            file=sys.stderr,
+        )
+        return 2
+    # What is made while starting lives until the end: looking through it again and again is waste.
+    gc.disable()
+    try:
+        return _start(paths, config or load(paths), read_only, ascii, filter_text)
+    finally:
+        gc.enable()
+
+
+def _start(
+    paths: Paths, config: Config, read_only: bool, ascii: bool | None, filter_text: str
+) -> int:
+    from trainer_tui.core.runtime import Runtime
+    from trainer_tui.tui.app import TrainerApp
+    from trainer_tui.tui.glyphs import choose
+
+    private_folder(paths.state)
+    runtime = Runtime(config, paths, read_only=read_only)
+    glyphs = choose(ascii if ascii is not None else config.ui.ascii)
+    app = TrainerApp(
+        runtime, config, paths, glyphs=glyphs, read_only=read_only, filter_text=filter_text
+    )
+    app.call_later(_thaw, app)
+    try:
+        app.run(mouse=config.ui.mouse)
+    finally:
+        runtime.close()
+    if app._exception is not None:
+        log = write_crash(paths, app._exception)
+        print(f"trainer-tui: the console broke; the traceback is in {log}", file=sys.stderr)
+        return 1
+    return app.return_code or 0
+
+
+def _thaw(app: object) -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def write_crash(paths: Paths, error: BaseException) -> Path:
+    """Append a traceback, without local variables, to the log in the state folder."""
+    import traceback
+    from datetime import datetime
+
+    from trainer_tui.sanitize import text
+
+    log = private_folder(paths.state) / "console.log"
+    if log.exists() and log.stat().st_size > 1_000_000:
+        log.replace(log.with_suffix(".log.old"))
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}\n")
+        file.write(text("".join(traceback.format_exception(error))))
+    if isinstance(error, TrainerError) and error.hint:
+        print(f"trainer-tui: {error.hint}", file=sys.stderr)
+    return log

@@ -1,0 +1,95 @@
+"""The filter line: live while typing; a mistake is shown beside it and the last good one stays."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from trainer_tui.errors import UsageError
+
+
+class FilterBar(Horizontal):
+    """``/ status:active loss<0.5        12 of 31``, with the mistake beside it if there is one."""
+
+    DEFAULT_CSS = """
+    FilterBar { height: 1; background: $panel; }
+    FilterBar > #filter-lead { width: 3; color: $accent; text-style: bold; padding: 0 0 0 1; }
+    FilterBar > Input {
+        width: 1fr; height: 1; border: none; padding: 0; background: $panel;
+    }
+    FilterBar > #filter-say { width: auto; max-width: 60%; padding: 0 1; color: $text-muted; }
+    FilterBar > #filter-say.-bad { color: $error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down", "keep", "keep", id="filter.keep", tooltip="Keep the filter."),
+        Binding("escape", "drop", "undo", id="filter.undo", tooltip="Back to the filter before."),
+    ]
+
+    class Changed(Message):
+        """Another text was typed."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Closed(Message):
+        """Typing is over. ``keep`` is false when it is to be undone."""
+
+        def __init__(self, keep: bool) -> None:
+            super().__init__()
+            self.keep = keep
+
+    def __init__(self, text: str) -> None:
+        super().__init__(id="filter")
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        yield Static("/", id="filter-lead")
+        field = Input(self._text, id="filter-text", select_on_focus=False, compact=True)
+        field.cursor_blink = False
+        yield field
+        yield Static("", id="filter-say")
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        event.stop()
+        self.post_message(self.Changed(event.value))
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """Leaving the line keeps what was typed."""
+        if self.is_mounted and self.display:
+            self.post_message(self.Closed(True))
+
+    def action_keep(self) -> None:
+        """Keep the filter."""
+        self.post_message(self.Closed(True))
+
+    def action_drop(self) -> None:
+        """Back to the filter before."""
+        self.post_message(self.Closed(False))
+
+    def tell(self, shown: int, total: int) -> None:
+        """Say how many jobs are left."""
+        say = self.query_one("#filter-say", Static)
+        say.remove_class("-bad")
+        say.update(Content(f"{shown} of {total}"))
+
+    def tell_mistake(self, error: UsageError) -> None:
+        """Say what is wrong and where."""
+        say = self.query_one("#filter-say", Static)
+        say.add_class("-bad")
+        place = getattr(error, "position", None)
+        where = f" at column {place + 1}" if isinstance(place, int) else ""
+        text = error.message if "column" in error.message else error.message + where
+        say.update(Content(text))

@@ -1,0 +1,69 @@
+"""The line at the bottom: the keys that matter where the focus is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+
+from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One key with its word."""
+
+    key: str
+    label: str
+    action: str
+    """What a click does."""
+    enabled: bool = True
+
+
+class KeyBar(PieceLine):
+    """`` s stop  c cancel  r resume …  ? help``; what cannot be done now is faint."""
+
+    GROUND = "panel"
+
+    class Clicked(Message):
+        """A key was clicked."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def __init__(self, hints: Callable[[], Sequence[Hint]]) -> None:
+        super().__init__(id="keys")
+        self._hints = hints
+
+    def pieces(self, width: int) -> Sequence[Piece]:
+        hints = list(self._hints())
+        out: list[Piece] = [Piece(" ")]
+        # Help and the palette stand last and always fit.
+        last = [hint for hint in hints if hint.action.startswith("app.command('app.")]
+        tail = [piece for hint in last for piece in self._hint(hint)]
+        room = width - 1 - width_of(tail)
+        for hint in hints:
+            if hint in last:
+                continue
+            pieces = self._hint(hint)
+            if width_of(pieces) > room:
+                break
+            out += pieces
+            room -= width_of(pieces)
+        return [*out, *tail]
+
+    def _hint(self, hint: Hint) -> list[Piece]:
+        if not hint.enabled:
+            return [Piece(f"{hint.key} {hint.label}  ", "text-faint", key=hint.action)]
+        return [
+            Piece(hint.key, "accent", bold=True, key=hint.action),
+            Piece(f" {hint.label}  ", "text-muted", key=hint.action),
+        ]
+
+    def on_click(self, event: events.Click) -> None:
+        """A click does what the key does."""
+        if action := self.key_at(event.x):
+            self.post_message(self.Clicked(action))

@@ -1,0 +1,115 @@
+"""The line at the top: every profile with its state, and the sum of what runs.
+
+Nothing here ticks: the text changes when the data does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual import events
+
+from trainer_tui.tui import present
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
+
+if TYPE_CHECKING:
+    from trainer_tui.config import PollSettings
+    from trainer_tui.core.poller import ProfileState
+
+_TITLE = "trainer-tui"
+
+
+class StatusBar(PieceLine):
+    """``trainer-tui   ● comfy 4   ◐ kaos 5 …            2 running · 1 queued · ↻ 5s``."""
+
+    GROUND = "panel"
+
+    def __init__(self, glyphs: Glyphs, now: Callable[[], datetime], poll: PollSettings) -> None:
+        super().__init__(id="status")
+        self.glyphs = glyphs
+        self._now = now
+        self.poll = poll
+        self.states: Mapping[str, ProfileState] = {}
+        self.badges: tuple[str, ...] = ()
+        """Words such as ``read-only``."""
+        self.paused = False
+
+    def show(
+        self, states: Mapping[str, ProfileState], *, paused: bool, badges: Sequence[str] = ()
+    ) -> None:
+        """Show how it stands with the profiles."""
+        self.states, self.paused, self.badges = dict(states), paused, tuple(badges)
+        self.renew()
+
+    def pieces(self, width: int) -> Sequence[Piece]:
+        right = self._right()
+        room = width - width_of(right) - 1
+        out = [Piece(" "), Piece(_TITLE, "accent", bold=True), Piece("  ")]
+        room -= width_of(out)
+        for words in (True, False):
+            groups = [self._profile(state, words=words) for state in self.states.values()]
+            if sum(width_of(group) for group in groups) <= room:
+                break
+        else:
+            groups = self._fewer(groups, room)
+        for group in groups:
+            out += group
+            room -= width_of(group)
+        out.append(Piece(" " * max(1, room)))
+        return [*out, *right, Piece(" ")]
+
+    def _profile(self, state: ProfileState, *, words: bool) -> list[Piece]:
+        shape, colour = present.profile_shape(state, self.glyphs)
+        active = state.running + state.queued
+        word = present.profile_word(state, self._now()) if words else ""
+        pieces = [Piece(" "), Piece(shape, colour), Piece(f" {state.name}", key="app.profiles")]
+        if active:
+            pieces.append(Piece(f" {active}", "text-muted"))
+        if word:
+            pieces.append(Piece(f" {self.glyphs.dot} {word}", colour))
+        return [*pieces, Piece("  ")]
+
+    def _fewer(self, groups: list[list[Piece]], room: int) -> list[list[Piece]]:
+        kept: list[list[Piece]] = []
+        for number, group in enumerate(groups):
+            rest = len(groups) - number
+            more = f" +{rest}"
+            need = width_of(group) + (len(more) if rest > 1 else 0)
+            if need > room:
+                if len(more) <= room:
+                    kept.append([Piece(more, "text-muted")])
+                break
+            kept.append(group)
+            room -= width_of(group)
+        return kept
+
+    def _right(self) -> list[Piece]:
+        running = sum(state.running for state in self.states.values())
+        queued = sum(state.queued for state in self.states.values())
+        dot = Piece(f" {self.glyphs.dot} ", "text-faint")
+        parts: list[Piece] = [Piece(badge, "warning") for badge in self.badges]
+        if running:
+            parts.append(Piece(f"{running} running", "status-running"))
+        if queued:
+            parts.append(Piece(f"{queued} queued", "status-queued"))
+        if self.paused:
+            parts.append(Piece(f"{self.glyphs.pause} paused", "status-stopping"))
+        elif running or queued:
+            every = self.poll.running if running else self.poll.queued
+            parts.append(Piece(f"{self.glyphs.refresh} {every:g}s", "text-muted"))
+        elif self.states:
+            parts.append(Piece("idle", "text-muted"))
+        out: list[Piece] = []
+        for part in parts:
+            out += [dot, part] if out else [part]
+        return out
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a profile opens the profiles."""
+        from trainer_tui.tui.app import TrainerApp
+
+        if self.key_at(event.x) and isinstance(self.app, TrainerApp):
+            self.app.command("app.profiles")
