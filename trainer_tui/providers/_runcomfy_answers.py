@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,21 +59,6 @@ class Result:
     finished_at: datetime | None = None
 
 
-@dataclass(slots=True)
-class _Names:
-    """Gives each artifact of a job a name of its own."""
-
-    taken: set[str] = field(default_factory=set)
-
-    def unique(self, name: str) -> str:
-        path, count, found = PurePosixPath(name), 1, name
-        while found.casefold() in self.taken:
-            count += 1
-            found = f"{path.stem}-{count}{path.suffix}"
-        self.taken.add(found.casefold())
-        return found
-
-
 def raw_status(answer: Mapping[str, Any]) -> str:
     """RunComfy's own word, made safe; ``?`` when it says none."""
     return _wire.line(answer.get("status"), limit=40) or "?"
@@ -98,7 +82,7 @@ def read_result(value: object, total_steps: int | None) -> Result:
     """
     answer = _wire.mapping(value, "the result")
     found = _wire.optional_mapping(answer.get("artifacts"))
-    names = _Names()
+    names = _wire.Names()
     checkpoints = list(_files(found.get("checkpoints"), ArtifactKind.CHECKPOINT, names))
     checkpoints = [_with_step(artifact, total_steps) for artifact in checkpoints]
     config = list(_files([found.get("config")], ArtifactKind.CONFIG, names))
@@ -252,7 +236,7 @@ def _time(
     return told or (getattr(previous, key) if previous else None)
 
 
-def _files(value: object, kind: ArtifactKind, names: _Names) -> Iterable[Artifact]:
+def _files(value: object, kind: ArtifactKind, names: _wire.Names) -> Iterable[Artifact]:
     """The artifacts of one list; entries without a usable URL are passed over."""
     for entry in value if isinstance(value, list) else []:
         fields = _wire.optional_mapping(entry)

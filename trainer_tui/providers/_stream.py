@@ -204,7 +204,7 @@ class Fetcher:
         wanted: _Wanted,
     ) -> DownloadHead | None:
         """What the answer promises; ``None`` when it must be asked again from the beginning."""
-        status, found = response.status, _etag(response.headers.get("ETag"))
+        status, found = response.status, _wire.header_value(response.headers.get("ETag"))
         spread = response.headers.get("Content-Range", "")
         if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
             raise ProtocolError(f"{origin} sends the file compressed, though asked not to")
@@ -372,11 +372,6 @@ def failure_of(
     return ProtocolError(
         f"{origin} does not speak proper HTTP: {_wire.tidy(str(problem), clean, 200)}"
     )
-
-
-def _etag(value: str | None) -> str | None:
-    """An entity tag that can be sent back, or ``None``."""
-    return value if value and re.fullmatch(r"[!-~]{1,200}", value) else None
 
 
 class _Headers(dict[str, str]):

@@ -11,9 +11,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from trainer_tui import sanitize
@@ -140,6 +141,29 @@ def path_id(value: str, what: str = "job") -> str:
 def _kind(value: object) -> str:
     names = {type(None): "null", dict: "an object", list: "a list", str: "text", bool: "a boolean"}
     return names.get(type(value), "a number")
+
+
+@dataclass(slots=True)
+class Names:
+    """Gives each artifact of a job a name of its own."""
+
+    taken: set[str] = field(default_factory=set)
+
+    def unique(self, name: str) -> str:
+        """The name, or the name with a number where it is taken (however it is cased)."""
+        path, count, found = PurePosixPath(name), 1, name
+        while found.casefold() in self.taken:
+            count += 1
+            found = f"{path.stem}-{count}{path.suffix}"
+        self.taken.add(found.casefold())
+        return found
+
+
+def header_value(value: object) -> str | None:
+    """A short value that may be sent back in a header, or ``None``."""
+    if isinstance(value, str) and re.fullmatch(r"[!-~]{1,200}", value):
+        return value
+    return None
 
 
 # -- what an error answer says ---------------------------------------------------------------
