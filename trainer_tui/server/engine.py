@@ -158,10 +158,11 @@ class Engine:
         return found
 
     def choose_runner(self, config: Mapping[str, object]) -> str:
-        """What a config is for: ``command:`` at the top is for the command runner, any other is
-        AI Toolkit's, which is run where its checkout is known and imitated where it is not."""
-        if "command" in config:
-            return "command"
+        """The runner of a config that names none: a ``job:`` that is a runner's name is meant for
+        it, any other is AI Toolkit's, run where its checkout is known and imitated elsewhere."""
+        job = config.get("job")
+        if isinstance(job, str) and job in self.runners:
+            return job
         return "smoke" if self.settings.ai_toolkit is None else "ai-toolkit"
 
     # -- acts -----------------------------------------------------------------------------------
