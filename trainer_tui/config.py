@@ -182,7 +182,8 @@ class Config:
     files: tuple[Path, ...] = ()
     """The files that were read."""
     schema_extra_keys: tuple[str, ...] = ()
-    """Dotted names of keys that only a provider can check (``profiles.NAME.options.*``)."""
+    """``[check] extra_keys``: keys of training configs (``train.my_key``) that a fork of the
+    trainer knows, so that the editor does not call them unknown."""
 
     def profile(self, name: str) -> Profile:
         """One profile by its name; ``local`` always answers.

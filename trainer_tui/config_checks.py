@@ -83,6 +83,13 @@ def words_of(*words: str) -> Check:
     return check
 
 
+def texts(value: object) -> tuple[str, ...]:
+    """A list of texts."""
+    if not isinstance(value, list):
+        raise ValueError("expected a list of texts in quotes")
+    return tuple(text(item) for item in value)
+
+
 def path(base: Path) -> Check:
     """A path: ``~`` is the home, a relative one starts at the config's folder."""
 

@@ -25,6 +25,7 @@ from trainer_tui.config import (
 )
 from trainer_tui.config_positions import KeyPath, Place, nearest_place, positions
 from trainer_tui.config_secrets import readable_by_others
+from trainer_tui.errors import ConfigError
 from trainer_tui.paths import Paths
 
 _LARGEST = 4 << 20  # bytes; a config is written by hand
@@ -63,6 +64,7 @@ def sections(base: Path) -> dict[str, dict[str, checks.Check]]:
             "kill_after": checks.number(0, 3600, "seconds"),
         },
         "downloads": {"folder": checks.path(base), "parallel": checks.whole(1, 32)},
+        "check": {"extra_keys": checks.texts},
     }
 
 
@@ -106,7 +108,6 @@ def read(paths: Paths) -> tuple[Config, tuple[Problem, ...]]:
         profiles=MappingProxyType(profiles),
         warnings=tuple(own.warnings + managed.warnings),
         files=tuple(reader.file for reader in (own, managed) if reader.present),
-        schema_extra_keys=tuple(own.extra_keys + managed.extra_keys),
     )
     return config, tuple(own.problems + managed.problems)
 
@@ -121,11 +122,19 @@ def tables_of(file: Path) -> dict[str, dict[str, Any]]:
     return {name: table for name, table in found if isinstance(table, dict)}
 
 
-def check_table(file: Path, name: str, table: Mapping[str, object]) -> tuple[Problem, ...]:
-    """What would be wrong with a profile's table, were it written to a file."""
+def check_table(file: Path, name: str, table: Mapping[str, object]) -> Profile:
+    """The profile of a table that is not written yet, under the rules of those that are.
+
+    Raises:
+        ConfigError: A field is wrong; the message begins with its name.
+    """
     reader = _Reader(file, {"profiles": {name: dict(table)}})
     reader.profiles_only()
-    return tuple(reader.problems)
+    if reader.problems:
+        problem = reader.problems[0]
+        key = problem.key.removeprefix(f"profiles.{name}").lstrip(".")
+        raise ConfigError(f"{key + ': ' if key else ''}{problem.message}")
+    return reader.profiles[name]
 
 
 class _Reader:
@@ -137,7 +146,6 @@ class _Reader:
         self.present = False
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
-        self.extra_keys: list[str] = []
         self.profiles: dict[str, Profile] = {}
         self.text = ""
         self._places: dict[KeyPath, Place] | None = None
@@ -224,6 +232,7 @@ class _Reader:
             poll=replace(empty.poll, **self._section("poll", known)),
             local=replace(empty.local, **self._section("local", known)),
             downloads=replace(empty.downloads, **self._section("downloads", known)),
+            schema_extra_keys=self._section("check", known).get("extra_keys", ()),
             keys=MappingProxyType(self._keys()),
             pricing=MappingProxyType(self._free("pricing", checks.number(0, 1e6))),
             read_only=bool(read_only.get("read_only", False)),
@@ -311,7 +320,6 @@ class _Reader:
         name = path[-1]
         known = profile_keys(self.base)
         options = self._table((*path, "options"), table.pop("options", None))
-        self.extra_keys += [".".join((*path, "options", key)) for key in options]
         for key in table:
             if key not in known:
                 self.problem((*path, key), checks.unknown(key, {*known, "options"}))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trainer_tui.config import Secret, load, store_secret
+from trainer_tui.config import Profile, Secret, load, store_secret
 from trainer_tui.config_checks import PROFILE_NAME
 from trainer_tui.config_read import check_table, tables_of
 from trainer_tui.config_secrets import secrets_folder
@@ -20,21 +20,38 @@ _HEADER = "# Written by trainer-tui (profiles add). What config.toml says of a p
 
 def add(paths: Paths, profile_fields: Mapping[str, object], *, replace: bool = False) -> None:
     """See :func:`trainer_tui.config.add_profile`."""
-    fields = {key: _plain(value) for key, value in profile_fields.items() if value is not None}
-    name = fields.pop("name", None)
-    if not isinstance(name, str) or not PROFILE_NAME.match(name):
-        raise ConfigError(
-            "a profile needs a name of up to 40 letters, digits, dots, dashes and underscores"
-        )
+    name, fields = _fields(profile_fields)
     with _locked(paths):
         _refuse_taken(paths, name, replace=replace)
-        _checked(paths, name, fields)
+        check_table(paths.managed_profiles, name, fields)
         token = fields.get("token")
         if isinstance(token, str) and Secret(token).kind == "literal":
             fields["token"] = store_secret(paths, name, token)
         profiles = tables_of(paths.managed_profiles)
         profiles[name] = fields
         _write(paths, profiles)
+
+
+def prove(paths: Paths, profile_fields: Mapping[str, object], *, replace: bool = False) -> Profile:
+    """The profile that :func:`add` would write, for a live check before it is written.
+
+    Raises:
+        ConfigError: A field is wrong, or the name is taken.
+    """
+    name, fields = _fields(profile_fields)
+    _refuse_taken(paths, name, replace=replace)
+    return check_table(paths.managed_profiles, name, fields)
+
+
+def _fields(profile_fields: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
+    """The name, and what TOML can hold of the rest."""
+    fields = {key: _plain(value) for key, value in profile_fields.items() if value is not None}
+    name = fields.pop("name", None)
+    if not isinstance(name, str) or not PROFILE_NAME.match(name):
+        raise ConfigError(
+            "a profile needs a name of up to 40 letters, digits, dots, dashes and underscores"
+        )
+    return name, fields
 
 
 def remove(paths: Paths, name: str) -> None:
@@ -79,14 +96,6 @@ def _refuse_taken(paths: Paths, name: str, *, replace: bool) -> None:
             f"there is already a profile {name!r}",
             hint=f"Choose another name, or first: trainer-tui profiles remove {name}",
         )
-
-
-def _checked(paths: Paths, name: str, fields: Mapping[str, object]) -> None:
-    """The same rules as for a profile that a person wrote."""
-    problems = check_table(paths.managed_profiles, name, fields)
-    if problems:
-        key = problems[0].key.removeprefix(f"profiles.{name}").lstrip(".")
-        raise ConfigError(f"{key + ': ' if key else ''}{problems[0].message}")
 
 
 def _write(paths: Paths, profiles: Mapping[str, Mapping[str, Any]]) -> None:

@@ -57,6 +57,14 @@ class CommandParser(Parser):
         return super().parse_known_args(args, namespace)
 
 
+class Nested(Parser):
+    """A word below a command, such as ``profiles add``; knows what every command knows."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"conflict_handler": "resolve", "allow_abbrev": False, **kwargs})
+        add_common(self, nested=True)
+
+
 def build() -> Parser:
     """The whole grammar."""
     parser = Parser(

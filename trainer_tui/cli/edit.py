@@ -1,0 +1,129 @@
+"""``trainer-tui edit``: change the config of a job that does not run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+
+from trainer_tui.cli import render
+from trainer_tui.cli.acts import refuse_if_not_allowed
+from trainer_tui.cli.check import read_config
+from trainer_tui.cli.context import DONE, FAILED, CliContext
+from trainer_tui.cli.jsontext import job_value
+from trainer_tui.cli.service import Service, run_async
+from trainer_tui.cli.submit import refuse_mistakes, with_changes
+from trainer_tui.core.acts import Act, consequence, resume_point
+from trainer_tui.errors import StateError, UsageError
+from trainer_tui.model import Capability, Event, EventKind, Job
+from trainer_tui.providers.base import CanEdit, HasConfig
+
+_SIGNS = {"same": " ", "added": "+", "removed": "-", "gap": " "}
+_SGR = {"added": "32", "removed": "31", "gap": "2"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The job, and what its config shall be."""
+    parser.add_argument("ref", metavar="REF", help="profile/id, beginning of an id, or a name")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?",
+        help="the new config, - for standard input; without it $EDITOR opens the present one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", metavar="PATH=VALUE", action="append", default=[],
+        help="change a value, such as train.steps=50 (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-check", action="store_true", help="send it even where mistakes are found in it"
+    )
+
+
+def run(args: argparse.Namespace, context: CliContext) -> int:
+    """Show what changes, ask, send the text byte for byte."""
+    if args.file == "-" and not context.yes:
+        raise UsageError("standard input is the config, so nobody can be asked: add --yes")
+    return run_async(_run(args, context))
+
+
+async def _run(args: argparse.Namespace, context: CliContext) -> int:
+    async with Service(context) as service:
+        job = await service.find_fresh(args.ref)
+        refuse_if_not_allowed(service, job, Act.EDIT)
+        provider = service.provider(job.ref.profile)
+        if not isinstance(provider, CanEdit):
+            raise StateError(f"{provider.facts.title} cannot edit a job", code="NOT_ALLOWED")
+        base = await provider.config_text(job.ref.id) if isinstance(provider, HasConfig) else None
+        text = with_changes(_new_text(args, context, job, base), args.set)
+        if text == base:
+            context.say("the config is as it was: nothing to send")
+            return DONE
+        if not args.no_check:
+            refuse_mistakes(context, args.file or str(job.ref), text, provider.facts.name)
+        if not context.yes and base is not None and context.can_ask:
+            _show_diff(context, base, text)
+        if not context.confirm(
+            f"Send the new config of {job.ref}?",
+            consequence=consequence(job, Act.EDIT, provider.facts),
+            what=f"edit {job.ref}",
+        ):
+            context.say("nothing was changed")
+            return FAILED
+        after = await provider.edit(job.ref.id, text, base_text=base)
+        context.store.add_event(
+            Event(job.ref, service.now(), EventKind.ACT, "config edited from the command line")
+        )
+        after = after or await service.observe(job.ref)
+        context.store.save_jobs([after], service.now())
+    if context.json:
+        context.print_json(job_value(after))
+    else:
+        context.say(f"edited: {job.ref} ({job.name})")
+        if Capability.RESUME in after.allowed:
+            context.say(f"it {resume_point(after)}: trainer-tui resume {job.ref}")
+    return DONE
+
+
+def _new_text(args: argparse.Namespace, context: CliContext, job: Job, base: str | None) -> str:
+    if args.file is not None:
+        return read_config(args.file, context)
+    if base is None:
+        raise UsageError(f"{job.ref} has no config to begin from; name a file")
+    if args.set:
+        return base
+    if not (context.can_ask and context.stdout_tty):
+        raise UsageError("no file was named, and without a terminal no editor can be opened")
+    return _edited(context, base)
+
+
+def _edited(context: CliContext, text: str) -> str:
+    """The text after the person's own editor has closed."""
+    command = context.env.get("VISUAL") or context.env.get("EDITOR") or "vi"
+    handle, name = tempfile.mkstemp(prefix="trainer-tui-", suffix=".yaml")
+    file = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as target:
+            target.write(text.encode())
+        try:
+            code = subprocess.run([*shlex.split(command), name], check=False).returncode
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"the editor {command!r} cannot be run: {error}", hint="Set $EDITOR to yours."
+            ) from None
+        if code != 0:
+            raise UsageError(f"the editor ended with exit code {code}: nothing was sent")
+        return file.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise UsageError("the edited config is not UTF-8 text: nothing was sent") from None
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _show_diff(context: CliContext, old: str, new: str) -> None:
+    from trainer_tui.core.yamlconfig import diff
+
+    for line in diff(old, new):
+        shown = f"{_SIGNS[line.kind]} {line.text}"
+        context.say(render.paint(shown, _SGR.get(line.kind, "0"), context.color))

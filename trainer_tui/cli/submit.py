@@ -1,0 +1,226 @@
+"""``trainer-tui submit``: start a job from a config file."""
+
+from __future__ import annotations
+
+import argparse
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from trainer_tui.cli.check import read_config
+from trainer_tui.cli.context import FAILED, CliContext
+from trainer_tui.cli.jsontext import job_value
+from trainer_tui.cli.service import Service, run_async
+from trainer_tui.config import LOCAL
+from trainer_tui.errors import StateError, UsageError
+from trainer_tui.model import Capability, Event, EventKind, Job, JobRef
+from trainer_tui.providers.base import CanSubmit, Facts, HasLogs, Submission
+
+if TYPE_CHECKING:
+    from trainer_tui.core.yamlconfig import Problem
+
+RUNNERS = ("smoke", "ai-toolkit", "command")
+_SHOWN = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The config, where it runs, and what to change in it."""
+    parser.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
+    parser.add_argument(
+        "--name", metavar="NAME", help="the job's name, where the service takes one"
+    )
+    parser.add_argument("--gpu-type", metavar="TYPE", help="the kind of GPU")
+    parser.add_argument("--gpu-count", metavar="N", type=int, help="how many GPUs")
+    parser.add_argument("--runner", choices=RUNNERS, help="only local: what runs the config")
+    parser.add_argument(
+        "--set", metavar="PATH=VALUE", action="append", default=[],
+        help="change a value first, such as train.steps=50 (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-check", action="store_true", help="send it even where mistakes are found in it"
+    )
+    parser.add_argument(
+        "--follow", "-f", action="store_true", help="print its log and wait until it has ended"
+    )
+
+
+def run(args: argparse.Namespace, context: CliContext) -> int:
+    """Print the new job's ref; its id is in the store before that."""
+    return run_async(_run(args, context))
+
+
+async def _run(args: argparse.Namespace, context: CliContext) -> int:
+    text = with_changes(read_config(args.file, context), args.set)
+    async with Service(context) as service:
+        profile = service.profile(_profile_name(context))
+        facts = service.facts(profile.name)
+        refuse_writing(context, profile.name, profile.read_only)
+        if Capability.SUBMIT not in facts.capabilities:
+            raise StateError(
+                facts.reasons.get(Capability.SUBMIT) or f"{facts.title} takes no jobs from here",
+                code="NOT_ALLOWED",
+            )
+        submission = _submission(args, text, facts)
+        if not args.no_check:
+            refuse_mistakes(context, args.file, text, facts.name, submission)
+        if not _confirmed(context, profile.name, facts, submission, args.file):
+            context.say("nothing was submitted")
+            return FAILED
+        job = await _submit(service, profile.name, facts, submission)
+        if context.json:
+            context.print_json_line(job_value(job)) if args.follow else context.print_json(
+                job_value(job)
+            )
+        else:
+            context.out(str(job.ref))
+            context.say(f"submitted: {job.name}, {job.status}")
+        context.stdout.flush()
+        return await _follow(service, job) if args.follow else 0
+
+
+def with_changes(text: str, changes: Sequence[str]) -> str:
+    """The config with some values changed, everything else as it was. Raises UsageError."""
+    for change in changes:
+        from trainer_tui.core.yamlconfig import set_value
+
+        path, equals, value = change.partition("=")
+        if not (path.strip() and equals):
+            raise UsageError(f"--set takes PATH=VALUE, such as train.steps=50, not {change!r}")
+        text = set_value(text, path.strip(), value)
+    return text
+
+
+def refuse_writing(context: CliContext, profile: str, profile_read_only: bool) -> None:
+    """Raise StateError where nothing may be changed."""
+    if context.read_only:
+        reason = "--read-only was given" if context.read_only_flag else "the config is read_only"
+        raise StateError(f"{reason}: nothing may be changed", code="READ_ONLY")
+    if profile_read_only:
+        raise StateError(
+            f"the profile {profile} is read-only: nothing may be changed there", code="READ_ONLY"
+        )
+
+
+def refuse_mistakes(
+    context: CliContext, file: str, text: str, provider: str, submission: Submission | None = None
+) -> None:
+    """Tell what the editor would say of a config; errors keep it from being sent.
+
+    Raises:
+        UsageError: There are errors in it.
+    """
+    from trainer_tui.core.yamlconfig import check
+
+    problems = check(
+        text,
+        provider=provider,
+        extra_keys=context.config.schema_extra_keys,
+        gpu_type=submission.gpu_type if submission else None,
+        gpu_count=submission.gpu_count if submission else None,
+    )
+    told = [problem for problem in problems if problem.severity != "info"]
+    told.sort(key=lambda problem: problem.severity != "error")
+    errors = [problem for problem in told if problem.severity == "error"]
+    if not errors:
+        for problem in told[:_SHOWN]:
+            context.warn(_line(file, problem))
+        if len(told) > _SHOWN:
+            context.warn(f"{len(told) - _SHOWN} more: trainer-tui check {file}")
+        return
+    more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+    raise UsageError(
+        "the config has mistakes:\n  "
+        + "\n  ".join(_line(file, problem) for problem in errors[:_SHOWN])
+        + more,
+        title="The config has mistakes",
+        hint=f"All of them: trainer-tui check {file}. To send it all the same: --no-check",
+        code="INVALID_CONFIG",
+    )
+
+
+def _line(file: str, problem: Problem) -> str:
+    fix = f" ({problem.fix})" if problem.fix else ""
+    return f"{file}:{problem.line}:{problem.column}: {problem.message}{fix}"
+
+
+def _profile_name(context: CliContext) -> str:
+    if context.profile is not None:
+        return context.profile
+    names = list(context.config.profiles)
+    if len(names) > 1:
+        raise UsageError(
+            "which profile should it run on?", hint=f"Add --profile with one of {', '.join(names)}"
+        )
+    return names[0] if names else LOCAL
+
+
+def _submission(args: argparse.Namespace, text: str, facts: Facts) -> Submission:
+    if args.runner is not None and facts.name != LOCAL:
+        raise UsageError("--runner is for the local server; other services have one runner only")
+    if args.gpu_count is not None and not 1 <= args.gpu_count <= 64:
+        raise UsageError("--gpu-count takes a number from 1 to 64")
+    gpu_type: str | None = args.gpu_type
+    if gpu_type is not None and facts.gpu_types and gpu_type not in facts.gpu_types:
+        from trainer_tui.config import did_you_mean
+
+        raise UsageError(
+            f"{facts.title} has no GPU {gpu_type!r}{did_you_mean(gpu_type, facts.gpu_types)}",
+            hint=f"One of {', '.join(facts.gpu_types)}",
+        )
+    return Submission(
+        config_text=text,
+        name=args.name,
+        gpu_type=gpu_type,
+        gpu_count=args.gpu_count,
+        runner=args.runner,
+        token=uuid.uuid4().hex,
+    )
+
+
+def _confirmed(
+    context: CliContext, profile: str, facts: Facts, submission: Submission, file: str
+) -> bool:
+    if context.yes:
+        return True
+    from trainer_tui.core.yamlconfig import in_words
+
+    told = facts.consequences.get(Capability.SUBMIT) or f"Starts a new job at {facts.title}."
+    lines = [told, *(in_words(submission.config_text) if context.can_ask else [])]
+    gpu = submission.gpu_type or (facts.gpu_types[0] if facts.gpu_types else None)
+    if gpu is not None:
+        lines.append(f"gpu: {gpu} x{submission.gpu_count or 1}")
+    what = "standard input" if file == "-" else file
+    return context.confirm(
+        f"Submit {what} to {profile}?",
+        consequence="\n".join(lines),
+        what=f"submit {what} to {profile}",
+    )
+
+
+async def _submit(service: Service, profile: str, facts: Facts, submission: Submission) -> Job:
+    """Send it; the id is on disk the moment it is known."""
+    provider = service.provider(profile)
+    if not isinstance(provider, CanSubmit):
+        raise StateError(f"{facts.title} takes no jobs from here", code="NOT_ALLOWED")
+    store = service.context.store  # opened before the job exists: a broken store costs no job
+
+    def accepted(job_id: str) -> None:
+        ref = JobRef(profile, job_id)
+        store.track(ref, facts.name, name=submission.name, source="submitted")
+        store.add_event(Event(ref, service.now(), EventKind.ACT, "submitted from the command line"))
+
+    job = await provider.submit(submission, accepted=accepted)
+    store.save_jobs([job], service.now())
+    return job
+
+
+async def _follow(service: Service, job: Job) -> int:
+    """The log where there is one, then how it ended."""
+    from trainer_tui.cli.wait import wait_for
+
+    provider = service.provider(job.ref.profile)
+    if isinstance(provider, HasLogs) and not service.context.json:
+        from trainer_tui.cli.logs import print_log
+
+        await print_log(service, job, follow=True)
+    return await wait_for(service, [job.ref], timeout=None)
