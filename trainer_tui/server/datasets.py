@@ -11,8 +11,7 @@ import json
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from trainer_tui import sanitize
-from trainer_tui.errors import NotFoundError, StateError, TrainerError, UsageError
+from trainer_tui.errors import NotFoundError, StateError, UsageError
 from trainer_tui.paths import write_atomic
 from trainer_tui.server import archives
 
@@ -53,6 +52,16 @@ class Dataset:
     """Files that signed URLs were given out for and that have not come yet: name → bytes."""
     files: tuple[tuple[str, int], ...] = ()
     """Name and bytes of each file that is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An upload on its way."""
+
+    dataset_id: str
+    name: str
+    path: Path
+    """Where its bytes are to be written."""
 
 
 class Datasets:
@@ -145,55 +154,65 @@ class Datasets:
             self._write(replace(dataset, expected=expected, error=None, updated_at=self._now()))
             return self.get(dataset_id)
 
-    @contextmanager
-    def receive(self, dataset_id: str, name: str) -> Iterator[Path]:
-        """A path to write an upload to. Left without an exception, the file is taken in.
-
-        A zip is unpacked, an image is looked at; what is wrong makes the dataset ``FAILED``.
+    def begin(self, dataset_id: str, name: str) -> Arrival:
+        """Make a place for an upload. It must be ended with :meth:`finish` or :meth:`abandon`.
 
         Raises:
-            UsageError: The name or the file cannot be taken (the dataset says the same).
-            NotFoundError: There is no such dataset, or it was deleted meanwhile.
+            UsageError: That is no plain file name (code ``INVALID_FILE``).
+            NotFoundError: There is no such dataset.
         """
         name = _plain_name(name)
         with self._lock:
             dataset = self.get(dataset_id)
-            self._arriving[dataset.id] = self._arriving.get(dataset.id, 0) + 1
-        incoming = self.root / dataset.id / "incoming"
-        part = incoming / uuid.uuid4().hex
-        try:
+            incoming = self.root / dataset.id / "incoming"
             incoming.mkdir(exist_ok=True)
-            yield part
-            self._take(dataset.id, name, part)
-        finally:
-            part.unlink(missing_ok=True)
-            with self._lock:
-                self._arriving[dataset.id] -= 1
+            self._arriving[dataset.id] = self._arriving.get(dataset.id, 0) + 1
+        return Arrival(dataset.id, name, incoming / uuid.uuid4().hex)
 
-    def _take(self, dataset_id: str, name: str, part: Path) -> None:
-        error: TrainerError | None = None
-        unpacked = part.with_suffix(".unpacked")
-        try:
-            if name.lower().endswith(".zip"):
-                archives.unpack(part, unpacked)
-            else:
-                _look_at(part, name)
-        except TrainerError as found:
-            error = UsageError(f"{name}: {found.message}", code="INVALID_FILE")
+    def abandon(self, arrival: Arrival) -> None:
+        """Forget an upload that broke off."""
+        arrival.path.unlink(missing_ok=True)
         with self._lock:
-            dataset = self.get(dataset_id)
-            files = self.folder(dataset)
-            if error is None and unpacked.is_dir():
-                for path in sorted(unpacked.iterdir()):
-                    path.replace(files / path.name)
-            elif error is None:
-                part.replace(files / name)
-            left = {key: size for key, size in dataset.expected.items() if key != name}
-            said = error.message if error else None
-            self._write(replace(dataset, expected=left, error=said, updated_at=self._now()))
-        shutil.rmtree(unpacked, ignore_errors=True)
-        if error is not None:
-            raise error
+            self._arriving[arrival.dataset_id] -= 1
+
+    def finish(self, arrival: Arrival) -> Dataset:
+        """Take an upload in: a zip is unpacked, an image is looked at.
+
+        Raises:
+            UsageError: The file cannot be taken (``INVALID_FILE``); the dataset has ``FAILED`` and
+                says why, until another upload succeeds.
+            NotFoundError: The dataset was deleted meanwhile.
+        """
+        unpacked = arrival.path.with_suffix(".unpacked")
+        problem: UsageError | None = None
+        try:
+            try:
+                if arrival.name.lower().endswith(".zip"):
+                    archives.unpack(arrival.path, unpacked)
+                else:
+                    _look_at(arrival.path, arrival.name)
+            except UsageError as found:
+                problem = UsageError(f"{arrival.name}: {found.message}", code="INVALID_FILE")
+            with self._lock:
+                self._take(arrival, unpacked, problem)
+        finally:
+            shutil.rmtree(unpacked, ignore_errors=True)
+            self.abandon(arrival)
+        if problem is not None:
+            raise problem
+        return self.get(arrival.dataset_id)
+
+    def _take(self, arrival: Arrival, unpacked: Path, problem: UsageError | None) -> None:
+        dataset = self.get(arrival.dataset_id)
+        files = self.folder(dataset)
+        if problem is None and unpacked.is_dir():
+            for path in unpacked.iterdir():
+                path.replace(files / path.name)
+        elif problem is None:
+            arrival.path.replace(files / arrival.name)
+        left = {name: size for name, size in dataset.expected.items() if name != arrival.name}
+        said = problem.message if problem else None
+        self._write(replace(dataset, expected=left, error=said, updated_at=self._now()))
 
     def _read(self, folder: Path) -> Dataset | None:
         try:

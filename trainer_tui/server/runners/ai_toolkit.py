@@ -37,6 +37,7 @@ TQDM = re.compile(
 )
 # samples/{milliseconds}__{step:09d}_{index}.jpg
 _SAMPLE = re.compile(r"\d+__(?P<step>\d+)_\d+$")
+_ROWS = 20_000
 _VENV_PYTHONS = ("venv/bin/python", ".venv/bin/python", "env/bin/python")
 
 
@@ -148,9 +149,10 @@ def _placed(config_text: str, folder: JobFolder, settings: ServerSettings) -> st
     """The config with its folders where they are on this machine."""
     import yaml
 
-    from trainer_tui.server import configs, datasets
+    from trainer_tui.server import configs
+    from trainer_tui.server.datasets import with_real_folders
 
-    text = datasets.with_real_folders(config_text, settings.datasets) or config_text
+    text = with_real_folders(config_text, settings.datasets) or config_text
     config = configs.parse(text)
     process = dict(aitk.process(config, text))
     process["training_folder"] = str(folder.work / "output")
@@ -198,16 +200,18 @@ def _from_database(
     query = (
         "SELECT m.step, s.wall_time, m.key, m.value_real FROM metrics m"
         " LEFT JOIN steps s ON s.step = m.step"
-        " WHERE m.step > ? AND m.value_real IS NOT NULL ORDER BY m.step LIMIT 20000"
+        " WHERE m.step > ? AND m.value_real IS NOT NULL ORDER BY m.step LIMIT ?"
     )
     try:
         # Read only, and never waiting: the trainer writes to it.
         with contextlib.closing(
             sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=0.05)
         ) as connection:
-            rows = connection.execute(query, (position.row,)).fetchall()
+            rows = connection.execute(query, (position.row, _ROWS)).fetchall()
     except sqlite3.Error:
         return position, None
+    if len(rows) == _ROWS:  # the last step may be cut in the middle
+        rows = [row for row in rows if row[0] != rows[-1][0]]
     loss, lines = None, []
     for step, moment, key, value in rows:
         name = str(key)

@@ -56,10 +56,10 @@ class SmokeRunner:
     def launch(
         self, folder: JobFolder, config_text: str, slot: Slot, settings: ServerSettings
     ) -> Launch:
-        from trainer_tui.server import datasets
+        from trainer_tui.server.datasets import with_real_folders
 
         config = folder.config
-        placed = datasets.with_real_folders(config_text, settings.datasets)
+        placed = with_real_folders(config_text, settings.datasets)
         if placed is not None:
             config = folder.work / "config.yaml"
             config.parent.mkdir(parents=True, exist_ok=True)
