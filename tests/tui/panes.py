@@ -36,6 +36,7 @@ LIGHT = Theme(
     warning="#9a5b00",
     error="#b3261e",
 )
+LIGHT.variables = themes.derived(LIGHT)
 
 
 def job(status: Status = Status.RUNNING, **changes: object) -> Job:
@@ -68,10 +69,21 @@ class FakeStore:
         return [m for m in self.held if key in (None, m.key)]
 
 
+class FakeBoard:
+    """Holds one entry."""
+
+    def __init__(self) -> None:
+        self.entry: Entry | None = entry()
+
+    def get(self, ref: JobRef) -> Entry | None:
+        return self.entry
+
+
 class FakeRuntime:
     """Remembers what it was asked."""
 
     def __init__(self) -> None:
+        self.board = FakeBoard()
         self.store = FakeStore()
         self.rows: list[DownloadRow] = []
         self.asked: list[tuple[object, ...]] = []

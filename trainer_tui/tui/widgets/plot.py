@@ -229,13 +229,14 @@ def smooth(values: Sequence[float], weight: float = 0.9) -> list[float]:
 
 
 def nice_step(span: float, count: int) -> float:
-    """The round distance (1, 2 or 5 × a power of ten) that makes at most ``count`` + 1 ticks."""
+    """The round distance (1, 2 or 5 × a power of ten) that makes about ``count`` ticks."""
     if span <= 0 or count < 1 or not math.isfinite(span):
         return 1.0
     rough = span / count
     power = 10.0 ** math.floor(math.log10(rough))
-    for factor in (1.0, 2.0, 5.0):
-        if factor * power >= rough * (1 - 1e-9):
+    # The borders are the geometric means: as far from one round number as from the next.
+    for factor, border in ((1.0, 1.41), (2.0, 3.16), (5.0, 7.07)):
+        if rough <= border * power:
             return factor * power
     return 10.0 * power
 
@@ -257,7 +258,7 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
         if len(found) <= count + 1:
             break
     if len(found) < 2:
-        return ticks(low, high, count)
+        return [value for value in ticks(low, high, count) if value > 0]
     return found[:: math.ceil(len(found) / (count + 1))]
 
 
