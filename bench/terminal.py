@@ -6,6 +6,7 @@ emulation never disturbs a measurement. No terminal query is answered.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -87,10 +88,8 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         for sign in (signal.SIGTERM, signal.SIGKILL):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, sign)
-            except ProcessLookupError:
-                pass
             limit = time.perf_counter() + 2
             while time.perf_counter() < limit:
                 self.read(0.02)
