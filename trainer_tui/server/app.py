@@ -40,7 +40,7 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
         import_module(f"{dialects_package.__name__}.{module.name}")
         for module in pkgutil.iter_modules(dialects_package.__path__)
     ]
-    dialects = [module for module in dialects if hasattr(module, "PREFIX")]
+    dialects = [module for module in dialects if hasattr(module, "routes")]
     routes = [Route("/files/{id}/{path:path}", _signed_file(engine, context), methods=["GET"])]
     for dialect in dialects:
         routes.extend(dialect.routes(engine, context))
