@@ -22,7 +22,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from trainer_tui import sanitize
 from trainer_tui.config import Profile
-from trainer_tui.errors import AuthError, ConfigError, ProtocolError
+from trainer_tui.errors import AuthError, ConfigError, ProtocolError, TrainerError
 
 _PORTS = {"http": 80, "https": 443}
 _SAFE_IN_TARGET = "%/:=&?~#+!$,;'@()*[]-._"
@@ -192,8 +192,16 @@ class Credential:
                     hint=f'Add `token = "env:NAME"` to [profiles.{self.profile.name}].',
                 )
         else:
-            self._value = _printable(await asyncio.to_thread(secret.resolve), self.profile)
-            self._forms = (*_written_forms(self._value), *self._forms)
+            failure: TrainerError | None = None
+            try:
+                self._value = _printable(await asyncio.to_thread(secret.resolve), self.profile)
+            except TrainerError as problem:
+                # Without the frames that it came through: their variables hold the credential.
+                failure = problem.with_traceback(None)
+                failure.__cause__ = failure.__context__ = None
+            if failure is not None:
+                raise failure
+            self._forms = (*_written_forms(self._value or ""), *self._forms)
         self._known = True
 
     def forget(self) -> None:
@@ -217,7 +225,6 @@ def _printable(value: str, profile: Profile) -> str:
     if re.fullmatch(r"[!-~]+", value):
         return value
     what = "is empty" if not value else "holds a character that no header may hold"
-    del value  # not even in the locals of a traceback
     raise ConfigError(f"the token of the profile {profile.name} {what}")
 
 

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -292,6 +291,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return None
     seconds = number(value.strip())
     if seconds is None:
+        from email.utils import parsedate_to_datetime  # for the rare date only
+
         try:
             when = parsedate_to_datetime(value)
         except ValueError:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import ssl
 import zlib
@@ -396,7 +397,7 @@ class Http:
             if isinstance(problem, httpx.ConnectTimeout):
                 said = f"no connection to {where} within {self.profile.timeout:g} s"
                 return NetworkError(said, hint=_OFFLINE, code="CONNECT_TIMEOUT")
-            reason = (isinstance(beneath, OSError) and beneath.strerror) or words or "unreachable"
+            reason = _reason(beneath) or words or "unreachable"
             return NetworkError(
                 f"no connection to {where}: {_wire.tidy(reason, self.clean, 200)}",
                 hint=_OFFLINE,
@@ -443,14 +444,25 @@ def _backoff(attempt: int) -> float:
 
 def _beneath(problem: BaseException) -> BaseException:
     """The operating system's or TLS's own exception below an httpx one, or the one given."""
-    seen: BaseException | None = problem
-    for _ in range(8):
-        if seen is None:
-            return problem
-        if isinstance(seen, OSError):
+    todo: list[BaseException | None] = [problem]
+    for _ in range(20):
+        if not todo:
+            break
+        seen = todo.pop(0)
+        if isinstance(seen, ssl.SSLError) or (isinstance(seen, OSError) and seen.strerror):
             return seen
-        seen = seen.__cause__ or seen.__context__
+        if isinstance(seen, BaseExceptionGroup):
+            todo += seen.exceptions
+        if seen is not None:
+            todo += [seen.__cause__, seen.__context__]
     return problem
+
+
+def _reason(problem: BaseException) -> str | None:
+    """The operating system's words, rather than asyncio's (which repeat the address)."""
+    if not isinstance(problem, OSError):
+        return None
+    return os.strerror(problem.errno) if (problem.errno or 0) > 0 else problem.strerror
 
 
 def tls_words(problem: ssl.SSLError) -> str:

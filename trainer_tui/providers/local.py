@@ -7,7 +7,6 @@ profile names a base URL.
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -130,7 +129,8 @@ class Local:
             jobs += page.jobs
             if page.following is None:
                 self._pages = pages
-                return jobs
+                # The list may have grown between two pages and shown a job on both.
+                return list({job.ref: job for job in jobs}.values())
             cursor = page.following
         raise ProtocolError("the local server's list of jobs has no end")
 
@@ -193,16 +193,18 @@ class Local:
         self, submission: Submission, *, accepted: Callable[[str], None] = lambda job_id: None
     ) -> Job:
         """Queue a job. The request carries a token, so a lost answer is asked for once more."""
+        from uuid import uuid4
+
         body: dict[str, object] = {
             "config": submission.config_text,
-            "token": submission.token or uuid.uuid4().hex,
+            "token": submission.token or uuid4().hex,
         }
         if submission.runner:
             body["runner"] = submission.runner
         if submission.name:
             body["name"] = submission.name
         if submission.gpu_type or submission.gpu_count is not None:
-            body["gpu"] = {"type": submission.gpu_type, "count": submission.gpu_count or 1}
+            body["gpu"] = _gpu(submission.gpu_type, submission.gpu_count)
         try:
             answer = await self._ask("POST", "/v1/jobs", json=body)
         except NetworkError as problem:
@@ -226,8 +228,10 @@ class Local:
     async def resume(
         self, job_id: str, *, gpu_type: str | None = None, gpu_count: int | None = None
     ) -> Job | None:
-        """Queue it again; it runs on what it ran on before."""
-        return self._job(await self._ask("POST", self._path(job_id, "resume")))
+        """Queue it again; it runs on what it ran on before unless another GPU is named."""
+        chosen = gpu_type or gpu_count is not None
+        body = {"gpu": _gpu(gpu_type, gpu_count)} if chosen else {}
+        return self._job(await self._ask("POST", self._path(job_id, "resume"), json=body))
 
     async def edit(
         self, job_id: str, config_text: str, *, base_text: str | None = None
@@ -351,6 +355,10 @@ async def _is_up(http: Http) -> bool:
     except ServiceError:
         return True  # it is up, and has trouble of its own
     return True
+
+
+def _gpu(kind: str | None, count: int | None) -> dict[str, object]:
+    return {**({"type": kind} if kind else {}), "count": count or 1}
 
 
 def _digest(text: str) -> str:
