@@ -1,0 +1,159 @@
+"""Configs being written, kept on disk while they are: what a crash must not lose.
+
+A :class:`Keeper` belongs to one editor. ``change`` may be called at every key; ``flush`` writes
+what was said last, from any thread, and never an older text over a newer one.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal, Protocol
+
+from trainer_tui.core.rows import Draft
+from trainer_tui.model import JobRef
+
+WRITE_AFTER = 0.4
+"""Seconds between the last key and the draft on disk: a crash loses at most so much typing."""
+_KEEP_SENT = 5
+"""Sent drafts that stay, newest first, to notice that the same is sent twice."""
+
+
+class DraftTable(Protocol):
+    """The part of the store that is needed here."""
+
+    def put_draft(self, draft: Draft) -> None: ...
+    def drafts(self, ref: JobRef | None = None) -> list[Draft]: ...
+    def discard_draft(self, draft_id: str) -> None: ...
+
+
+def unsent_edit(store: DraftTable, ref: JobRef) -> Draft | None:
+    """The newest edit of a job's config that was begun and never sent."""
+    for draft in store.drafts(ref):
+        if draft.kind == "edit" and draft.sent_at is None and draft.text != draft.base_text:
+            return draft
+    return None
+
+
+def unsent_new(store: DraftTable) -> list[Draft]:
+    """Configs for new jobs that were begun and never submitted, newest first."""
+    return [
+        draft
+        for draft in store.drafts()
+        if draft.kind == "new" and draft.sent_at is None and draft.text != draft.base_text
+    ]
+
+
+def sent_before(store: DraftTable, ref: JobRef, text: str) -> Draft | None:
+    """The edit of this job with the very same text that was sent already, if there is one."""
+    for draft in store.drafts(ref):
+        if draft.kind == "edit" and draft.sent_at is not None and draft.text == text:
+            return draft
+    return None
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, in one rough unit: ``12 min ago``."""
+    seconds = max(0.0, (now - then).total_seconds())
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {word} ago"
+    return "just now"
+
+
+class Keeper:
+    """Keeps one draft."""
+
+    def __init__(
+        self,
+        store: DraftTable,
+        now: Callable[[], datetime],
+        *,
+        profile: str,
+        kind: Literal["edit", "new"],
+        base_text: str | None,
+        ref: JobRef | None = None,
+        draft: Draft | None = None,
+    ) -> None:
+        self._store, self._now = store, now
+        self._lock = threading.Lock()
+        self._on_disk = draft is not None
+        self._pending: str | None = None
+        self._draft = draft or Draft(
+            id=uuid.uuid4().hex,
+            profile=profile,
+            text=base_text or "",
+            updated_at=now(),
+            kind=kind,
+            ref=ref,
+            base_text=base_text,
+        )
+
+    @property
+    def draft(self) -> Draft:
+        """The draft as last written, or as it will be."""
+        return self._draft
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something that is not on disk yet."""
+        return self._pending is not None
+
+    def change(self, text: str) -> None:
+        """Take the present text; it is written at the next :meth:`flush`."""
+        self._pending = text
+
+    def rebase(self, base_text: str | None) -> None:
+        """The text that the edit is compared with is another one now."""
+        with self._lock:
+            self._draft = replace(self._draft, base_text=base_text)
+            if self._pending is None and self._on_disk:
+                self._pending = self._draft.text
+
+    def flush(self) -> bool:
+        """Write what is waiting. A text that is the base again needs no draft: it is dropped.
+
+        Gives whether a draft is on disk now. Raises TrainerError when it cannot be written; it
+        is tried again at the next flush.
+        """
+        with self._lock:
+            text = self._pending
+            if text is None:
+                return self._on_disk
+            if text == self._draft.base_text:
+                if self._on_disk:
+                    self._store.discard_draft(self._draft.id)
+                    self._on_disk = False
+                self._draft = replace(self._draft, text=text)
+            else:
+                draft = replace(self._draft, text=text, updated_at=self._now())
+                self._store.put_draft(draft)
+                self._draft, self._on_disk = draft, True
+            if self._pending is text:
+                self._pending = None
+            return self._on_disk
+
+    def sent(self) -> None:
+        """The service has accepted the text: it is no draft any more."""
+        self.flush()
+        with self._lock:
+            self._draft = replace(self._draft, sent_at=self._now())
+            self._store.put_draft(self._draft)
+            ref = self._draft.ref
+            if ref is None:
+                self._store.discard_draft(self._draft.id)
+                return
+            sent = [d for d in self._store.drafts(ref) if d.sent_at is not None]
+            for old in sent[_KEEP_SENT:]:
+                self._store.discard_draft(old.id)
+
+    def discard(self) -> None:
+        """Drop the draft for good."""
+        with self._lock:
+            self._pending = None
+            if self._on_disk:
+                self._store.discard_draft(self._draft.id)
+                self._on_disk = False
