@@ -97,8 +97,9 @@ class _Jobs:
         body = await read_body(request)
         text = _config_text(body)
         gpu = _gpu(body, required=True)
-        await asyncio.to_thread(self._check, text)
-        record, _ = await self._engine.submit(JobRequest(text, gpu=gpu))
+        config = await asyncio.to_thread(self._check, text)
+        runner = self._runner(config, gpu)
+        record, _ = await self._engine.submit(JobRequest(text, runner=runner, gpu=gpu))
         return JSONResponse(self._links(request, record))
 
     async def status(self, request: Request) -> Response:
@@ -160,8 +161,15 @@ class _Jobs:
         acts = {f"{act}_url": f"{base}/{act}" for act in ("status", "result", "cancel")}
         return {"id": record.id, "name": record.name, **acts}
 
-    def _check(self, text: str) -> None:
-        """Refuse a config that the cloud would refuse. Raises InvalidConfig."""
+    def _runner(self, config: Mapping[str, object], gpu: Gpu | None) -> str:
+        """AI Toolkit where it and the GPUs are here, else its imitation: a script that asks for a
+        cloud's GPU is to be tried out on this machine, not refused."""
+        chosen = self._engine.choose_runner(config)
+        needed = gpu.count if gpu else 0
+        return chosen if needed <= len(self._engine.pool.gpus) else "smoke"
+
+    def _check(self, text: str) -> Mapping[str, object]:
+        """Read a config, and refuse what the cloud would refuse. Raises InvalidConfig."""
         config = configs.parse(text)
         process = aitk.process(config, text)
         if process.get("training_folder") != OUTPUT:
@@ -178,6 +186,7 @@ class _Jobs:
                 raise aitk.fail(text, path, f"there is no dataset named {name!r}")
             if dataset.status is not DatasetStatus.READY:
                 raise aitk.fail(text, path, f"the dataset {name!r} is {dataset.status}, not READY")
+        return config
 
 
 def _config_text(body: Mapping[str, Any]) -> str:

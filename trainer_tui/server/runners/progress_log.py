@@ -19,7 +19,7 @@ from pathlib import Path
 
 from trainer_tui.paths import write_atomic
 from trainer_tui.server.runners.base import JobFolder
-from trainer_tui.server.runners.files import read_new
+from trainer_tui.server.runners.files import read_lines, read_new
 
 GROUPS = ("current", "total", "percent", "loss", "lr")
 """Named groups that a pattern may have."""
@@ -51,12 +51,30 @@ class Position:
 
 
 def load(folder: JobFolder) -> Position:
-    """The position that was kept, or the start."""
+    """The position that was kept, or the start.
+
+    A server that was killed after it appended points and before it kept the position is caught up
+    with by looking at the newest point that is there.
+    """
     try:
         kept = json.loads((folder.work / "observed.json").read_bytes())
-        return Position(int(kept["offset"]), int(kept["step"]), int(kept["row"]))
+        position = Position(int(kept["offset"]), int(kept["step"]), int(kept["row"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Position()
+        position = Position()
+    newest = _newest_point(folder.metrics)
+    return replace(position, step=max(position.step, newest), row=max(position.row, newest))
+
+
+def _newest_point(metrics: Path) -> int:
+    """The step of the last loss in a metrics file; 0 when there is none."""
+    for line in reversed(read_lines(metrics, None)[0]):
+        try:
+            found = json.loads(line)
+            if found["key"] == "loss":
+                return int(found["step"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return 0
 
 
 def keep(folder: JobFolder, position: Position) -> None:
