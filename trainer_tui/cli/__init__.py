@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ _BROKEN_PIPE = 141
 
 def run(argv: list[str]) -> int:
     """Run one command line; gives the exit code. Raises nothing that a person should not see."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the locale cannot write is no crash
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             code = _run(argv)
