@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 LONGEST_PATTERN = 200
 LONGEST_SUBJECT = 128
-_MAX_OPEN_REPEATS = 3
+_MAX_OPEN_REPEATS = 2
 _MAX_CHOICES = 8
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d*)(,?)(\d*)\}")
 _GROUP = re.compile(r"\((?:\?(?::|=|!|<=|<!|P<\w+>|P=\w+)?)?")

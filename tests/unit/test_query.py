@@ -235,7 +235,7 @@ def test_ten_thousand_jobs_in_thirty_milliseconds() -> None:
 @pytest.mark.parametrize(
     "pattern",
     ["(a+)+$", "(a*)*b", "(a|a)*b", "(a|aa)+$", "(.*)*x", "((a?)+)+b", "(?:a{1,9})+b",
-     "(x+x+)+y", "([a-z]+)*!", "(a?){30}b", "a?" * 20 + "a" * 20, ".*.*.*.*x", "(a{2,}){3}",
+     "(x+x+)+y", "([a-z]+)*!", "(a?){30}b", "a?" * 20 + "a" * 20, "a.*b.*c.*d", "(a{2,}){3}",
      "(?:(?:a|b)|c)*d", "a{0,50}a{0,50}a{0,50}a{0,50}b", "(?=(a+))+b"],
 )  # fmt: skip
 def test_patterns_that_could_take_for_ever_are_refused(pattern: str) -> None:
@@ -246,7 +246,7 @@ def test_patterns_that_could_take_for_ever_are_refused(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["^dog.*v[12]$", "(dog|cat)_\\d+", "a{3}", "[*+?{(]+", "\\(x\\)*", "(abc)+", "x{2,3}", "a{,}",
+    ["^dog.*v[12]$", "(dog|cat)_\\d+", "a{3}", "[*+?{(]+", "\\(x\\)*", "(abc)+", "x{2,3}", "a.*b.*c", "a{,}",
      "{", "a|b|c", "(?:ab)*", "(?P<n>x)y"],
 )  # fmt: skip
 def test_usual_patterns_are_taken(pattern: str) -> None:
@@ -270,7 +270,7 @@ def test_whatever_passes_the_guard_is_quick(pattern: str) -> None:
         assume(False)
     start = time.process_time()
     compiled.search("a" * LONGEST_SUBJECT)
-    assert time.process_time() - start < 2.0
+    assert time.process_time() - start < 0.5
 
 
 def test_an_empty_filter_is_nothing_and_says_so() -> None:
