@@ -135,7 +135,7 @@ def _consequence(app: TrainerApp, job: Job, act: Act) -> str:
     return consequence(job, act, facts) if facts is not None else ""
 
 
-# -- configs -----------------------------------------------------------------------------------------
+# -- configs -------------------------------------------------------------------------------------
 
 
 def edit(app: TrainerApp) -> None:
@@ -164,7 +164,7 @@ def new_from(app: TrainerApp) -> None:
     app.command_screen("new_job", "NewJobScreen", app.selected.job.ref)
 
 
-# -- downloads ---------------------------------------------------------------------------------------
+# -- downloads -----------------------------------------------------------------------------------
 
 
 def download(app: TrainerApp) -> None:
@@ -223,7 +223,7 @@ def _queued(app: TrainerApp, ref: JobRef, artifacts: Sequence[Artifact]) -> None
     app.say(f"Downloading {len(artifacts)} {noun}{where}", hint="D shows the queue")
 
 
-# -- the rest ----------------------------------------------------------------------------------------
+# -- the rest ------------------------------------------------------------------------------------
 
 
 def watch(app: TrainerApp) -> None:

@@ -87,6 +87,7 @@ class TrainerApp(LeanApp):
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._theme_files: dict[str, themes.ThemeFile] = {}
+        self.main: MainScreen | None = None
         super().__init__()
         self.runtime = runtime
         self.config = config
@@ -109,9 +110,8 @@ class TrainerApp(LeanApp):
         self._first_theme()
         if config.keys:
             self.set_keymap(dict(config.keys))
-        self.main: MainScreen | None = None
 
-    # -- for panes, screens and handlers ----------------------------------------------------------
+    # -- for panes, screens and handlers ------------------------------------------------------
 
     @property
     def board(self) -> Board:
@@ -193,6 +193,10 @@ class TrainerApp(LeanApp):
                 self._facts[profile] = None
         return self._facts[profile]
 
+    def forget_facts(self) -> None:
+        """The profiles are others now."""
+        self._facts.clear()
+
     def why_not(self, job: Job, act: Act) -> str | None:
         """Why an act cannot be asked of a job now, or ``None``."""
         if self.facts(job.ref.profile) is None:
@@ -266,7 +270,7 @@ class TrainerApp(LeanApp):
 
         return empty_state(self)
 
-    # -- life -------------------------------------------------------------------------------------
+    # -- life ---------------------------------------------------------------------------------
 
     def get_default_screen(self) -> MainScreen:
         """The main screen is the bottom of the stack."""
@@ -343,14 +347,14 @@ class TrainerApp(LeanApp):
         except TrainerError:
             self.session.filter = ""
 
-    # -- what the network thread told ---------------------------------------------------------------
+    # -- what the network thread told -----------------------------------------------------------
 
     def _take(self, batch: Sequence[Message]) -> None:
         from trainer_tui.tui.incoming import take
 
         take(self, batch)
 
-    # -- themes -----------------------------------------------------------------------------------
+    # -- themes -------------------------------------------------------------------------------
 
     def theme_paths(self) -> dict[str, Path]:
         """Name → file of all themes: shipped ones, then the user's own."""

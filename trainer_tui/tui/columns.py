@@ -19,7 +19,7 @@ _NAME_MAX = 48
 _BAR_MIN = 10
 _BAR_MAX = 24
 _PERCENT = 5
-_WIDTHS = {"status": 13, "step": 11, "eta": 6, "loss": 7, "age": 4}
+_WIDTHS = {"status": 13, "step": 11, "eta": 6, "loss": 7, "age": 5}
 RIGHT = frozenset({"step", "eta", "loss", "age"})
 """Columns of numbers, flush right."""
 

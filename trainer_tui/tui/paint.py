@@ -42,7 +42,7 @@ class Paint:
     ) -> Style:
         """A style: text in one variable on the ground of another.
 
-        ``soft`` moves the text half-way to the ground: bars of what has ended.
+        ``soft`` moves the text most of the way to the ground: bars of what has ended.
         Without colour the cursor's ground is shown by reversing.
         """
         key = (name, ground, bold, soft)
@@ -56,7 +56,7 @@ class Paint:
             return Style(bold=bold or None, reverse=True if ground == "cursor-row" else None)
         fore, back = self.colour(name), self.colour(ground)
         if soft:
-            fore = fore.blend(back, 0.5)
+            fore = fore.blend(back, 0.6)
         return Style(color=fore.rich_color, bgcolor=back.rich_color, bold=bold or None)
 
 

@@ -21,7 +21,7 @@ def _main(app: TrainerApp) -> MainScreen:
     return app.main
 
 
-# -- movement and marks ------------------------------------------------------------------------------
+# -- movement and marks --------------------------------------------------------------------------
 
 
 def move(app: TrainerApp, rows: str) -> None:
@@ -59,7 +59,7 @@ def unmark_all(app: TrainerApp) -> None:
     _main(app).renew()
 
 
-# -- order and filter --------------------------------------------------------------------------------
+# -- order and filter ----------------------------------------------------------------------------
 
 
 def sort_next(app: TrainerApp) -> None:
@@ -135,7 +135,7 @@ def filter_closed(app: TrainerApp, *, keep: bool) -> None:
     main.table.focus()
 
 
-# -- detail and layout -------------------------------------------------------------------------------
+# -- detail and layout ---------------------------------------------------------------------------
 
 
 def open_detail(app: TrainerApp) -> None:
@@ -196,7 +196,7 @@ def zoom(app: TrainerApp) -> None:
     main.zoom = "" if main.zoom else here
     app.session.zoom = main.zoom
     app.session_changed()
-    main.arrange()
+    main.lay_out()
 
 
 def split(app: TrainerApp, step: str) -> None:
@@ -213,10 +213,10 @@ def split(app: TrainerApp, step: str) -> None:
         session.split = share
     app.session_changed()
     main.zoom = session.zoom = ""
-    main.arrange()
+    main.lay_out()
 
 
-# -- screens -----------------------------------------------------------------------------------------
+# -- screens -------------------------------------------------------------------------------------
 
 
 def logs(app: TrainerApp) -> None:
@@ -277,7 +277,7 @@ def theme(app: TrainerApp) -> None:
     app.command_screen("theme_picker", "ThemePicker")
 
 
-# -- services ----------------------------------------------------------------------------------------
+# -- services ------------------------------------------------------------------------------------
 
 
 def refresh(app: TrainerApp) -> None:

@@ -53,10 +53,12 @@ class MainScreen(Screen[None]):
             self.jobs_title, TableHeader(self.table), self.table, id="jobs-frame"
         )
         self.detail = Detail(glyphs, session.tab)
+        self.panes = Container(id="panes")
         self.keys = KeyBar(self.hints)
         self.zoom = session.zoom
         self.in_detail = False
         """Whether the detail has the screen where there is room for one pane only."""
+        self._hints: list[Hint] = []
         self._settling: Timer | None = None
         self._detail_ref: JobRef | None = None
 
@@ -67,7 +69,7 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.status
-        with Container(id="panes"):
+        with self.panes:
             yield self.jobs_frame
             yield self.detail
         yield self.keys
@@ -86,7 +88,7 @@ class MainScreen(Screen[None]):
                 table.select(JobRef.parse(session.selected))
             except ValueError:
                 session.selected = ""
-        self.arrange()
+        self.lay_out()
         self.renew()
         self.follow_cursor()
         self.bindings_updated_signal.subscribe(self, lambda _: self.keys.renew())
@@ -99,12 +101,13 @@ class MainScreen(Screen[None]):
         width, height = self.app.size
         return width < NARROW or height < LOW
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         """Give each pane its place."""
         width, _ = self.app.size
         wide = width >= WIDE
         one = self.zoom or (("detail" if self.in_detail else "jobs") if self.single else "")
         self.set_class(wide, "-wide")
+        self.panes.styles.layout = "horizontal" if wide else "vertical"
         jobs, detail = self.jobs_frame, self.detail
         jobs.display, detail.display = one != "detail", one != "jobs"
         session, usual = self.console.session, self.console.config.ui.split
@@ -120,13 +123,14 @@ class MainScreen(Screen[None]):
         jobs.set_class(bool(one) or wide, "-last")
         detail.set_class(True, "-last")
         detail.tabs.ends = "tee" if both and not wide else "corner"
+        detail.tabs.beside = both and wide
         self.detail.sync()
         self.jobs_title.refresh()
         detail.tabs.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size: perhaps another layout."""
-        self.arrange()
+        self.lay_out()
 
     def open_detail(self) -> None:
         """Go into the detail."""
@@ -134,7 +138,7 @@ class MainScreen(Screen[None]):
         if self.zoom == "jobs":
             self.zoom = "detail"
         self.settle()
-        self.arrange()
+        self.lay_out()
         self.call_after_refresh(self.detail.focus_pane)
 
     def close_detail(self) -> None:
@@ -142,7 +146,7 @@ class MainScreen(Screen[None]):
         self.in_detail = False
         if self.zoom == "detail":
             self.zoom = "jobs" if self.console.session.zoom else ""
-        self.arrange()
+        self.lay_out()
         self.table.focus()
 
     # -- what is shown ----------------------------------------------------------------------------
@@ -183,6 +187,8 @@ class MainScreen(Screen[None]):
     def hints(self) -> list[Hint]:
         """What the key bar offers: of the focused pane first, then the acts on the job."""
         app = self.console
+        if app.screen is not self:
+            return self._hints
         entry = self.table.selected
         found: list[Hint] = []
         for key, active in self.active_bindings.items():
@@ -192,14 +198,16 @@ class MainScreen(Screen[None]):
             command = BY_ID.get(binding.id or "")
             if command is None:
                 if active.node is self.focused or active.node.is_attached:
-                    found.append(Hint(self._name(key), binding.description.lower(), binding.action))
+                    found.append(
+                        Hint(self._key_name(key), binding.description.lower(), binding.action)
+                    )
                 continue
             if command.write and app.read_only:
                 continue
             enabled = True
             if command.act is not None:
                 enabled = entry is not None and app.why_not_act(entry.job, command.act) is None
-            hint = Hint(self._name(key), command.label, binding.action, enabled)
+            hint = Hint(self._key_name(key), command.label, binding.action, enabled)
             if not any(other.action == hint.action for other in found):
                 found.append(hint)
         order = {command_id: place for place, command_id in enumerate(BY_ID)}
@@ -208,9 +216,10 @@ class MainScreen(Screen[None]):
             parts = hint.action.split("'")
             return order.get(parts[1], -1) if len(parts) > 1 else -1
 
-        return sorted(found, key=place)
+        self._hints = sorted(found, key=place)
+        return self._hints
 
-    def _name(self, key: str) -> str:
+    def _key_name(self, key: str) -> str:
         return key_name(key, unicode=self.console.glyphs.unicode)
 
     def restyled(self) -> None:

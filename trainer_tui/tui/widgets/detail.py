@@ -46,18 +46,23 @@ class TabLine(TitleLine):
         self.tab = TABS[0]
         self.greyed: frozenset[str] = frozenset()
         self.focused_pane = False
+        self.beside = False
+        """Whether the table, with the name in it, stands beside."""
 
     def pieces(self, width: int) -> Sequence[Piece]:
         """The job's name, then the tabs; on a narrow screen only the open tab has its word."""
-        full = self._tabs(words=True)
-        short = self._tabs(words=False)
-        room = width - 8
-        tabs = full if width_of(full) + min(12, self.name_piece.width) <= room else short
+        full, short = self._tabs(words=True), self._tabs(words=False)
+        room, name = width - 8, self.name_piece
+        if width_of(full) + min(14, name.width) <= room:
+            tabs = full
+        elif width_of(full) <= width - 6 and self.beside:
+            tabs, name = full, Piece("")
+        else:
+            tabs = short
         left = max(8, room - width_of(tabs))
-        name = self.name_piece
         if name.width > left:
             name = Piece(fit(name.text, left, self.glyphs).rstrip(), name.colour, name.bold)
-        self.left = [[name] if name.text else [], tabs]
+        self.left = [[name], tabs] if name.text else [tabs]
         return super().pieces(width)
 
     def _tabs(self, *, words: bool) -> list[Piece]:

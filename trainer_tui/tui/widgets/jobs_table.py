@@ -82,6 +82,7 @@ class JobsTable(ScrollView, can_focus=True):
     JobsTable {
         height: 1fr;
         overflow-x: hidden;
+        scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
     }
     """
@@ -128,6 +129,11 @@ class JobsTable(ScrollView, can_focus=True):
     # -- what is shown ------------------------------------------------------------------------
 
     @property
+    def width(self) -> int:
+        """Cells of a row, beside the scroll bar."""
+        return self.scrollable_content_region.width
+
+    @property
     def row(self) -> int:
         """The cursor's row."""
         return self._row
@@ -167,7 +173,7 @@ class JobsTable(ScrollView, can_focus=True):
             self._set_cursor(row, entry.job.ref if entry else None)
         moved, self._row = row != self._row, row
         self._lay_out()
-        self.virtual_size = Size(self.size.width, len(self.jobs))
+        self.virtual_size = Size(self.width, len(self.jobs))
         if moved and 0 <= offset < self.size.height and self.scroll_offset.y:
             self.scroll_to(y=max(0, row - offset), animate=False, immediate=True)
         self._show_cursor()
@@ -256,7 +262,7 @@ class JobsTable(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Lay the columns out for the new width; the cursor stays in sight."""
         self._lay_out()
-        self.virtual_size = Size(self.size.width, len(self.jobs))
+        self.virtual_size = Size(self.width, len(self.jobs))
         self.call_after_refresh(self._show_cursor)
 
     def on_focus(self) -> None:
@@ -278,7 +284,7 @@ class JobsTable(ScrollView, can_focus=True):
     # -- lines ------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        found = layout.columns(self.size.width, self.jobs.profile_width, self._wanted)
+        found = layout.columns(self.width, self.jobs.profile_width, self._wanted)
         if found != self.columns:
             self.columns = found
             self._lines.clear()
@@ -306,22 +312,22 @@ class JobsTable(ScrollView, can_focus=True):
         if not self.jobs and self.empty:
             first = max(1, (self.size.height - len(self.empty)) // 3)
             if 0 <= y - first < len(self.empty):
-                return _centred(self.empty[y - first], self.size.width, paint)
-        return Strip.blank(self.size.width, paint())
+                return _centred(self.empty[y - first], self.width, paint)
+        return Strip.blank(self.width, paint())
 
     def _line(self, row: int) -> Strip:
         entry = self.jobs.entries[self.jobs.order[row]]
         ref = entry.job.ref
         cursor = row == self._row
         cells = present.cells(entry, self._now(), self.glyphs)
-        key = (cells, cursor, cursor and self.has_focus, ref in self.marks, self.size.width)
+        key = (cells, cursor, cursor and self.has_focus, ref in self.marks, self.width)
         held = self._lines.get(ref)
         if held is not None and held[0] == key:
             return held[1]
         strip = draw_row(
             cells,
             self.columns,
-            self.size.width,
+            self.width,
             self.glyphs,
             paint_of(self.app),
             cursor=cursor,

@@ -64,17 +64,16 @@ class OverviewPane(JobPane):
         if entry is None or not self.size.width:
             self._view.set_lines([])
             return
-        self._view.set_lines(
-            overview.lines(
-                entry,
-                app.now(),
-                app.glyphs,
-                self.size.width,
-                metrics=self._loss,
-                pricing=app.config.pricing,
-                acts=self._acts(entry),
-            )
+        lines = overview.lines(
+            entry,
+            app.now(),
+            app.glyphs,
+            self.size.width,
+            metrics=self._loss,
+            pricing=app.config.pricing,
+            acts=self._acts(entry),
         )
+        self._view.set_lines([[], *lines] if self.size.height > len(lines) else lines)
 
     def _acts(self, entry: Entry) -> list[tuple[str, str]]:
         from trainer_tui.core.acts import Act, consequence

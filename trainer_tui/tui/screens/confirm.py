@@ -1,0 +1,180 @@
+"""The question before an act: every job by name, what it brings about, and *no* as the default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from trainer_tui.tui.present import fit
+from trainer_tui.tui.widgets.line import Piece, PieceLine
+from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
+
+if TYPE_CHECKING:
+    from trainer_tui.tui.app import TrainerApp
+
+_WIDTH = 68
+_MOST = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that the act is about."""
+
+    name: str
+    consequence: str = ""
+    state: str = ""
+
+
+class Answers(PieceLine):
+    """``No``  ``Yes``: the chosen one stands out."""
+
+    GROUND = "surface"
+
+    def __init__(self) -> None:
+        super().__init__(id="answers")
+        self.yes = False
+
+    def pieces(self, width: int) -> Sequence[Piece]:
+        def answer(label: str, key: str, chosen: bool) -> list[Piece]:
+            ground = "cursor-row" if chosen else "surface"
+            colour = "foreground" if chosen else "text-muted"
+            return [
+                Piece("  ", "foreground", ground=ground, key=label),
+                Piece(key, "accent", True, ground=ground, key=label),
+                Piece(
+                    f" {label}  ", "foreground" if chosen else "text-muted", chosen, ground, label
+                ),
+                Piece("  "),
+            ]
+
+        return [*answer("No", "n", not self.yes), *answer("Yes", "y", self.yes)]
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Asks; answers with true only when *yes* was chosen on purpose."""
+
+    CSS_PATH = "confirm.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it."),
+        Binding("n,escape,q", "answer(False)", "no", id="confirm.no", tooltip="Leave it as it is."),
+        Binding("left,right,tab,shift+tab,h", "other", "choose", show=False),
+        Binding("enter", "chosen", "take the chosen answer", show=False),
+    ]
+    AUTO_FOCUS = "Input"
+
+    def __init__(
+        self,
+        title: str,
+        items: Sequence[Item],
+        *,
+        question: str = "",
+        word: str = "",
+        left_out: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._items = items
+        self._question = question
+        self._word = word
+        self._left_out = left_out
+        self._answers = Answers()
+        self._list = LinesView(ground="surface")
+
+    @property
+    def console(self) -> TrainerApp:
+        """The app, by its own type."""
+        return cast("TrainerApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        card = Vertical(classes="card")
+        card.border_title = self._title
+        with card:
+            yield self._list
+            if self._word:
+                field = Input(placeholder=f"type {self._word} and press enter", compact=True)
+                field.cursor_blink = False
+                yield field
+            else:
+                yield self._answers
+
+    def on_mount(self) -> None:
+        """Show the list as high as it is, within reason."""
+        self.set_class(not self.console.glyphs.unicode, "-ascii")
+        lines = self.lines()
+        self._list.styles.height = min(len(lines), max(4, self.app.size.height - 9))
+        self._list.set_lines(lines)
+        self._list.can_focus = len(lines) > self.app.size.height - 9
+
+    def lines(self) -> list[Line]:
+        """The jobs, what the act brings about, what is left out, the question."""
+        width = min(_WIDTH, self.app.size.width - 10)
+        told = {item.consequence for item in self._items if item.consequence}
+        once = len(told) == 1
+        lines: list[Line] = []
+        for item in self._items:
+            name = Piece(item.name, "foreground", True)
+            limit = width - len(item.state) - 2
+            if name.width > limit:
+                name = Piece(fit(item.name, limit, self.console.glyphs), "foreground", True)
+            lines.append(
+                [
+                    name,
+                    Piece(" " * (width - name.width - len(item.state))),
+                    Piece(item.state, "text-muted"),
+                ]
+            )
+            if item.consequence and not once:
+                lines += [
+                    [Piece(f"  {part}", "text-muted")] for part in wrap(item.consequence, width - 2)
+                ]
+        if once:
+            lines.append([])
+            lines += [[Piece(part, "text-muted")] for part in wrap(told.pop(), width)]
+        if self._left_out:
+            lines.append([])
+            lines.append([Piece(f"Left out ({len(self._left_out)}):", "warning")])
+            for reason in self._left_out[:_MOST]:
+                lines += [[Piece(f"  {part}", "text-muted")] for part in wrap(reason, width - 2)]
+            if len(self._left_out) > _MOST:
+                lines.append([Piece(f"  and {len(self._left_out) - _MOST} more", "text-muted")])
+        question = self._question
+        if self._word:
+            question = f"{question} Type the word {self._word}; esc leaves them alone."
+        lines += [[], [Piece(question, "foreground")], []]
+        return lines
+
+    def action_answer(self, yes: bool) -> None:
+        """Answer, unless a word is asked for."""
+        if yes and self._word:
+            return
+        self.dismiss(yes)
+
+    def action_other(self) -> None:
+        """Choose the other answer."""
+        self._answers.yes = not self._answers.yes
+        self._answers.renew()
+
+    def action_chosen(self) -> None:
+        """Take the chosen answer."""
+        if not self._word:
+            self.dismiss(self._answers.yes)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The word itself is the yes."""
+        if event.value.strip().lower() == self._word:
+            self.dismiss(True)
+        else:
+            event.input.value = ""
+
+    def on_click(self, event: object) -> None:
+        """A click on an answer."""
+        x, widget = getattr(event, "x", 0), getattr(event, "widget", None)
+        if widget is self._answers and (key := self._answers.key_at(x)):
+            self.dismiss(key == "Yes")
