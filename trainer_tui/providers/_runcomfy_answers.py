@@ -83,8 +83,8 @@ def read_result(value: object, total_steps: int | None) -> Result:
     answer = _wire.mapping(value, "the result")
     found = _wire.optional_mapping(answer.get("artifacts"))
     names = _wire.Names()
-    checkpoints = list(_files(found.get("checkpoints"), ArtifactKind.CHECKPOINT, names))
-    checkpoints = [_with_step(artifact, total_steps) for artifact in checkpoints]
+    told = found.get("checkpoints")
+    checkpoints = list(_files(told, ArtifactKind.CHECKPOINT, names, total_steps))
     config = list(_files([found.get("config")], ArtifactKind.CONFIG, names))
     samples = list(_files(found.get("samples"), ArtifactKind.SAMPLE, names))
     steps = [artifact.step for artifact in checkpoints if artifact.step is not None]
@@ -236,26 +236,31 @@ def _time(
     return told or (getattr(previous, key) if previous else None)
 
 
-def _files(value: object, kind: ArtifactKind, names: _wire.Names) -> Iterable[Artifact]:
+def _files(
+    value: object, kind: ArtifactKind, names: _wire.Names, total_steps: int | None = None
+) -> Iterable[Artifact]:
     """The artifacts of one list; entries without a usable URL are passed over."""
     for entry in value if isinstance(value, list) else []:
         fields = _wire.optional_mapping(entry)
         url = fields.get("path") or fields.get("url")
-        if not isinstance(url, str) or urlsplit_scheme(url) not in ("http", "https"):
+        if not isinstance(url, str) or _scheme(url) not in ("http", "https"):
             continue
+        name, step = sanitize.filename(url, fallback=kind.value), _wire.integer(fields.get("step"))
+        if step is None and kind is ArtifactKind.CHECKPOINT:
+            step = _step_of(name, total_steps)
         prompt = fields.get("prompt")
         yield Artifact(
-            name=names.unique(sanitize.filename(url, fallback=kind.value)),
+            name=names.unique(name),
             kind=kind,
             url=url,
-            step=_wire.integer(fields.get("step")),
+            step=step,
             size=_wire.integer(fields.get("size")),
             prompt=sanitize.text(prompt, limit=4_000) if isinstance(prompt, str) else None,
             seed=_wire.integer(fields.get("seed")),
         )
 
 
-def urlsplit_scheme(url: str) -> str:
+def _scheme(url: str) -> str:
     """The scheme of a URL, or nothing when it cannot be read."""
     try:
         return urlsplit(url).scheme.lower()
@@ -263,14 +268,10 @@ def urlsplit_scheme(url: str) -> str:
         return ""
 
 
-def _with_step(artifact: Artifact, total_steps: int | None) -> Artifact:
-    """A checkpoint with its step: from the number in its name; the unnumbered one is the last."""
-    if artifact.step is not None:
-        return artifact
-    numbered = _NUMBERED.search(artifact.name)
-    step = int(numbered[1]) if numbered else total_steps
-    if not numbered and not artifact.name.endswith((".safetensors", ".ckpt", ".pth")):
-        step = None  # an optimizer state, an archive: not a checkpoint of its own step
-    return Artifact(
-        name=artifact.name, kind=artifact.kind, url=artifact.url, size=artifact.size, step=step
-    )
+def _step_of(name: str, total_steps: int | None) -> int | None:
+    """A checkpoint's step: the number in its name; the unnumbered one is the last."""
+    numbered = _NUMBERED.search(name)
+    if numbered:
+        return int(numbered[1])
+    # An optimizer state or an archive is not a checkpoint of a step.
+    return total_steps if name.endswith((".safetensors", ".ckpt", ".pth")) else None

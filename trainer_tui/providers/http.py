@@ -462,7 +462,8 @@ def _reason(problem: BaseException) -> str | None:
     """The operating system's words, rather than asyncio's (which repeat the address)."""
     if not isinstance(problem, OSError):
         return None
-    return os.strerror(problem.errno) if (problem.errno or 0) > 0 else problem.strerror
+    number = problem.errno or 0
+    return os.strerror(number) if number > 0 else problem.strerror
 
 
 def tls_words(problem: ssl.SSLError) -> str:
