@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -170,6 +172,17 @@ class LocalServer:
             return job if job["status"] in (statuses or ENDED) else None
 
         return wait_for(there, f"job {job_id} to be {statuses or ENDED}")  # type: ignore[return-value]
+
+    def raw(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
+        """A request with a target that no client tidies up; gives status and body."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(20)
+            connection.connect(str(self.socket))
+            head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            return answer.status, answer.read()
 
     def log(self, job_id: str) -> str:
         """A job's log."""

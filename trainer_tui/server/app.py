@@ -84,12 +84,14 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
         limit=lambda path: _ask(dialects, path, "body_limit") or BODY_LIMIT,
         is_open=lambda path: path.startswith("/files/") or bool(_ask(dialects, path, "is_signed")),
     )
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[gate],
         lifespan=lifespan,
         exception_handlers={TrainerError: on_error, HTTPException: on_http, Exception: on_bug},
     )
+    app.router.redirect_slashes = False  # a path with a slash too many is another path
+    return app
 
 
 def _signed_file(engine: Engine, context: ServerContext) -> Callable[[Request], object]:
