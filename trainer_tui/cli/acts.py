@@ -7,18 +7,9 @@ import argparse
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async
-from trainer_tui.core.acts import Act, consequence, why_not
-from trainer_tui.errors import NotFoundError, StateError, TrainerError, UsageError
-from trainer_tui.model import Event, EventKind, Job
-from trainer_tui.providers.base import CanCancel, CanDelete, CanResume, CanStop
-
-_DONE = {
-    Act.CANCEL: "cancel asked",
-    Act.STOP: "stop asked",
-    Act.RESUME: "resume asked",
-    Act.DELETE: "deleted",
-    Act.FORGET: "forgotten here",
-}
+from trainer_tui.core.acts import Act, Outcome, consequence, why_not
+from trainer_tui.errors import StateError, TrainerError
+from trainer_tui.model import Job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,38 +46,39 @@ async def _run(args: argparse.Namespace, context: CliContext, act: Act) -> int:
         if not ask(service, list(jobs.values()), act):
             context.say("nothing was changed")
             return 1
+        actions = service.actions()
         for job in jobs.values():
-            try:
-                after = await perform(service, job, act, args)
-            except TrainerError as error:
-                if not isinstance(error, UsageError):
-                    error.message = f"{job.ref}: {error.message}"
-                context.print_error(error)
-                code = code or error.exit_code
-                continue
-            told = f"{_DONE[act]}: {job.ref} ({job.name})"
-            if act in {Act.DELETE, Act.FORGET}:
-                after = job
-            else:
-                told += f", now {after.status}"
-            if context.json:
-                context.print_json_line(job_value(after))
-            else:
-                context.say(told)
+            outcome = await actions.perform(
+                act,
+                job,
+                gpu_type=getattr(args, "gpu_type", None),
+                gpu_count=getattr(args, "gpu_count", None),
+            )
+            code = report(context, outcome, job) or code
     return code
+
+
+def report(context: CliContext, outcome: Outcome, job: Job) -> int:
+    """Tell how an act went; gives its exit code."""
+    if not outcome.ok:
+        error = outcome.error or TrainerError(outcome.message)
+        error.message = f"{job.ref}: {outcome.message}"
+        context.print_error(error)
+        return error.exit_code
+    after = outcome.job or job
+    if context.json:
+        context.print_json_line(job_value(after))
+    else:
+        now = f" (now {after.status})" if after.status is not job.status else ""
+        context.say(f"{job.ref}: {outcome.message}{now}")
+    return DONE
 
 
 def refuse_if_not_allowed(service: Service, job: Job, act: Act) -> None:
     """Raise StateError with the reason when the act cannot be asked of the job now."""
-    profile = service.profile(job.ref.profile)
-    read_only: bool | str = service.context.read_only
-    if service.context.read_only_flag:
-        read_only = "--read-only was given: nothing may be changed"
-    elif read_only:
-        read_only = "the config says read_only = true: nothing may be changed"
-    elif profile.read_only:
-        read_only = f"the profile {profile.name} is read-only: nothing may be changed there"
-    reason = why_not(job, act, service.facts(profile.name), read_only=read_only)
+    profile = job.ref.profile
+    read_only = service.why_read_only(profile)
+    reason = why_not(job, act, service.facts(profile), read_only=read_only or False)
     if reason:
         raise StateError(reason, code="READ_ONLY" if read_only else "NOT_ALLOWED")
 
@@ -101,33 +93,3 @@ def ask(service: Service, jobs: list[Job], act: Act) -> bool:
     return service.context.confirm(
         f"{what[0].upper()}{what[1:]}?", consequence="\n".join(lines), what=what
     )
-
-
-async def perform(service: Service, job: Job, act: Act, args: argparse.Namespace) -> Job:
-    """Do it; gives the job as known right after."""
-    store, ref = service.context.store, job.ref
-    if act is Act.FORGET:
-        store.forget(ref)
-        return job
-    provider = service.provider(ref.profile)
-    after: Job | None = None
-    if act is Act.CANCEL and isinstance(provider, CanCancel):
-        after = await provider.cancel(ref.id)
-    elif act is Act.STOP and isinstance(provider, CanStop):
-        after = await provider.stop(ref.id)
-    elif act is Act.RESUME and isinstance(provider, CanResume):
-        after = await provider.resume(ref.id, gpu_type=args.gpu_type, gpu_count=args.gpu_count)
-    elif act is Act.DELETE and isinstance(provider, CanDelete):
-        await provider.delete(ref.id)
-        store.forget(ref)
-        return job
-    else:
-        raise StateError(f"{provider.facts.title} cannot {act}")
-    store.add_event(Event(ref, service.now(), EventKind.ACT, f"{act} asked from the command line"))
-    if after is None:
-        try:
-            return await service.observe(ref)
-        except NotFoundError:
-            return job
-    store.save_jobs([after], service.now())
-    return after

@@ -10,16 +10,15 @@ import tempfile
 from pathlib import Path
 
 from trainer_tui.cli import render
-from trainer_tui.cli.acts import refuse_if_not_allowed
+from trainer_tui.cli.acts import refuse_if_not_allowed, report
 from trainer_tui.cli.check import read_config
 from trainer_tui.cli.context import DONE, FAILED, CliContext
-from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.cli.submit import refuse_mistakes, with_changes
 from trainer_tui.core.acts import Act, consequence, resume_point
-from trainer_tui.errors import StateError, UsageError
-from trainer_tui.model import Capability, Event, EventKind, Job
-from trainer_tui.providers.base import CanEdit, HasConfig
+from trainer_tui.errors import UsageError
+from trainer_tui.model import Capability, Job
+from trainer_tui.providers.base import HasConfig
 
 _SIGNS = {"same": " ", "added": "+", "removed": "-", "gap": " "}
 _SGR = {"added": "32", "removed": "31", "gap": "2"}
@@ -53,8 +52,6 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         job = await service.find_fresh(args.ref)
         refuse_if_not_allowed(service, job, Act.EDIT)
         provider = service.provider(job.ref.profile)
-        if not isinstance(provider, CanEdit):
-            raise StateError(f"{provider.facts.title} cannot edit a job", code="NOT_ALLOWED")
         base = await provider.config_text(job.ref.id) if isinstance(provider, HasConfig) else None
         text = with_changes(_new_text(args, context, job, base), args.set)
         if text == base:
@@ -71,19 +68,12 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         ):
             context.say("nothing was changed")
             return FAILED
-        after = await provider.edit(job.ref.id, text, base_text=base)
-        context.store.add_event(
-            Event(job.ref, service.now(), EventKind.ACT, "config edited from the command line")
-        )
-        after = after or await service.observe(job.ref)
-        context.store.save_jobs([after], service.now())
-    if context.json:
-        context.print_json(job_value(after))
-    else:
-        context.say(f"edited: {job.ref} ({job.name})")
-        if Capability.RESUME in after.allowed:
-            context.say(f"it {resume_point(after)}: trainer-tui resume {job.ref}")
-    return DONE
+        outcome = await service.actions().perform(Act.EDIT, job, config_text=text, base_text=base)
+    code = report(context, outcome, job)
+    after = outcome.job or job
+    if code == DONE and not context.json and Capability.RESUME in after.allowed:
+        context.say(f"it {resume_point(after)}: trainer-tui resume {job.ref}")
+    return code
 
 
 def _new_text(args: argparse.Namespace, context: CliContext, job: Job, base: str | None) -> str:

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from trainer_tui.cli.context import CliContext
 from trainer_tui.config import LOCAL, Profile
+from trainer_tui.core.actions import Actions
 from trainer_tui.core.board import Board
+from trainer_tui.core.clock import SystemClock
 from trainer_tui.errors import ConfigError, NotFoundError, TrainerError
 from trainer_tui.model import Job, JobRef
 from trainer_tui.providers import base
@@ -29,17 +31,20 @@ class Service:
 
     def __init__(self, context: CliContext) -> None:
         self.context = context
-        self.now = utcnow
+        self.clock = SystemClock()
+        self.now = self.clock.now
+        self._bugs: list[BaseException] = []
         self._open: dict[str, Provider] = {}
+        self._board: Board | None = None
 
     async def __aenter__(self) -> Service:
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
-        await asyncio.gather(
-            *(provider.aclose() for provider in self._open.values()), return_exceptions=True
-        )
-        self._open.clear()
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        providers, self._open = list(self._open.values()), {}
+        await asyncio.gather(*(each.aclose() for each in providers), return_exceptions=True)
+        if self._bugs and error is None:
+            raise self._bugs[0]  # a fault of the program is not to pass for an answer
 
     # -- profiles ------------------------------------------------------------------------------
 
@@ -59,6 +64,10 @@ class Service:
             )
         return self._open[profile]
 
+    async def link(self, profile: str) -> Provider:
+        """As :meth:`provider`, for whoever wants to wait for it."""
+        return self.provider(profile)
+
     def usual_profiles(self) -> list[str]:
         """Those to ask when none is named: all in the config, and the local server once used."""
         if self.context.profile is not None:
@@ -77,18 +86,46 @@ class Service:
             What went wrong, by profile. The others are up to date.
         """
         names = list(profiles)
-        board = Board(self.context.store)
-        board.load(self.context.store.jobs())
-        results = await asyncio.gather(*(self._ask(board, name) for name in names))
+        results = await asyncio.gather(*(self._ask(name) for name in names))
         return {name: error for name, error in zip(names, results, strict=True) if error}
 
-    async def _ask(self, board: Board, profile: str) -> TrainerError | None:
+    async def _ask(self, profile: str) -> TrainerError | None:
         try:
             provider = self.provider(profile)
-            jobs = await provider.list_jobs(board.jobs(profile))
+            jobs = await provider.list_jobs(self.board.jobs(profile))
         except TrainerError as error:
             return error
-        board.merge(profile, jobs, self.now(), complete=provider.facts.lists)
+        self.board.merge(profile, jobs, self.now(), complete=provider.facts.lists)
+        return None
+
+    @property
+    def board(self) -> Board:
+        """The jobs of the store; what is merged into it is written there."""
+        if self._board is None:
+            self._board = Board(self.context.store)
+            self._board.load(self.context.store.jobs())
+        return self._board
+
+    def actions(self) -> Actions:
+        """Carries out acts; each ends when the service has accepted it."""
+        return Actions(
+            self.context.store,
+            self.board,
+            self.clock,
+            provider=self.link,
+            facts=self.facts,
+            read_only=self.why_read_only,
+            on_bug=self._bugs.append,
+        )
+
+    def why_read_only(self, profile: str) -> str | None:
+        """Why nothing may be changed at a profile, or ``None``."""
+        if self.context.read_only_flag:
+            return "--read-only was given: nothing may be changed"
+        if self.context.read_only:
+            return "the config says read_only = true: nothing may be changed"
+        if self.profile(profile).read_only:
+            return f"the profile {profile} is read-only: nothing may be changed there"
         return None
 
     def known(self) -> list[Job]:
@@ -135,7 +172,7 @@ class Service:
         """A job asked for afresh, and kept. Raises NotFoundError."""
         provider = self.provider(ref.profile)
         job = await provider.get_job(ref.id)
-        self.context.store.save_jobs([job], self.now())
+        self.board.merge(ref.profile, [job], self.now(), complete=False)
         return job
 
     async def find_fresh(self, text: str) -> Job:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,11 @@ from trainer_tui.cli.context import FAILED, CliContext
 from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.config import LOCAL
-from trainer_tui.errors import StateError, UsageError
-from trainer_tui.model import Capability, Event, EventKind, Job, JobRef
-from trainer_tui.providers.base import CanSubmit, Facts, HasLogs, Submission
+from trainer_tui.core.acts import Act, why_not
+from trainer_tui.core.board import unseen
+from trainer_tui.errors import StateError, TrainerError, UsageError
+from trainer_tui.model import Capability, Job, JobRef
+from trainer_tui.providers.base import Facts, HasLogs, Submission
 
 if TYPE_CHECKING:
     from trainer_tui.core.yamlconfig import Problem
@@ -54,19 +55,23 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
     async with Service(context) as service:
         profile = service.profile(_profile_name(context))
         facts = service.facts(profile.name)
-        refuse_writing(context, profile.name, profile.read_only)
-        if Capability.SUBMIT not in facts.capabilities:
-            raise StateError(
-                facts.reasons.get(Capability.SUBMIT) or f"{facts.title} takes no jobs from here",
-                code="NOT_ALLOWED",
-            )
+        read_only = service.why_read_only(profile.name)
+        blank = unseen(JobRef(profile.name, "new"), facts.name)
+        reason = why_not(blank, Act.SUBMIT, facts, read_only=read_only or False)
+        if reason is not None:
+            raise StateError(reason, code="READ_ONLY" if read_only else "NOT_ALLOWED")
         submission = _submission(args, text, facts)
         if not args.no_check:
             refuse_mistakes(context, args.file, text, facts.name, submission)
         if not _confirmed(context, profile.name, facts, submission, args.file):
             context.say("nothing was submitted")
             return FAILED
-        job = await _submit(service, profile.name, facts, submission)
+        outcome = await service.actions().submit(profile.name, submission)
+        job = outcome.job
+        if job is None:
+            raise outcome.error or TrainerError(outcome.message)
+        if not outcome.ok:  # the service has it, and then something failed: the id is kept
+            context.warn(outcome.message)
         if context.json:
             context.print_json_line(job_value(job)) if args.follow else context.print_json(
                 job_value(job)
@@ -88,17 +93,6 @@ def with_changes(text: str, changes: Sequence[str]) -> str:
             raise UsageError(f"--set takes PATH=VALUE, such as train.steps=50, not {change!r}")
         text = set_value(text, path.strip(), value)
     return text
-
-
-def refuse_writing(context: CliContext, profile: str, profile_read_only: bool) -> None:
-    """Raise StateError where nothing may be changed."""
-    if context.read_only:
-        reason = "--read-only was given" if context.read_only_flag else "the config is read_only"
-        raise StateError(f"{reason}: nothing may be changed", code="READ_ONLY")
-    if profile_read_only:
-        raise StateError(
-            f"the profile {profile} is read-only: nothing may be changed there", code="READ_ONLY"
-        )
 
 
 def refuse_mistakes(
@@ -173,7 +167,6 @@ def _submission(args: argparse.Namespace, text: str, facts: Facts) -> Submission
         gpu_type=gpu_type,
         gpu_count=args.gpu_count,
         runner=args.runner,
-        token=uuid.uuid4().hex,
     )
 
 
@@ -195,23 +188,6 @@ def _confirmed(
         consequence="\n".join(lines),
         what=f"submit {what} to {profile}",
     )
-
-
-async def _submit(service: Service, profile: str, facts: Facts, submission: Submission) -> Job:
-    """Send it; the id is on disk the moment it is known."""
-    provider = service.provider(profile)
-    if not isinstance(provider, CanSubmit):
-        raise StateError(f"{facts.title} takes no jobs from here", code="NOT_ALLOWED")
-    store = service.context.store  # opened before the job exists: a broken store costs no job
-
-    def accepted(job_id: str) -> None:
-        ref = JobRef(profile, job_id)
-        store.track(ref, facts.name, name=submission.name, source="submitted")
-        store.add_event(Event(ref, service.now(), EventKind.ACT, "submitted from the command line"))
-
-    job = await provider.submit(submission, accepted=accepted)
-    store.save_jobs([job], service.now())
-    return job
 
 
 async def _follow(service: Service, job: Job) -> int:
