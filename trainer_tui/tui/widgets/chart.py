@@ -98,7 +98,7 @@ def picture(
         low, high = known[0]
     low, high = _padded(low, high, options.log)
     rows = height - 3
-    count = max(2, rows // 3)
+    count = min(8, max(2, rows // 3))
     values = plot.log_ticks(low, high, count) if options.log else plot.ticks(low, high, count)
     texts = plot.labels(values)
     margin = max((len(text) for text in texts), default=1) + 1

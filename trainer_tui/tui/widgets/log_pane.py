@@ -53,7 +53,10 @@ class LogPane(JobPane):
     LogPane {
         & #log-instead { display: none; padding: 1 2; scrollbar-size-vertical: 1; }
         & #log-line { height: 1; }
-        & #log-told { width: 1fr; height: 1; color: $text-muted; }
+        & #log-told {
+            width: 1fr; height: 1; color: $text-muted;
+            text-wrap: nowrap; text-overflow: ellipsis;
+        }
         & #log-sign { width: auto; height: 1; color: $accent; display: none; padding: 0 0 0 1; }
         & #log-answer {
             display: none; height: 1; width: 1fr; border: none; padding: 0;
@@ -151,6 +154,7 @@ class LogPane(JobPane):
         if instead != self.has_class("instead"):
             focused = self.has_focus_within
             self.set_class(instead, "instead")
+            self.view.can_focus = not instead
             if focused:
                 self.focus()
         if instead:

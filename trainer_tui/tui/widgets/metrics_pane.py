@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message as TextualMessage
 from textual.strip import Strip
 from textual.widgets import Static
@@ -97,7 +97,7 @@ class MetricsPane(JobPane):
         & KeyList { width: 28; margin: 1 1 0 0; }
         &.wide KeyList { width: 42; }
         & Chart { width: 1fr; }
-        & #metrics-instead { display: none; padding: 1 2; }
+        & #metrics-instead { display: none; padding: 1 2; scrollbar-size-vertical: 1; }
         &.narrow #metrics-body { layout: vertical; }
         &.narrow KeyList { width: 1fr; height: auto; max-height: 4; margin: 0; }
         &.instead #metrics-body { display: none; }
@@ -136,7 +136,8 @@ class MetricsPane(JobPane):
         with Horizontal(id="metrics-body"):
             yield KeyList(id="metrics-keys")
             yield Chart(id="metrics-chart")
-        yield Static(id="metrics-instead", markup=False)
+        with VerticalScroll(id="metrics-instead"):
+            yield Static(id="metrics-reason", markup=False)
 
     def on_mount(self) -> None:
         """A first look."""
@@ -153,8 +154,9 @@ class MetricsPane(JobPane):
         return self.query_one(Chart)
 
     def focus(self, scroll_visible: bool = True, **_: object) -> MetricsPane:
-        """The keys have the keys."""
-        self.listing.focus(scroll_visible)
+        """The list has the keys."""
+        target = "#metrics-instead" if self.has_class("instead") else "#metrics-keys"
+        self.query_one(target).focus(scroll_visible)
         return self
 
     def on_resize(self, event: events.Resize) -> None:
@@ -205,14 +207,16 @@ class MetricsPane(JobPane):
         """Bring keys and chart up to date, or say why there are none."""
         instead = not len(self.curves)
         if instead != self.has_class("instead"):
+            focused = self.has_focus_within
             self.set_class(instead, "instead")
-            if not instead and self.has_focus_within:
+            self.listing.can_focus = not instead
+            if focused:
                 self.focus()
         if instead:
             text = self._reason()
             if text != self._instead:
                 self._instead = text
-                self.query_one("#metrics-instead", Static).update(text)
+                self.query_one("#metrics-reason", Static).update(text)
             return
         self._list_keys()
         self._draw()

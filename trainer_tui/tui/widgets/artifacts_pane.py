@@ -1,0 +1,444 @@
+"""What a job has made: a tree of files to mark and download, and how the downloads get on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message as TextualMessage
+from textual.strip import Strip
+from textual.widgets import Static
+
+from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, DownloadChanged
+from trainer_tui.core.rows import DownloadPhase, DownloadRow
+from trainer_tui.model import Artifact, Capability, Job
+from trainer_tui.tui.present import age, fit, size
+from trainer_tui.tui.widgets import transfer
+from trainer_tui.tui.widgets.artifact_tree import Node, key_of, rows
+from trainer_tui.tui.widgets.line_view import LineList
+from trainer_tui.tui.widgets.pane import JobPane
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from trainer_tui.core.board import Entry
+    from trainer_tui.core.messages import Message
+    from trainer_tui.errors import TrainerError
+
+_SIZE, _AGE = 10, 6
+_BAR = 10
+
+
+class FileTree(LineList):
+    """The rows of the tree, in columns."""
+
+    class Changed(TextualMessage):
+        """The cursor or the marks are elsewhere."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.nodes: list[Node] = []
+        self.marked: set[str] = set()
+        self.downloads: dict[str, DownloadRow] = {}
+        self.now: datetime | None = None
+
+    @property
+    def current(self) -> Node | None:
+        """The row under the cursor."""
+        return self.nodes[self.cursor] if self.cursor < len(self.nodes) else None
+
+    def row_count(self) -> int:
+        """Groups, steps and files that are shown."""
+        return len(self.nodes)
+
+    def cursor_moved(self) -> None:
+        """The line below tells of the row under the cursor."""
+        self.post_message(self.Changed())
+
+    def transfer_width(self, width: int) -> int:
+        """Cells of the download column: bar, percentage and words, or less."""
+        return 38 if width >= 100 else 26 if width >= 70 else 8
+
+    def header(self, width: int) -> Text:
+        """The names of the columns."""
+        wide = self.transfer_width(width)
+        room = max(8, width - 3 - _SIZE - _AGE - wide - 2)
+        return Text(
+            f"   {'NAME':<{room}}{'SIZE':>{_SIZE}}{'AGE':>{_AGE}}  {'DOWNLOAD':<{wide}}"[:width],
+            self.paint("text-faint"),
+            no_wrap=True,
+        )
+
+    def render_row(self, row: int, width: int) -> Strip:
+        """Mark, name, size, age, download."""
+        node, glyphs = self.nodes[row], self.glyphs
+        at_cursor = row == self.cursor
+        base = self.rich_style + self.paint(ground="cursor-row" if at_cursor else "")
+        faint = base + self.paint("text-faint")
+        wide = self.transfer_width(width)
+        room = max(8, width - 3 - _SIZE - _AGE - wide - 2)
+        keys = {key_of(file) for file in node.files}
+        whole = keys <= self.marked
+        mark = glyphs.mark if whole else glyphs.dot if keys & self.marked else " "
+        indent = "  " * node.depth
+        made, cut = "", fit
+        if node.leaf:
+            label, look = indent + node.label, base
+            file = node.files[0]
+            if node.label == file.name:
+                cut = transfer.middle
+            if self.now is not None:
+                made = age(file.created_at, self.now)
+        else:
+            arrow = glyphs.folder_open if node.open else glyphs.folder_closed
+            label = f"{indent}{arrow} {node.label}  {len(node.files)}"
+            look = base + self.paint("foreground" if node.depth else "accent")
+        if at_cursor and self.has_focus:
+            look += self.paint(extra="bold")
+        return Strip(
+            [
+                Segment(f" {mark} ", base + self.paint("accent")),
+                Segment(cut(label, room - 1, glyphs) + " ", look),
+                Segment(f"{size(node.size):>{_SIZE}}", base if node.leaf else faint),
+                Segment(f"{made:>{_AGE}}  ", faint),
+                *self._transfer(node, wide, base),
+            ]
+        ).adjust_cell_length(width, base)
+
+    def _transfer(self, node: Node, width: int, style: Style) -> list[Segment]:
+        held = [self.downloads[k] for k in map(key_of, node.files) if k in self.downloads]
+        if not held:
+            return [Segment(" " * width, style)]
+        row, glyphs = held[0], self.glyphs
+        if not node.leaf:
+            done = sum(1 for one in held if one.phase is DownloadPhase.DONE)
+            text = f"{done} of {len(node.files)} {glyphs.ok}" if done else ""
+            return [Segment(fit(text, width, glyphs), style + self.paint("text-faint"))]
+        ink = style + self.paint(transfer.colour(row))
+        running = row.phase in (DownloadPhase.RUNNING, DownloadPhase.PAUSED)
+        if running and row.fraction is not None and width >= 26:
+            full, empty = transfer.progress_bar(row, _BAR, glyphs)
+            said = f"{transfer.percent(row):>5} {transfer.words(row, glyphs)}"
+            if len(said) > width - _BAR:
+                said = f"{transfer.percent(row):>5} {transfer.speed(row)}"
+            return [
+                Segment(full, ink),
+                Segment(empty, style + self.paint("track")),
+                Segment(fit(said, width - _BAR, glyphs), style + self.paint("text-muted")),
+            ]
+        short = transfer.percent(row) if running else ""
+        text = f"{transfer.shape(row, glyphs)} {short or transfer.words(row, glyphs)}"
+        return [Segment(fit(text, width, glyphs), ink)]
+
+
+class ArtifactsPane(JobPane):
+    """Artifacts of the shown job."""
+
+    TAB = "artifacts"
+    ASPECTS = frozenset({Aspect.ARTIFACTS})
+
+    DEFAULT_CSS = """
+    ArtifactsPane {
+        & #files-head { height: 1; }
+        & #files-line {
+            height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
+        }
+        & #files-instead { display: none; padding: 1 2; scrollbar-size-vertical: 1; }
+        &.instead #files-head, &.instead FileTree, &.instead #files-line { display: none; }
+        &.instead #files-instead { display: block; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "mark", id="artifacts.mark",
+                tooltip="Mark the file, or all files of the group."),
+        Binding("asterisk", "mark_all", "mark all", show=False, id="artifacts.mark_all",
+                tooltip="Mark every file of the job."),
+        Binding("u", "unmark", "unmark", show=False, id="artifacts.unmark",
+                tooltip="Take every mark away."),
+        Binding("d", "download", "download", id="artifacts.download",
+                tooltip="Download the marked files, or what the cursor is on."),
+        Binding("enter", "fold", "open", show=False, id="artifacts.toggle",
+                tooltip="Open or close a group."),
+        Binding("right", "open(True)", "open", show=False, id="artifacts.open",
+                tooltip="Open a group."),
+        Binding("left", "open(False)", "close", show=False, id="artifacts.close",
+                tooltip="Close a group, or go to it."),
+        Binding("y", "copy", "copy path", show=False, id="artifacts.copy",
+                tooltip="Copy where the file was saved, or its name."),
+    ]  # fmt: skip
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.job: Job | None = None
+        self.artifacts: Sequence[Artifact] | None = None
+        """``None`` until the service has answered."""
+        self._toggled: set[str] = set()
+        self._error: TrainerError | None = None
+        self._instead = Text()
+        self._told = ""
+
+    def compose(self) -> ComposeResult:
+        """Column names, tree, a line about the row under the cursor."""
+        yield Static(id="files-head", markup=False)
+        yield FileTree(id="files")
+        yield Static(id="files-line", markup=False)
+        with VerticalScroll(id="files-instead"):
+            yield Static(id="files-reason", markup=False)
+
+    def on_mount(self) -> None:
+        """A first look."""
+        self._settle()
+
+    def on_resize(self) -> None:
+        """The column names move with the columns."""
+        self.call_after_refresh(self._head)
+
+    @property
+    def tree_view(self) -> FileTree:
+        """The rows."""
+        return self.query_one(FileTree)
+
+    def focus(self, scroll_visible: bool = True, **_: object) -> ArtifactsPane:
+        """The tree has the keys."""
+        target = "#files-instead" if self.has_class("instead") else "#files"
+        self.query_one(target).focus(scroll_visible)
+        return self
+
+    # What arrives
+
+    def show(self, entry: Entry | None) -> None:
+        """Another job: nothing is known of it yet."""
+        job = entry.job if entry else None
+        if (job and job.ref) != (self.job and self.job.ref):
+            self.artifacts = self._error = None
+            self._toggled.clear()
+            tree = self.tree_view
+            tree.marked.clear()
+            tree.cursor = tree.top = 0
+            tree.downloads = {}
+            if job is not None:
+                # The newest row of a file is the one to tell of.
+                for row in self.console.runtime.downloads():
+                    if row.ref == job.ref:
+                        tree.downloads[f"{row.kind}/{row.name}"] = row
+        self.job = job
+        self._settle()
+
+    def receive(self, message: Message) -> None:
+        """Files, a download's progress, or the reason why there are none."""
+        if isinstance(message, ArtifactsArrived):
+            self._error = None
+            self.artifacts = tuple(message.artifacts)
+        elif isinstance(message, AspectFailed) and message.aspect is Aspect.ARTIFACTS:
+            self._error = message.error
+        elif isinstance(message, DownloadChanged):
+            return self._downloaded(message.row)
+        else:
+            return
+        self._settle()
+
+    def _downloaded(self, row: DownloadRow) -> None:
+        tree = self.tree_view
+        key = f"{row.kind}/{row.name}"
+        before = tree.downloads.get(key)
+        if before is not None and before.id > row.id:
+            return
+        tree.downloads[key] = row
+        done = before is None or before.phase is not row.phase
+        for number, node in enumerate(tree.nodes):
+            mine = key in map(key_of, node.files)
+            if mine and (done or (node.leaf and not self._same(before, row))):
+                tree.refresh_row(number)
+        self._tell()
+
+    def _same(self, before: DownloadRow | None, row: DownloadRow) -> bool:
+        """Whether a row reads the same as before."""
+
+        def reads(one: DownloadRow) -> tuple[object, ...]:
+            glyphs = self.tree_view.glyphs
+            bar = transfer.progress_bar(one, _BAR, glyphs)
+            return bar, transfer.percent(one), transfer.words(one, glyphs)
+
+        return before is not None and reads(before) == reads(row)
+
+    def _settle(self) -> None:
+        instead = not self.artifacts
+        if instead != self.has_class("instead"):
+            focused = self.has_focus_within
+            self.set_class(instead, "instead")
+            self.tree_view.can_focus = not instead
+            if focused:
+                self.focus()
+        if instead:
+            text = self._reason()
+            if text != self._instead:
+                self._instead = text
+                self.query_one("#files-reason", Static).update(text)
+            return
+        self._list()
+
+    def _list(self) -> None:
+        tree = self.tree_view
+        now = self.console.now()
+        nodes = rows(self.artifacts or (), self._toggled)
+        if nodes != tree.nodes or tree.now is None:
+            held = tree.current
+            tree.now = now
+            tree.nodes = nodes
+            keys = [node.key for node in nodes]
+            if held is not None and held.key in keys:
+                tree.cursor = keys.index(held.key)
+            tree.cursor = min(tree.cursor, max(0, len(nodes) - 1))
+            tree.marked &= {key_of(artifact) for artifact in self.artifacts or ()}
+            tree.move_to(tree.top)
+            tree.refresh()
+            self._head()
+        self._tell()
+
+    def _head(self) -> None:
+        tree = self.tree_view
+        if tree.size.width:
+            self.query_one("#files-head", Static).update(tree.header(tree.text_width))
+
+    def _reason(self) -> Text:
+        tree, job = self.tree_view, self.job
+        muted, faint = tree.paint("text-muted"), tree.paint("text-faint")
+        if job is None:
+            return Text("No job is selected.", muted)
+        runtime = getattr(self.app, "runtime", None)
+        facts = runtime.facts(job.ref.profile) if runtime is not None else None
+        if facts is not None and Capability.ARTIFACTS not in facts.capabilities:
+            reason = facts.reasons.get(Capability.ARTIFACTS)
+            return Text(reason or f"{facts.title} gives no artifacts.", muted)
+        text = Text()
+        if self._error is not None:
+            text.append(f"{tree.glyphs.warn} {self._error.title}\n", tree.paint("status-failed"))
+            text.append(f"{self._error.message}\n", muted)
+            if self._error.hint:
+                text.append(self._error.hint, faint)
+        elif self.artifacts is None:
+            text.append("Asking for the list of files", muted)
+        elif job.status.active:
+            text.append("Nothing made yet. ", muted)
+            text.append("Checkpoints and samples appear here as the job writes them.", faint)
+        else:
+            text.append("This job made no files.", muted)
+        return text
+
+    # The line below
+
+    @on(FileTree.Changed)
+    def _changed(self, event: FileTree.Changed) -> None:
+        event.stop()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what ``d`` would take, and what is to be known of the row under the cursor."""
+        tree = self.tree_view
+        node, glyphs = tree.current, tree.glyphs
+        text = Text(" ", no_wrap=True, overflow="ellipsis")
+        if tree.marked:
+            files = self._marked()
+            total = sum(file.size or 0 for file in files)
+            noun = "file" if len(files) == 1 else "files"
+            text.append(f"{len(files)} {noun} marked", tree.paint("accent"))
+            text.append(f" {glyphs.dot} {size(total)} {glyphs.dot} d downloads")
+        elif node is not None and node.leaf:
+            row = tree.downloads.get(node.key)
+            file = node.files[0]
+            if row is not None and row.phase is DownloadPhase.DONE:
+                text.append(f"{glyphs.ok} ", tree.paint("status-succeeded"))
+                text.append(str(row.target))
+            elif row is not None and row.phase is DownloadPhase.FAILED:
+                text.append(f"{glyphs.bad} {row.note}", tree.paint("status-failed"))
+            else:
+                seed = "" if file.seed is None else f"seed {file.seed}"
+                prompt = f"“{file.prompt}”" if file.prompt and glyphs.unicode else file.prompt or ""
+                text.append(f" {glyphs.dot} ".join(filter(None, (file.name, seed, prompt))))
+        elif node is not None:
+            noun = "file" if len(node.files) == 1 else "files"
+            text.append(f"{len(node.files)} {noun} {glyphs.dot} d downloads them")
+        if (told := text.markup) != self._told:
+            self._told = told
+            self.query_one("#files-line", Static).update(text)
+
+    # Keys
+
+    def _marked(self) -> list[Artifact]:
+        return [a for a in self.artifacts or () if key_of(a) in self.tree_view.marked]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without files the keys are the app's."""
+        mine = {"mark", "mark_all", "unmark", "download", "fold", "open", "copy"}
+        return bool(self.artifacts) if action in mine else True
+
+    def action_mark(self) -> None:
+        """Mark what the cursor is on, or unmark it, and go on to the next row."""
+        tree = self.tree_view
+        if (node := tree.current) is not None:
+            keys = {key_of(file) for file in node.files}
+            if keys <= tree.marked:
+                tree.marked -= keys
+            else:
+                tree.marked |= keys
+            tree.refresh()
+            tree.put_cursor(tree.cursor + 1)
+            self._tell()
+
+    def action_mark_all(self) -> None:
+        """Mark every file."""
+        self.tree_view.marked = {key_of(artifact) for artifact in self.artifacts or ()}
+        self.tree_view.refresh()
+        self._tell()
+
+    def action_unmark(self) -> None:
+        """Unmark every file."""
+        self.tree_view.marked.clear()
+        self.tree_view.refresh()
+        self._tell()
+
+    def action_download(self) -> None:
+        """Download the marked files, or those under the cursor."""
+        node = self.tree_view.current
+        files = self._marked() or (list(node.files) if node else [])
+        if files and self.job is not None:
+            self.console.download(self.job.ref, files)
+            self.action_unmark()
+
+    def action_fold(self) -> None:
+        """Open or close."""
+        node = self.tree_view.current
+        if node is not None and not node.leaf:
+            self._toggled ^= {node.key}
+            self._list()
+
+    def action_open(self, wanted: bool) -> None:
+        """Open a group; close it, or go to it from one of its files."""
+        tree = self.tree_view
+        node = tree.current
+        if node is None:
+            return
+        if not node.leaf and node.open != wanted:
+            self.action_fold()
+        elif not wanted and node.depth:
+            above = range(tree.cursor - 1, -1, -1)
+            tree.put_cursor(next((n for n in above if tree.nodes[n].depth < node.depth), 0))
+
+    def action_copy(self) -> None:
+        """Copy the path of a downloaded file, or the name of one that is not."""
+        node = self.tree_view.current
+        if node is None or not node.leaf:
+            return
+        row = self.tree_view.downloads.get(node.key)
+        if row is not None and row.phase is DownloadPhase.DONE:
+            self.console.copy(str(row.target), "the path")
+        else:
+            self.console.copy(node.files[0].name, "the name")
