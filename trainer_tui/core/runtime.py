@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
+import contextlib
+import dataclasses
+import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from trainer_tui.config import Config, Profile
-from trainer_tui.core.actions import Act, Outcome
-from trainer_tui.core.board import Board
-from trainer_tui.core.messages import Aspect, Message
+from trainer_tui.config import LOCAL, Config, Profile
+from trainer_tui.core.actions import Act, Actions, Outcome, why_not
+from trainer_tui.core.board import Board, Delta, unseen
+from trainer_tui.core.clock import SystemClock
+from trainer_tui.core.downloads import Downloads
+from trainer_tui.core.faultlog import FaultLog
+from trainer_tui.core.follow import Follower
+from trainer_tui.core.links import Links
+from trainer_tui.core.messages import (
+    ActDone,
+    Aspect,
+    BoardChanged,
+    DownloadChanged,
+    JobEnded,
+    Message,
+    ProfileChanged,
+    Trouble,
+)
 from trainer_tui.core.poller import ProfileState
+from trainer_tui.core.pollers import Pollers
 from trainer_tui.core.rows import DownloadRow
 from trainer_tui.core.store import Store
+from trainer_tui.errors import NotFoundError, TrainerError
 from trainer_tui.model import Account, Artifact, Job, JobRef
 from trainer_tui.paths import Paths
 from trainer_tui.providers import base
 from trainer_tui.providers.base import Context, Facts, Provider, Submission
+from trainer_tui.sanitize import filename
+
+__all__ = ["Aspect", "Message", "Runtime", "utcnow"]
 
 T = TypeVar("T")
 
@@ -35,10 +59,6 @@ class Runtime:
     Every method may be called from any thread and returns at once.
     """
 
-    config: Config
-    store: Store
-    board: Board
-
     def __init__(
         self,
         config: Config,
@@ -50,66 +70,164 @@ class Runtime:
         provider_facts: Callable[[str], Facts] = base.facts,
         read_only: bool = False,
     ) -> None:
-        raise NotImplementedError
+        self.config = config
+        self.paths = paths
+        self._own_store = store is None
+        self.store = store if store is not None else Store(paths.store)
+        self.board = Board(self.store, on_trouble=lambda error: self._trouble(error.message))
+        self._now = now
+        self._read_only = read_only
+        self._provider_facts = provider_facts
+        self._facts: dict[str, Facts] = {}
+        self._subscribers: list[Callable[[Message], None]] = []
+        self._faults = FaultLog(paths.state / "console.log", now, self._secrets)
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._clock = SystemClock(now)
+        self._links = Links(
+            lambda name: self.config.profile(name),
+            lambda profile: open_provider(Context(profile, paths, now)),
+            self._faults.write,
+        )
+        self._pollers = Pollers(
+            self.board,
+            self._clock,
+            self._links,
+            self._facts_of,
+            on_state=self._state_changed,
+            on_bug=self._faults.write,
+        )
+        self._actions = Actions(
+            self.store,
+            self.board,
+            self._clock,
+            provider=self.provider,
+            facts=self.facts,
+            hurrier=self._pollers,
+            observe_within=config.poll.observe_within,
+            read_only=self._why_read_only,
+            on_done=self._act_done,
+            on_bug=self._faults.write,
+        )
+        self._follower = Follower(
+            self.store,
+            self.board,
+            self._clock,
+            provider=self.provider,
+            facts=self.facts,
+            publish=self._publish,
+            on_bug=self._faults.write,
+        )
+        self._downloads = Downloads(
+            self.store,
+            self._clock,
+            provider=self.provider,
+            on_change=lambda row: self._soon(self._publish, DownloadChanged(row)),
+            on_bug=self._faults.write,
+            parallel=config.downloads.parallel,
+        )
+        self.board.load(self._known_jobs(), self.store.watched())
+        self.board.subscribe(self._board_changed)
+
+    # Facts.
 
     def facts(self, profile: str) -> Facts:
         """What the profile's provider can do. Raises ConfigError for an unknown profile."""
-        raise NotImplementedError
+        return self._facts_of(self.config.profile(profile))
 
     def why_not(self, job: Job, act: Act) -> str | None:
         """Why the act cannot be asked of the job now; minds --read-only and the profile's."""
-        raise NotImplementedError
-
-    def start(self) -> None:
-        """Start the thread; providers are opened in it. Returns at once."""
-        raise NotImplementedError
-
-    def close(self, timeout: float = 3.0) -> None:
-        """Stop: pollers at once, a writing act in flight may finish within the time."""
-        raise NotImplementedError
-
-    def subscribe(self, callback: Callable[[Message], None]) -> Callable[[], None]:
-        """Call back with every message, on the network thread; gives what ends it."""
-        raise NotImplementedError
-
-    def run(self, factory: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the network loop."""
-        raise NotImplementedError
-
-    async def provider(self, profile: str) -> Provider:
-        """The profile's provider, opened when first asked for. Network loop only."""
-        raise NotImplementedError
+        reason = self._why_read_only(job.ref.profile)
+        return why_not(job, act, self.facts(job.ref.profile), read_only=reason or False)
 
     def states(self) -> Mapping[str, ProfileState]:
         """How it stands with every profile."""
-        raise NotImplementedError
+        found = {name: ProfileState(name, p.provider) for name, p in self.config.profiles.items()}
+        return MappingProxyType(found | self._pollers.states())
+
+    # Life.
+
+    def start(self) -> None:
+        """Start the thread; providers are opened in it. Returns at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._main, name="network", daemon=True)
+            self._thread.start()
+
+    def close(self, timeout: float = 3.0) -> None:
+        """Stop: pollers at once, a writing act in flight may finish within the time."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._thread is not None:
+            done = asyncio.run_coroutine_threadsafe(self._shut_down(timeout), self._loop)
+            with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
+                done.result(timeout + 2.0)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(1.0)
+        else:
+            self._loop.close()
+        if self._own_store:
+            self.store.close()
+
+    def subscribe(self, callback: Callable[[Message], None]) -> Callable[[], None]:
+        """Call back with every message, on the network thread; gives what ends it."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def run(self, factory: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the network loop."""
+        if self._closing:
+            failed: concurrent.futures.Future[T] = concurrent.futures.Future()
+            failed.set_exception(TrainerError("the console is closing"))
+            return failed
+        return asyncio.run_coroutine_threadsafe(self._logged(factory), self._loop)
+
+    async def provider(self, profile: str) -> Provider:
+        """The profile's provider, opened when first asked for. Network loop only."""
+        self._poll(profile)
+        return await self._links.get(profile)
+
+    # Polling.
 
     def wake(self, target: str | JobRef | None = None) -> None:
         """Ask now: everyone, one profile, or about one job."""
-        raise NotImplementedError
+        if isinstance(target, JobRef):
+            self._soon(self._pollers.wake, target)
+            self._soon(lambda: self._follower.poke([target], force=True))
+        else:
+            self._soon(self._pollers.wake_profile, target)
 
     def pause(self, on: bool) -> None:
         """Stop polling, or go on."""
-        raise NotImplementedError
+        self._soon(self._pollers.pause, on)
 
     def focus(self, on: bool) -> None:
         """The terminal has the focus or not; without it polling relaxes."""
-        raise NotImplementedError
+        self._soon(self._pollers.focus, on)
 
     def select(self, ref: JobRef | None) -> None:
         """The job under the cursor is asked about most often."""
-        raise NotImplementedError
+        self._soon(self._pollers.select, ref)
 
     def watch(self, ref: JobRef, aspects: Collection[Aspect]) -> None:
         """Follow sides of a job. Each begins with all there is (``reset``), then what is new.
 
         Watching what is watched already begins it anew.
         """
-        raise NotImplementedError
+        self._soon(self._follower.watch, ref, tuple(aspects))
 
     def unwatch(self, ref: JobRef, aspects: Collection[Aspect] | None = None) -> None:
         """Stop following some sides of a job, or all."""
-        raise NotImplementedError
+        self._soon(self._follower.unwatch, ref, None if aspects is None else tuple(aspects))
+
+    # Acts.
 
     def perform(
         self,
@@ -122,11 +240,38 @@ class Runtime:
         gpu_count: int | None = None,
     ) -> concurrent.futures.Future[Outcome]:
         """Ask an act of a job. Canceling the future does not cancel the act."""
-        raise NotImplementedError
+
+        async def ask() -> Outcome:
+            entry = self.board.get(ref)
+            provider = self.config.profile(ref.profile).provider
+            return await self._actions.perform(
+                act,
+                entry.job if entry else unseen(ref, provider),
+                config_text=config_text,
+                base_text=base_text,
+                gpu_type=gpu_type,
+                gpu_count=gpu_count,
+            )
+
+        return self.run(ask)
 
     def submit(self, profile: str, submission: Submission) -> concurrent.futures.Future[Outcome]:
         """Ask for a new job."""
-        raise NotImplementedError
+        return self.run(lambda: self._actions.submit(profile, submission))
+
+    def track(self, profile: str, job_id: str) -> concurrent.futures.Future[Job]:
+        """Follow a job made elsewhere by its id. NotFoundError leaves nothing behind."""
+        return self.run(lambda: self._track(JobRef(profile, job_id)))
+
+    def forget(self, ref: JobRef) -> None:
+        """Drop a job from the board and the store; nothing happens at the service."""
+        self.perform(Act.FORGET, ref)
+
+    def set_watched(self, ref: JobRef, on: bool) -> None:
+        """Whether the end of the job is to be told."""
+        self._soon(self.board.set_watched, ref, on)
+
+    # Downloads.
 
     def download(
         self, ref: JobRef, artifacts: Iterable[Artifact], folder: Path | None = None
@@ -135,48 +280,215 @@ class Runtime:
 
         Without a folder: a folder named after the job inside the configured one.
         """
-        raise NotImplementedError
+        place = folder if folder is not None else self._folder_of(ref)
+        return [row.id for row in self._downloads.add(ref, artifacts, place)]
 
     def downloads(self) -> list[DownloadRow]:
         """All rows of the queue, oldest first."""
-        raise NotImplementedError
+        return self._downloads.rows()
 
     def pause_download(self, row: int) -> None:
         """Hold a download; what is there stays."""
-        raise NotImplementedError
+        self._downloads.pause(row)
 
     def retry_download(self, row: int) -> None:
         """Go on with a paused, failed or canceled download from the byte already held."""
-        raise NotImplementedError
+        self._downloads.retry(row)
 
     def cancel_download(self, row: int) -> None:
         """Give a download up and remove its partial file."""
-        raise NotImplementedError
+        self._downloads.cancel(row)
 
     def clear_downloads(self) -> None:
         """Forget the rows that have ended (the files stay)."""
-        raise NotImplementedError
+        self._downloads.clear()
 
-    def track(self, profile: str, job_id: str) -> concurrent.futures.Future[Job]:
-        """Follow a job made elsewhere by its id. NotFoundError leaves nothing behind."""
-        raise NotImplementedError
-
-    def forget(self, ref: JobRef) -> None:
-        """Drop a job from the board and the store; nothing happens at the service."""
-        raise NotImplementedError
-
-    def set_watched(self, ref: JobRef, on: bool) -> None:
-        """Whether the end of the job is to be told."""
-        raise NotImplementedError
+    # Profiles.
 
     def add_profile(self, profile: Profile) -> None:
         """Poll one more profile from now on (the config file is not touched)."""
-        raise NotImplementedError
+        profiles = MappingProxyType({**self.config.profiles, profile.name: profile})
+        self.apply_config(dataclasses.replace(self.config, profiles=profiles))
 
     def check_profile(self, profile: Profile) -> concurrent.futures.Future[Account]:
         """Prove URL and credential of a profile that need not be known yet."""
-        raise NotImplementedError
+
+        async def check() -> Account:
+            provider = await self._links.open(profile)
+            try:
+                return await provider.check()
+            finally:
+                await self._links.close(provider)
+
+        return self.run(check)
 
     def apply_config(self, config: Config) -> None:
         """Take over a changed config: new, changed and removed profiles, intervals."""
-        raise NotImplementedError
+        before, self.config = self.config, config
+        self._soon(lambda: self._spawn(self._take_over(before, config)))
+
+    # On the network thread.
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        for name in self._polled():
+            self._poll(name)
+        self._spawn(self._keep_alive(self._downloads.run))
+        for warning in self.store.warnings:
+            self._trouble(warning)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    async def _keep_alive(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                self._faults.write(error)
+                self._trouble(f"a fault of this program: {type(error).__name__} (console.log)")
+                await asyncio.sleep(1.0)
+
+    async def _shut_down(self, timeout: float) -> None:
+        self._follower.close()
+        self._pollers.close()
+        await self._actions.finish(timeout)
+        rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=0.5)
+        await self._links.aclose()
+
+    async def _take_over(self, before: Config, config: Config) -> None:
+        self._facts.clear()
+        self._actions.observe_for(config.poll.observe_within)
+        self._downloads.parallel = config.downloads.parallel
+        for name in set(before.profiles) | set(config.profiles):
+            if before.profiles.get(name) != config.profiles.get(name):
+                self._pollers.drop(name)
+                await self._links.drop(name)
+        self._pollers.settings_changed(config.poll)
+        gone = set(before.profiles) - set(config.profiles)
+        self.board.remove([e.job.ref for e in self.board.entries() if e.job.ref.profile in gone])
+        self.board.load(self._known_jobs(), self.store.watched())
+        for name in self._polled():
+            self._poll(name)
+
+    async def _track(self, ref: JobRef) -> Job:
+        facts = self.facts(ref.profile)
+        known = self.board.get(ref)
+        self.store.track(ref, facts.name)
+        try:
+            job = await (await self.provider(ref.profile)).get_job(ref.id)
+        except NotFoundError:
+            if known is None:
+                self.store.forget(ref)
+            raise
+        except TrainerError:
+            self.board.load([unseen(ref, facts.name)])  # kept: it is asked again by itself
+            raise
+        self.board.merge(ref.profile, [job], self._now(), complete=False)
+        return job
+
+    def _poll(self, name: str) -> None:
+        if not self._closing:
+            self._pollers.add(self.config.profile(name), self.config.poll)
+
+    def _state_changed(self, state: ProfileState) -> None:
+        self._publish(ProfileChanged(state))
+        if state.phase == "ok":
+            self._follower.profile_is_back(state.name)
+
+    def _act_done(self, outcome: Outcome) -> None:
+        self._publish(ActDone(outcome))
+        self._follower.poke([outcome.ref], force=outcome.ok)
+
+    def _board_changed(self, delta: Delta) -> None:
+        self._publish(BoardChanged(delta))
+        for ref in delta.ended:
+            entry = self.board.get(ref)
+            if entry is not None:
+                self._publish(JobEnded(entry.job))
+        self._follower.poke((*delta.added, *delta.changed))
+
+    def _publish(self, message: Message) -> None:
+        for subscriber in tuple(self._subscribers):
+            try:
+                subscriber(message)
+            except Exception as error:  # a fault of the interface must not stop the network
+                self._faults.write(error)
+
+    # Helpers.
+
+    def _polled(self) -> list[str]:
+        """The configured profiles, and ``local`` once it has been used."""
+        names = list(self.config.profiles)
+        if LOCAL not in names and LOCAL in self.store.profiles():
+            names.append(LOCAL)
+        return names
+
+    def _known_jobs(self) -> list[Job]:
+        polled = set(self._polled())
+        return [job for job in self.store.jobs() if job.ref.profile in polled]
+
+    def _facts_of(self, profile: Profile) -> Facts:
+        found = self._facts.get(profile.name)
+        if found is None:
+            found = self._facts[profile.name] = self._provider_facts(profile.provider)
+        return found
+
+    def _why_read_only(self, profile: str) -> str | None:
+        if self._read_only:
+            return "this console is read-only (--read-only)"
+        if self.config.read_only:
+            return "this console is read-only (read_only = true in the config)"
+        if self.config.profile(profile).read_only:
+            return f"profile {profile} is read-only (read_only = true in the config)"
+        return None
+
+    def _folder_of(self, ref: JobRef) -> Path:
+        """A folder of the job's own name; with its id where another job's files are there."""
+        entry = self.board.get(ref)
+        root = self.config.downloads.folder
+        named = root / filename(entry.job.name if entry else ref.id, fallback="job")
+        others = (row for row in self._downloads.rows() if row.ref != ref)
+        if any(row.target.parent == named for row in others):
+            return named.with_name(filename(f"{named.name}-{ref.id}"))
+        return named
+
+    def _secrets(self) -> list[str]:
+        tokens = [p.token for p in self.config.profiles.values() if p.token is not None]
+        return [token.spec for token in tokens if token.kind == "literal"]
+
+    def _trouble(self, text: str) -> None:
+        self._soon(self._publish, Trouble(text))
+
+    def _soon(self, call: Callable[..., object], *args: Any) -> None:
+        """Run on the network thread; before it starts, when it does."""
+        if not self._loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # closed in between
+                self._loop.call_soon_threadsafe(self._guard, call, args)
+
+    def _guard(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        try:
+            call(*args)
+        except Exception as error:
+            self._faults.write(error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(task := self._loop.create_task(self._logged(lambda: work)))
+        task.add_done_callback(self._tasks.discard)
+
+    async def _logged(self, factory: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        try:
+            return await factory()
+        except TrainerError:
+            raise
+        except Exception as error:
+            self._faults.write(error)
+            raise TrainerError(
+                f"a fault of this program: {type(error).__name__}",
+                hint="the details are in console.log",
+            ) from error

@@ -1,0 +1,265 @@
+"""The sides of a job, each as one look: ask, tell what is new, say when to look again."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, cast
+
+from trainer_tui.core.board import Board
+from trainer_tui.core.clock import Clock
+from trainer_tui.core.messages import (
+    ArtifactsArrived,
+    Aspect,
+    ConfigArrived,
+    EventsArrived,
+    LogArrived,
+    Message,
+    MetricsArrived,
+)
+from trainer_tui.core.store import Store
+from trainer_tui.errors import StateError, TrainerError
+from trainer_tui.model import Artifact, Capability, Event, EventKind, JobRef, Metric, Status
+from trainer_tui.providers.base import (
+    Facts,
+    HasArtifacts,
+    HasConfig,
+    HasEvents,
+    HasLogs,
+    HasMetrics,
+    Provider,
+)
+
+LOG_TAIL = 8 << 20
+"""Bytes of a log that are fetched when it is first shown."""
+LOG_PIECE = 1 << 20
+NO_CAPABILITY = "NO_CAPABILITY"
+"""Code of the error that says that a service does not give a side at all."""
+METRICS_PIECE = 5_000
+"""So many points at once mean that there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a side needs."""
+
+    store: Store
+    board: Board
+    clock: Clock
+    provider: Callable[[str], Awaitable[Provider]]
+    facts: Callable[[str], Facts]
+    publish: Callable[[Message], None]
+
+
+class Side(ABC):
+    """One side of one job, while it is followed."""
+
+    capability: ClassVar[Capability | None]
+
+    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+        self.around = around
+        self.ref = ref
+        self.local = False
+        """Whether any change of the job may mean something new here."""
+        self.fresh = True
+        """Whether the job changed its status since the last look."""
+
+    @abstractmethod
+    async def look(self) -> float | None:
+        """Tell what is new; seconds until the next look, ``None``: when the job changes."""
+
+    async def provider(self) -> Provider:
+        """The service, if it can tell this side.
+
+        Raises:
+            StateError: It cannot, and why.
+        """
+        facts = self.around.facts(self.ref.profile)
+        if self.capability is not None and self.capability not in facts.capabilities:
+            reason = facts.reasons.get(self.capability)
+            raise StateError(
+                reason or f"{facts.title} does not give {self.capability}",
+                title="Not to be had here",
+                code=NO_CAPABILITY,
+            )
+        return await self.around.provider(self.ref.profile)
+
+    def pace(self, running: float, waiting: float) -> float | None:
+        """Seconds until the next look, by the job's status."""
+        entry = self.around.board.get(self.ref)
+        status = entry.job.status if entry else Status.UNKNOWN
+        if status.ended:
+            return None
+        return running if status in {Status.RUNNING, Status.STOPPING} else waiting
+
+
+class LogSide(Side):
+    """New text of the log, from the byte after the last; at first its tail."""
+
+    capability = Capability.LOGS
+
+    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+        super().__init__(around, ref)
+        self._offset: int | None = None
+        self._complete = False
+
+    async def look(self) -> float | None:
+        provider = cast(HasLogs, await self.provider())
+        first = self._offset is None
+        offset = -LOG_TAIL if self._offset is None else self._offset
+        chunk = await provider.logs(self.ref.id, offset=offset, limit=LOG_PIECE)
+        self._offset = chunk.next_offset
+        if first:
+            chunk = dataclasses.replace(chunk, reset=True)
+        if first or chunk.text or chunk.reset or chunk.complete != self._complete:
+            self.around.publish(LogArrived(self.ref, chunk))
+        self._complete = chunk.complete
+        if chunk.next_offset - chunk.offset >= LOG_PIECE // 2:
+            return 0.0
+        return None if chunk.complete else self.pace(1.0, 5.0) or 5.0
+
+
+class MetricsSide(Side):
+    """Points of the curves: what the store has, then what the service adds.
+
+    A service without metrics still has the points that were seen with the job's progress.
+    """
+
+    capability = Capability.METRICS
+
+    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+        super().__init__(around, ref)
+        self._cursor: int | None = None
+        self._held: list[Metric] = []
+        self._told = False
+
+    async def look(self) -> float | None:
+        if self.capability not in self.around.facts(self.ref.profile).capabilities:
+            self.local = True
+            return await self._look_at_store()
+        store = self.around.store
+        if self._cursor is None:
+            cursor = store.metrics_cursor(self.ref)  # before the points: none may be missed
+            known = store.metrics(self.ref)
+            self._cursor = cursor
+            if known:
+                self._tell(known, reset=True)
+        provider = cast(HasMetrics, await self.provider())
+        points, cursor = await provider.metrics(self.ref.id, since=self._cursor)
+        if points or cursor != self._cursor:
+            store.set_metrics_cursor(self.ref, cursor, points)
+        began_anew = cursor < self._cursor
+        self._cursor = cursor
+        if began_anew:
+            self._tell(store.metrics(self.ref), reset=True)
+        elif points or not self._told:
+            self._tell(points, reset=not self._told)
+        return 0.0 if len(points) >= METRICS_PIECE else self.pace(2.0, 15.0)
+
+    async def _look_at_store(self) -> float | None:
+        points = self.around.store.metrics(self.ref)
+        if not points and not self._told:
+            await self.provider()  # says why there are none
+        if points != self._held:
+            begun = points[: len(self._held)] == self._held and self._told
+            self._tell(points[len(self._held) :] if begun else points, reset=not begun)
+            self._held = points
+        return None
+
+    def _tell(self, points: Sequence[Metric], *, reset: bool) -> None:
+        self._told = True
+        self.around.publish(MetricsArrived(self.ref, tuple(points), reset))
+
+
+class ArtifactsSide(Side):
+    """The list of files, told again when it differs by more than how its URLs are signed."""
+
+    capability = Capability.ARTIFACTS
+
+    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+        super().__init__(around, ref)
+        self._told: tuple[Artifact, ...] | None = None
+
+    async def look(self) -> float | None:
+        provider = cast(HasArtifacts, await self.provider())
+        found = tuple(await provider.artifacts(self.ref.id))
+        bare = tuple(dataclasses.replace(artifact, url="") for artifact in found)
+        if bare != self._told:
+            self._told = bare
+            self.around.publish(ArtifactsArrived(self.ref, found))
+        return self.pace(10.0, 30.0)
+
+
+class ConfigSide(Side):
+    """The config; asked again when the job's status changes or it was edited."""
+
+    capability = Capability.CONFIG
+
+    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+        super().__init__(around, ref)
+        self._told: str | None = None
+
+    async def look(self) -> float | None:
+        provider = cast(HasConfig, await self.provider())
+        text = await provider.config_text(self.ref.id)
+        if text != self._told:
+            self._told = text
+            self.around.publish(ConfigArrived(self.ref, text))
+        return None
+
+
+class EventsSide(Side):
+    """What the service tells to have happened, and what was seen and asked from here."""
+
+    capability = None
+    _OURS = frozenset({EventKind.ACT, EventKind.ERROR, EventKind.NOTE})
+    """Kinds that only we know, where the service tells its own history."""
+    _PAUSE = 10.0
+
+    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+        super().__init__(around, ref)
+        self.local = True
+        self._told: tuple[Event, ...] | None = None
+        self._theirs: Sequence[Event] = ()
+        self._asked_at = float("-inf")
+
+    async def look(self) -> float | None:
+        failed = await self._ask()
+        ours = self.around.store.events(self.ref)
+        if self._theirs:
+            ours = [event for event in ours if event.kind in self._OURS]
+        events = tuple(sorted((*self._theirs, *ours), key=lambda event: event.time))
+        if events != self._told:
+            self._told = events
+            self.around.publish(EventsArrived(self.ref, events))
+        if failed is not None:
+            raise failed
+        return self.pace(self._PAUSE, self._PAUSE * 3) if self._theirs else None
+
+    async def _ask(self) -> TrainerError | None:
+        """Ask the service, at most every few seconds; a failure does not hide what we know."""
+        now = self.around.clock.monotonic()
+        if not self.fresh and now - self._asked_at < self._PAUSE:
+            return None
+        self.fresh, self._asked_at = False, now
+        try:
+            provider = await self.provider()
+            if isinstance(provider, HasEvents):
+                self._theirs = await provider.events(self.ref.id)
+        except TrainerError as error:
+            return error
+        return None
+
+
+SIDES: Mapping[Aspect, type[Side]] = MappingProxyType(
+    {
+        Aspect.LOGS: LogSide,
+        Aspect.METRICS: MetricsSide,
+        Aspect.ARTIFACTS: ArtifactsSide,
+        Aspect.CONFIG: ConfigSide,
+        Aspect.EVENTS: EventsSide,
+    }
+)
