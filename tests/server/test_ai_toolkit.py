@@ -136,7 +136,7 @@ def test_a_restarted_server_reads_on(toolkit: LocalServer) -> None:
     ("bar", "found"),
     [
         (
-            "my_lora:  48%|████▊     | 960/2000 [22:05<23:58, 1.38s/it, lr: 1.0e-04 loss: 3.120e-01]",
+            "my_lora:  48%|████▊     | 960/2000 [22:05<23:58, 2s/it, lr: 1.0e-04 loss: 3.120e-01]",
             {"current": "960", "total": "2000", "loss": "3.120e-01", "lr": "1.0e-04"},
         ),
         (
