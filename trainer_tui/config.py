@@ -135,6 +135,10 @@ class PollSettings:
 class LocalSettings:
     """``[local]``: the local server."""
 
+    port: int | None = None
+    """Listen on 127.0.0.1 at this port too; ``None``: on the Unix socket alone."""
+    token: Secret | None = None
+    """What callers at the port must know; ``None``: one is made."""
     cpu_slots: int | None = None
     """Jobs without a GPU at once; ``None``: one per two cores."""
     gpus: Literal["auto"] | tuple[int, ...] = "auto"

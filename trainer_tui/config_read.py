@@ -56,6 +56,8 @@ def sections(base: Path) -> dict[str, dict[str, checks.Check]]:
             "observe_within": seconds,
         },
         "local": {
+            "port": checks.whole(1, 65535),
+            "token": checks.secret(base),
             "cpu_slots": checks.whole(1, 1024),
             "gpus": checks.gpus,
             "ai_toolkit": checks.path(base),

@@ -208,7 +208,7 @@ def _write_config(paths: Paths) -> None:
 
 [profiles.local]
 provider = "local"
-origin = "native"  # the jobs of comfy-local are listed there
+options.origin = "native"  # the jobs that came through RunComfy's dialect are listed below
 
 [profiles.comfy-local]
 provider = "runcomfy"
@@ -274,8 +274,10 @@ async def _upload(provider: object, dataset: Path) -> None:
 
     assert isinstance(provider, RunComfy)
     made = await provider.create_dataset(DATASET)
-    for file in sorted(dataset.iterdir()):
-        await provider.upload_to_dataset(made.id, file)
+    packed = await asyncio.to_thread(
+        shutil.make_archive, str(dataset), "zip", root_dir=str(dataset)
+    )
+    await provider.upload_to_dataset(made.id, Path(packed))
     state = await provider.dataset_status(made.id)
     if not state.ready:
         raise TrainerError(f"the demo's dataset was not accepted: {state.status}")

@@ -42,6 +42,10 @@ HAS = frozenset(
 )
 
 
+ORIGIN = "Came by"
+"""Label of the dialect that a job was submitted through."""
+
+
 def job(value: object, profile: str) -> Job:
     """A job. Raises ProtocolError when it has no usable id."""
     told = _wire.mapping(value, "a job")
@@ -73,6 +77,7 @@ def job(value: object, profile: str) -> Job:
                 label: text
                 for label, key in (
                     ("Runner", "runner"),
+                    (ORIGIN, "origin"),
                     ("Attempt", "attempt"),
                     ("Process", "pid"),
                     ("Folder", "folder"),

@@ -118,6 +118,11 @@ class Local:
 
     # -- looking -----------------------------------------------------------------------------
 
+    def _mine(self, job: Job) -> bool:
+        """Whether a job is to be listed: ``options.origin`` narrows it to one dialect's."""
+        wanted = self._profile.extra.get("origin")
+        return wanted is None or job.extra.get(answers.ORIGIN) == wanted
+
     async def list_jobs(self, known: Sequence[Job]) -> Sequence[Job]:
         """Every job, newest first; a page that has not changed costs no body and no parsing."""
         jobs: list[Job] = []
@@ -130,7 +135,7 @@ class Local:
             if page.following is None:
                 self._pages = pages
                 # The list may have grown between two pages and shown a job on both.
-                return list({job.ref: job for job in jobs}.values())
+                return [job for job in {job.ref: job for job in jobs}.values() if self._mine(job)]
             cursor = page.following
         raise ProtocolError("the local server's list of jobs has no end")
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer_tui.config import Secret
 from trainer_tui.errors import ConfigError, TrainerError, UsageError
 from trainer_tui.paths import Paths
 from trainer_tui.server.settings import ServerSettings
@@ -82,8 +83,8 @@ def options_from(args: argparse.Namespace, paths: Paths) -> Options:
     return Options(
         settings=settings,
         socket=(args.socket or paths.socket).absolute(),
-        port=args.port,
-        token=getattr(args, "token", None) or _token(args.token_file),
+        port=pick("port"),  # type: ignore[arg-type]
+        token=getattr(args, "token", None) or _token(args.token_file) or _secret(pick("token")),
         ready_fd=getattr(args, "ready_fd", None),
     )
 
@@ -121,6 +122,11 @@ def _configured(paths: Paths) -> object:
     except ConfigError as error:
         print(f"{error.message} (the defaults are used)", file=sys.stderr)
         return None
+
+
+def _secret(token: object) -> str | None:
+    """The token that the config names; a command line's own is a plain text already."""
+    return token.resolve() if isinstance(token, Secret) else None
 
 
 def _token(path: Path | None) -> str | None:

@@ -47,6 +47,8 @@ class Request:
     name: str | None = None
     gpu: Gpu | None = None
     token: str | None = None
+    origin: str = "native"
+    """The dialect that it came in by."""
 
 
 def utc_now() -> datetime:
@@ -196,6 +198,7 @@ class Engine:
             gpu=request.gpu,
             gpu_count=self._gpu_count(runner, request.gpu),
             token=request.token,
+            origin=request.origin,
             queue_key=self.book.next_queue_key(),
         )
         record = self.book.add(record, data)

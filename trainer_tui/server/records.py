@@ -36,6 +36,8 @@ class JobRecord:
     """How many GPUs it is given; 0: a CPU slot."""
     token: str | None = None
     """The submitter's own id of the request."""
+    origin: str = "native"
+    """The dialect that it came in by."""
     attempt: int = 1
     """Counts from 1; a resume makes the next."""
     launch: int = 0

@@ -296,6 +296,7 @@ class Native:
             "error": asdict(record.error) if record.error else None,
             "gpu": asdict(record.gpu) if record.gpu else None,
             "config_name": record.config_name,
+            "origin": record.origin,
             "config_etag": record.config_etag,
             "checkpoint_step": record.checkpoint_step,
             "queue_position": self._engine.book.position(record),

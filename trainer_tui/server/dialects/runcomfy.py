@@ -99,7 +99,9 @@ class _Jobs:
         gpu = _gpu(body, required=True)
         config = await asyncio.to_thread(self._check, text)
         runner = self._runner(config, gpu)
-        record, _ = await self._engine.submit(JobRequest(text, runner=runner, gpu=gpu))
+        record, _ = await self._engine.submit(
+            JobRequest(text, runner=runner, gpu=gpu, origin="runcomfy")
+        )
         return JSONResponse(self._links(request, record))
 
     async def status(self, request: Request) -> Response:
