@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,7 +85,8 @@ class Datasets:
             return
         asked = {"filenameToByteSize": {file.name: size}}
         answer = await self._http.json("POST", f"{path}/get-upload-endpoint", body=asked)
-        await self._http.upload(_signed_url(answer, file.name), file)
+        url, headers = _signed_url(answer, file.name)
+        await self._http.upload(url, file, headers)
 
     async def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset and its files."""
@@ -119,17 +121,28 @@ def _dataset(value: object) -> Dataset:
     )
 
 
-def _signed_url(answer: object, name: str) -> str:
-    """The URL for one file out of the answer: under the file's name at any of a few places.
+def _signed_url(answer: object, name: str) -> tuple[str, dict[str, str]]:
+    """The URL for one file out of the answer, and the headers that were signed with it.
 
     The shape is not in the published reference: a mapping of names to URLs (or to objects that
     hold one) is read, directly or one level down.
     """
     top = _wire.mapping(answer, "the upload endpoints")
     for level in (top, *(value for value in top.values() if isinstance(value, dict))):
-        found = level.get(name)
+        found, headers = level.get(name), {}
         if isinstance(found, dict):
+            headers = _signed_headers(found.get("headers"))
             found = found.get("url") or found.get("upload_url") or found.get("signed_url")
         if isinstance(found, str) and found.startswith(("https://", "http://")):
-            return found
+            return found, headers
     raise ProtocolError("RunComfy gave no address to send the file to")
+
+
+def _signed_headers(value: object) -> dict[str, str]:
+    """Headers that a store signs: its own, and the content type. No others are taken from there."""
+    return {
+        name: text
+        for name, given in _wire.optional_mapping(value).items()
+        if re.fullmatch(r"(?i)content-type|x-(amz|goog|ms)-[a-z0-9-]{1,60}", name)
+        and (text := _wire.header_value(given)) is not None
+    }

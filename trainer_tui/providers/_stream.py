@@ -20,7 +20,7 @@ import threading
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -86,10 +86,10 @@ class Fetcher:
         finally:
             pipe.stop()
 
-    async def upload(self, url: str, file: Path) -> None:
+    async def upload(self, url: str, file: Path, headers: Mapping[str, str]) -> None:
         """PUT a file to a signed URL of another host."""
         pipe = _Pipe(asyncio.get_running_loop())
-        pipe.start(lambda: self._upload(url, file, pipe))
+        pipe.start(lambda: self._upload(url, file, headers, pipe))
         try:
             while await pipe.next() is not None:
                 pass
@@ -276,10 +276,10 @@ class Fetcher:
                 break
         return total, failure
 
-    def _upload(self, url: str, file: Path, pipe: _Pipe) -> None:
+    def _upload(self, url: str, file: Path, more: Mapping[str, str], pipe: _Pipe) -> None:
         where = may_fetch(url, self._base, insecure=self._profile.insecure)
         with file.open("rb") as body:
-            headers = _Headers({"Content-Length": str(file.stat().st_size)})
+            headers = _Headers({**more, "Content-Length": str(file.stat().st_size)})
             connection, response = self._exchange("PUT", where, headers, pipe, body)
         try:
             if response.status >= 300:

@@ -22,6 +22,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urljoin
 
@@ -143,7 +144,7 @@ class Http:
         files: Any = None,
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
-        limit: int = BODY_LIMIT,
+        limit: int | None = None,
         total: float | None = None,
     ) -> Answer:
         """One request to the profile's own origin, tried again where that is harmless.
@@ -156,7 +157,7 @@ class Http:
             files: A multipart form, as httpx takes it.
             params: The query.
             headers: More headers.
-            limit: The most bytes of a body that are read (after decompression).
+            limit: The most bytes of a body that are read (after decompression); 32 MiB.
             total: Seconds for the whole answer; three times the profile's timeout by default.
 
         Raises:
@@ -181,7 +182,7 @@ class Http:
             wait: float | None = None
             try:
                 async with self._turn, asyncio.timeout(seconds):
-                    return await self._exchange(client, base, request, limit)
+                    return await self._exchange(client, base, request, limit or BODY_LIMIT)
             except TimeoutError:
                 failure = self._too_slow(seconds)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
@@ -297,10 +298,12 @@ class Http:
                     raise ProtocolError(f"the file is larger than {limit >> 20} MiB: not read")
         return b"".join(held)
 
-    async def upload(self, url: str, file: Path) -> None:
+    async def upload(
+        self, url: str, file: Path, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """PUT a file to a signed URL, without the credential."""
         fetcher, _ = await self._files()
-        await fetcher.upload(url, file)
+        await fetcher.upload(url, file, headers)
 
     # -- the rest ----------------------------------------------------------------------------
 

@@ -144,7 +144,8 @@ class RunComfy(Datasets):
             while waiting:
                 job = waiting.popleft()
                 try:
-                    fresh[job.ref.id] = await self._look(job.ref.id, job)
+                    last = self._last.get(job.ref.id, job)
+                    fresh[job.ref.id] = await self._look(job.ref.id, last)
                 except NotFoundError:
                     self._gone_until[job.ref.id] = _clock() + _GONE_FOR
                     fresh[job.ref.id] = answers.gone(job)
@@ -185,7 +186,8 @@ class RunComfy(Datasets):
         now = _clock()
         if self._gone_until.get(job.ref.id, 0.0) > now:
             return False
-        if not job.status.ended:
+        last = self._last.get(job.ref.id, job)
+        if not (job.status.ended and last.status.ended):
             return True
         return self._ask_until.get(job.ref.id, 0.0) > now
 
