@@ -1,0 +1,182 @@
+"""Who may import whom, and what may be imported before the first frame."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import trainer_tui
+from trainer_tui.providers import base
+
+ROOT = Path(trainer_tui.__file__).parent
+GROUND = {"model", "errors", "sanitize", "paths", "config", "query"}
+"""What everything may build on; a name with a suffix (``config_read``) belongs to it as well."""
+MAY: dict[str, set[str]] = {
+    "ground": {"ground"},
+    "providers": {"ground", "providers"},
+    "core": {"ground", "providers", "core"},
+    "cli": {"ground", "providers", "core", "cli"},
+    "tui": {"ground", "providers", "core", "tui"},
+    "server": {"ground", "server"},
+}
+OUTSIDE = {
+    "textual": {"tui"},
+    "starlette": {"server"},
+    "uvicorn": {"server"},
+    "numpy": {"server"},
+    "PIL": {"server"},
+    "safetensors": {"server"},
+    "multipart": {"server"},
+    "httpx": {"providers", "cli"},  # cli: only to ask the local server whether it runs
+}
+"""Packages from outside → the parts that may use them, be it inside a function."""
+DOORS: dict[tuple[str, str], str] = {
+    ("cli", "tui"): "no arguments, or `demo`, open the console; inside a function only",
+    ("cli", "server"): "`serve` runs the server; inside a function only",
+    ("__main__", "cli"): "the entry",
+    ("__main__", "tui"): "the entry",
+}
+"""Ways across the parts that are meant, and why."""
+
+
+def part_of(module: str) -> str:
+    """The part that a module of ours belongs to."""
+    names = module.split(".")
+    if len(names) < 2:
+        return "ground"
+    first = names[1]
+    if first in {"providers", "core", "cli", "tui", "server", "themes", "__main__"}:
+        return first
+    if not first.startswith("__"):  # names of the package itself, as its version
+        assert first.split("_")[0] in GROUND, f"{module} belongs to no part"
+    return "ground"
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of the package."""
+    for path in sorted(ROOT.rglob("*.py")):
+        names = list(path.relative_to(ROOT.parent).with_suffix("").parts)
+        if names[-1] == "__init__":
+            names.pop()
+        yield ".".join(names), path
+
+
+@cache
+def imports(path: Path) -> list[tuple[str, bool, bool]]:
+    """What a file imports: (module, at module level, only for the type checker)."""
+    found: list[tuple[str, bool, bool]] = []
+
+    def walk(node: ast.AST, top: bool, typing: bool) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                found.extend((alias.name, top, typing) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom) and child.module is not None:
+                assert child.level == 0, f"{path}: relative import"
+                found.extend((f"{child.module}.{a.name}", top, typing) for a in child.names)
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                walk(child, False, typing)
+            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                walk(child, top, True)
+            else:
+                walk(child, top, typing)
+
+    walk(ast.parse(path.read_text(encoding="utf-8")), True, False)
+    return found
+
+
+MODULES = dict(modules())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_part_imports_only_what_it_may(module: str) -> None:
+    """The direction of the house: ground ← providers ← core ← cli, tui; server on ground alone."""
+    part = part_of(module)
+    for name, top, _ in imports(MODULES[module]):
+        if not name.startswith("trainer_tui."):
+            continue
+        other = part_of(name)
+        door = (part, other) in DOORS and (not top or part == "__main__")
+        allowed = other in MAY.get(part, set()) or other == "themes" or door
+        assert allowed, f"{module} ({part}) imports {name} ({other})"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_packages_from_outside_stay_in_their_part(module: str) -> None:
+    """Textual in tui, Starlette, numpy and Pillow in server, httpx in providers: nowhere else."""
+    part = part_of(module)
+    for name, _, typing in imports(MODULES[module]):
+        allowed = OUTSIDE.get(name.split(".")[0])
+        assert allowed is None or part in allowed or typing, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("name", base.names())
+def test_providers_import_the_http_client_only_inside_functions(name: str) -> None:
+    """A provider's facts are read without paying for the HTTP client."""
+    module = f"trainer_tui.providers.{name}"
+    for imported, top, typing in imports(MODULES[module]):
+        heavy = imported.split(".")[0] in {"httpx", "yaml"} or "providers.http" in imported
+        assert not (heavy and top and not typing), f"{module} imports {imported} at its top"
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level names and our own modules that a statement loads in a fresh interpreter."""
+    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(ran.stdout))
+
+
+HEAVY = {"httpx", "httpcore", "yaml", "textual", "rich", "starlette", "uvicorn", "numpy", "PIL"}
+
+
+def test_the_core_starts_light() -> None:
+    """The console's first frame needs the runtime, and none of the heavy packages."""
+    loaded = loaded_by("import trainer_tui.core.runtime")
+    assert loaded & (HEAVY | {"tree_sitter", "safetensors", "platformdirs"}) == set()
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if part_of(m) in {"core", "providers", "ground"}]
+)
+def test_the_headless_parts_load_no_interface_and_no_server(module: str) -> None:
+    """Importing any headless module really loads neither Textual nor what the server needs."""
+    source = imports(MODULES[module])
+    assert not {n.split(".")[0] for n, top, t in source if top and not t} & {
+        "textual",
+        "rich",
+        "starlette",
+        "uvicorn",
+        "numpy",
+        "PIL",
+    }
+
+
+def test_all_headless_modules_together_load_no_interface_and_no_server() -> None:
+    """The same proven by loading them all in one fresh interpreter."""
+    names = [m for m in MODULES if part_of(m) in {"core", "providers", "ground"}]
+    loaded = loaded_by("; ".join(f"import {name}" for name in names))
+    # (rich is left out: the HTTP client's own command line loads it where it is installed)
+    assert loaded & {"textual", "starlette", "uvicorn", "numpy", "PIL"} == set()
+    assert not any(name.startswith(("trainer_tui.tui", "trainer_tui.server")) for name in loaded)
+
+
+def test_provider_facts_are_read_without_the_http_client() -> None:
+    """Reading every provider's facts loads no HTTP client and no TLS."""
+    loaded = loaded_by(
+        "from trainer_tui.providers import base; [base.facts(n) for n in base.names()]"
+    )
+    assert loaded & {"httpx", "httpcore", "yaml"} == set()
+
+
+def test_the_server_loads_neither_textual_nor_the_core() -> None:
+    """The server's process is its own program: ground and server only."""
+    pytest.importorskip("starlette")
+    loaded = loaded_by("import trainer_tui.server.app")
+    ours = {part_of(name) for name in loaded if name.startswith("trainer_tui.")}
+    assert ours <= {"ground", "server"} and "textual" not in loaded and "httpx" not in loaded
