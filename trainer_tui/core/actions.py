@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import uuid
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
@@ -104,7 +104,7 @@ class Actions:
     async def submit(self, profile: str, submission: Submission) -> Outcome:
         """Ask for a new job; its id is in the store before anything else happens."""
         if submission.token is None:
-            submission = dataclasses.replace(submission, token=uuid.uuid4().hex)
+            submission = dataclasses.replace(submission, token=os.urandom(16).hex())
         return await self._detached(self._submit(profile, submission))
 
     def observe_for(self, seconds: float) -> None:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
 
 from trainer_tui.model import Job, Progress, Status
 
@@ -120,7 +119,8 @@ def _median_step_time(window: Sequence[Sample]) -> float:
         for a, b in itertools.pairwise(window)
         if b.step > a.step and b.time > a.time
     ]
-    return median(times) if times else 0.0
+    # (the statistics module's median would cost the first frame several milliseconds of import)
+    return sorted(times)[len(times) // 2] if times else 0.0
 
 
 def _significant(value: float, digits: int = 3) -> float:
