@@ -74,7 +74,8 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
 
     async def on_bug(request: Request, error: Exception) -> Response:
         _log.error("%s %s failed: %r", request.method, request.url.path, error)
-        said = f"The server failed ({type(error).__name__}); its log has the details."
+        why = error.strerror if isinstance(error, OSError) else None  # a full disk, mostly
+        said = f"The server failed: {why or type(error).__name__}. Its log has the details."
         return refuse(request.url.path, 500, "INTERNAL", said)
 
     gate = Middleware(

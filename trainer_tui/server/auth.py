@@ -75,7 +75,7 @@ class Gate:
         if self._is_open(path):
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        sent = given.strip().encode("utf-8", "replace")
+        sent = given.strip(" \t").encode("latin-1")  # the bytes as they came
         if scheme.lower() != "bearer" or not self._token:
             sent = b""
         if self._token is None or not hmac.compare_digest(sent, self._token):

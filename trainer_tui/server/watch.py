@@ -118,16 +118,19 @@ class Watch:
         return engine.book.tell(record, kind, text)
 
     async def _run(self) -> None:
+        settings = self._engine.settings
+        saved = True
         while not self._closing:
+            idle = None if saved else 10 * settings.poll
             try:
-                async with asyncio.timeout(self._engine.settings.poll if self._watched else None):
+                async with asyncio.timeout(settings.poll if self._watched else idle):
                     await self._wake.wait()
             except TimeoutError:
                 pass
             self._wake.clear()
             try:
                 await self._look_once()
-                self._engine.book.save_late()
+                saved = self._engine.book.save_late()
             except Exception:
                 # Whatever one job's files did, the others must still be looked after.
                 _log.exception("looking after the running jobs failed; it goes on")

@@ -1,0 +1,391 @@
+"""The server over TCP, its token and hosts; ``trainer-tui serve`` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.server.conftest import WAITS, LocalServer, release, shell, wait_for
+from trainer_tui.paths import Paths
+from trainer_tui.server.signing import Signer
+
+TOKEN = "t0p-s3cret-tökén"
+
+
+@pytest.fixture
+def tcp(idle_server: LocalServer) -> Iterator[httpx.Client]:
+    """A client on TCP that sends nothing by itself, of a server with a known token."""
+    path = idle_server.home / "token"
+    path.write_text(TOKEN + "\n")
+    said = idle_server.start("--port", "0", "--token-file", str(path), "--cpu-slots", "2")
+    with httpx.Client(base_url=said["tcp"], timeout=20) as client:
+        yield client
+
+
+def bearer(token: str) -> dict[str, bytes]:
+    """The header that carries a token."""
+    return {"Authorization": f"Bearer {token}".encode()}
+
+
+def test_tcp_is_on_loopback_only(tcp: httpx.Client, idle_server: LocalServer) -> None:
+    """And it is told in server.json and by info; the socket answers as well, without a token."""
+    assert tcp.base_url.host == "127.0.0.1"
+    origin = str(tcp.base_url).rstrip("/")
+    assert json.loads(idle_server.info_file.read_text())["tcp"] == origin
+    assert idle_server.client.get("/v1/info").json()["tcp"] == origin
+
+
+def test_tcp_wants_the_token(tcp: httpx.Client) -> None:
+    """With it everything, without it nothing: not even whether a path is there."""
+    assert tcp.get("/v1/info", headers=bearer(TOKEN)).status_code == 200
+    wrong = ["", "Bearer", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"]
+    for header in wrong:
+        for path in ("/v1/info", "/v1/nothing", "/", "/v1/jobs/x/files/log.txt"):
+            answer = tcp.get(path, headers={"Authorization": header.encode()})
+            assert answer.status_code == 401, (header, path)
+            assert answer.json()["error"]["code"] == "UNAUTHORIZED"
+    assert tcp.post("/v1/jobs", json={"config": shell("true")}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.", "", "[::2]:1"],
+)
+def test_a_foreign_host_is_refused(tcp: httpx.Client, host: str) -> None:
+    """A web page that made its own name lead here gets nothing, token or not."""
+    answer = tcp.get("/v1/info", headers=bearer(TOKEN) | {"Host": host.encode()})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN_HOST")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:99", "[::1]:5", "[::1]"])
+def test_loopback_hosts_are_let_in(tcp: httpx.Client, host: str) -> None:
+    """Whatever the port says: a tunnel may lead here."""
+    answer = tcp.get("/v1/info", headers=bearer(TOKEN) | {"Host": host.encode()})
+    assert answer.status_code == 200
+
+
+def test_a_large_body_is_refused_whether_announced_or_not(tcp: httpx.Client) -> None:
+    """413 by its announced length, and after the limit when it comes in pieces."""
+    answer = tcp.post("/v1/jobs", content=b"x" * 5_000_000, headers=bearer(TOKEN))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(50):
+            yield b"x" * 100_000
+
+    answer = tcp.post("/v1/jobs", content=pieces(), headers=bearer(TOKEN))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
+
+
+def test_the_token_is_written_nowhere(tcp: httpx.Client, idle_server: LocalServer) -> None:
+    """Not in server.json, not in any log, not in the environment of a job."""
+    tcp.get("/v1/info", headers=bearer(TOKEN))
+    tcp.get("/v1/info", headers=bearer(TOKEN + "wrong"))
+    job = idle_server.submit(shell("env"))
+    assert idle_server.wait(job["id"])["status"] == "succeeded"
+    idle_server.terminate()
+    for path in idle_server.home.rglob("*"):
+        if path.is_file() and path.name != "token":
+            assert TOKEN.encode() not in path.read_bytes(), path
+
+
+def test_a_token_from_the_environment_is_not_handed_to_jobs(idle_server: LocalServer) -> None:
+    """It is a variable of the server's, and the jobs are none of its clients."""
+    said = idle_server.start("--port", "0", env={"TRAINER_TUI_TOKEN": "from-env"})
+    answer = httpx.get(said["tcp"] + "/v1/info", headers=bearer("from-env"))
+    assert answer.status_code == 200
+    job = idle_server.submit(shell("env"))
+    idle_server.wait(job["id"])
+    assert "TRAINER_TUI_JOB=" in idle_server.log(job["id"])
+    assert "from-env" not in idle_server.log(job["id"])
+
+
+def test_a_signed_url_needs_no_token_and_is_good_for_one_file(
+    tcp: httpx.Client, idle_server: LocalServer
+) -> None:
+    """For its path until its time; with Range; 403 for any other, so that it is asked again."""
+    job = idle_server.submit(shell("echo 0123456789"))
+    idle_server.wait(job["id"])
+    signer = Signer.open(idle_server.state / "signing.key")
+    path = f"/files/{job['id']}/log.txt"
+    good = signer.sign(path, int(time.time()) + 60)
+    assert tcp.get(good).text == "0123456789\n"
+    part = tcp.get(good, headers={"Range": "bytes=2-4"})
+    assert (part.status_code, part.text) == (206, "234")
+    assert tcp.head(good).status_code == 200
+    query = urlsplit(good).query
+    for bad in (
+        signer.sign(path, int(time.time()) - 1),
+        f"/files/{job['id']}/config.yaml?{query}",
+        path,
+        f"{path}?exp=x&sig=y",
+        f"{path}?exp=99999999999999999999&sig=",
+        good + "0",
+        good.replace("sig=", "sig=é"),
+    ):
+        answer = tcp.get(bad)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "URL_EXPIRED"), bad
+    assert tcp.get(good, headers={"Host": "evil.example"}).status_code == 403
+    idle_server.kill()
+    again = idle_server.start("--port", "0")
+    assert httpx.get(again["tcp"] + good).text == "0123456789\n"
+
+
+def test_a_port_that_is_taken_is_said(tcp: httpx.Client, tmp_path: Path) -> None:
+    """With what to do, exit code 2."""
+    argv = [sys.executable, "-m", "trainer_tui", "serve", "--state", str(tmp_path / "s")]
+    argv += ["--socket", str(tmp_path / "s.sock"), "--port", str(tcp.base_url.port)]
+    home = os.environ | {"TRAINER_TUI_HOME": str(tmp_path)}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, env=home)
+    assert done.returncode == 2
+    assert "cannot be listened on" in done.stderr
+    assert "--port 0" in done.stderr
+
+
+# -- the command --------------------------------------------------------------------------------
+
+
+Serve = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def home(short_tmp: Path) -> Iterator[LocalServer]:
+    """A home of its own for the command line; the server below it, once one runs."""
+    local = LocalServer(short_tmp)
+    paths = Paths.under(short_tmp)
+    local.state, local.socket = paths.server, paths.socket
+    local.jobs, local.info_file = paths.server / "jobs", paths.socket.with_name("server.json")
+    local.client.close()
+    local.client = httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(paths.socket)), base_url="http://localhost"
+    )
+    yield local
+    local.close()
+
+
+@pytest.fixture
+def serve(home: LocalServer) -> Serve:
+    """Run ``trainer-tui serve …`` to its end."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "trainer_tui", "serve", *arguments]
+        return subprocess.run(
+            argv, capture_output=True, text=True, timeout=60, env=home.environment()
+        )
+
+    return run
+
+
+@pytest.fixture
+def foreground(home: LocalServer) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Run ``trainer-tui serve …`` until it is ready."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trainer_tui", "serve", *arguments],
+            env=home.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        wait_for(home.info_file.exists, "the server to be ready")
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=20)
+
+
+def test_serve_tells_where_and_ctrl_c_what_goes_on(
+    home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """The socket, the address and a token that works; at the end, how many jobs go on."""
+    process = foreground("--port", "0", "--cpu-slots", "1")
+    job = home.submit(shell(WAITS))
+    home.wait(job["id"], "running")
+    home.submit(shell("true"))
+    assert process.stdout is not None
+    said = dict(process.stdout.readline().split() for _ in range(3))
+    assert said["socket"] == str(home.socket)
+    answer = httpx.get(said["tcp"] + "/v1/info", headers=bearer(said["token"]))
+    assert answer.json()["jobs"] == {"queued": 1, "running": 1}
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "1 job goes on without it, 1 queued waits for the next server" in words
+
+
+def test_serve_json_is_one_line(
+    home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """For a program that starts it: where, and the token that was made."""
+    process = foreground("--port", "0", "--json")
+    assert process.stdout is not None
+    said = json.loads(process.stdout.readline())
+    assert set(said) == {"pid", "socket", "tcp", "token"}
+    assert said["pid"] == process.pid
+
+
+def test_a_given_token_is_not_shown(
+    home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Who gave it knows it."""
+    process = foreground("--port", "0", "--token", "given-token-1")
+    process.terminate()
+    data, words = process.communicate(timeout=20)
+    assert re.search(r"^tcp +http://127.0.0.1:\d+$", data, re.M)
+    assert "given-token-1" not in data + words
+
+
+def test_a_second_serve_says_what_to_do(
+    home: LocalServer, serve: Serve, foreground: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Exit code 3: there is one."""
+    foreground()
+    done = serve()
+    assert done.returncode == 3
+    assert "--stop" in done.stderr
+
+
+def test_status_without_a_server(serve: Serve, home: LocalServer) -> None:
+    """Exit code 3, also after a kill -9 that left everything lying about."""
+    assert serve("--status").returncode == 3
+    assert json.loads(serve("--status", "--json").stdout)["running"] is False
+    home.start()
+    home.kill()
+
+
+def test_status_and_stop(
+    serve: Serve, home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """What runs; then its end, which leaves the job; then nothing to end."""
+    process = foreground("--cpu-slots", "1")
+    job = home.submit(shell(WAITS))
+    home.wait(job["id"], "running")
+    status = serve("--status")
+    assert status.returncode == 0
+    assert "1 running, 0 queued" in status.stdout
+    found = json.loads(serve("--status", "--json").stdout)
+    assert (found["running"], found["pid"]) == (True, process.pid)
+    done = serve("--stop")
+    assert done.returncode == 0
+    assert "1 job goes on without it" in done.stderr
+    assert process.wait(20) == 0
+    assert home.supervisor(job["id"])["finished_at"] is None
+    release(home.folder(job["id"]))
+    wait_for(lambda: home.supervisor(job["id"])["finished_at"], "the job to end by itself")
+    again = serve("--stop")
+    assert again.returncode == 3
+    assert "no server runs" in again.stderr
+
+
+def test_stop_with_the_jobs(
+    serve: Serve, home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Every job is ended first, the queued ones without ever starting."""
+    foreground("--cpu-slots", "1")
+    running = home.submit(shell(WAITS))
+    home.wait(running["id"], "running")
+    queued = home.submit(shell("true"))
+    done = serve("--stop", "--jobs", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"stopped": True, "running": 0, "queued": 0}
+    records = [
+        json.loads((home.folder(j["id"]) / "job.json").read_text()) for j in (running, queued)
+    ]
+    assert [record["status"] for record in records] == ["interrupted"] * 2
+    assert not (home.folder(queued["id"]) / "log.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--cpu-slots", "-1"],
+        ["--gpus", "some"],
+        ["--grace", "soon"],
+        ["--jobs"],
+        ["--token", "x"],
+        ["--port", "0", "--token", " "],
+        ["--port", "0", "--token-file", "/nowhere/at/all"],
+        ["--stop", "--status"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(serve: Serve, arguments: list[str]) -> None:
+    """And starts nothing."""
+    done = serve(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr
+
+
+@pytest.mark.parametrize("module", ["trainer_tui", "trainer_tui.server"])
+def test_without_the_extra_it_says_what_to_install(home: LocalServer, module: str) -> None:
+    """The packages of the extra `local` are not there: exit code 2 and the pip command."""
+    arguments = ["serve"] if module == "trainer_tui" else []
+    script = (
+        "import sys, runpy\n"
+        "for name in ('starlette', 'uvicorn', 'numpy', 'PIL'): sys.modules[name] = None\n"
+        f"sys.argv = ['x', *{arguments}]\n"
+        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=home.environment(),
+    )
+    assert done.returncode == 2, done.stderr
+    assert "pip install 'trainer-tui[local]'" in done.stderr
+
+
+@pytest.mark.parametrize(("text", "slots"), [("cpu_slots = 7", 7), ("cpu_slots = 'many'", None)])
+def test_the_config_is_heeded_where_it_can_be(
+    home: LocalServer,
+    foreground: Callable[..., subprocess.Popen[str]],
+    text: str,
+    slots: int | None,
+) -> None:
+    """[local] sets the slots; a config with mistakes means the defaults, not no server."""
+    (home.home / "config.toml").write_text(f"[local]\n{text}\n")
+    home.process = subprocess.Popen(
+        [sys.executable, "-m", "trainer_tui.server"],
+        env=home.environment(),
+        stderr=subprocess.PIPE,
+    )
+    wait_for(home.info_file.exists, "the server to be ready")
+    total = home.client.get("/v1/info").json()["slots"]["cpu"]["total"]
+    assert total == slots if slots else total >= 1
+
+
+def test_an_idle_server_does_nothing(idle_server: LocalServer) -> None:
+    """Not one voluntary wake-up while nobody asks and nothing runs."""
+    status = Path(f"/proc/{idle_server.start()['pid']}/status")
+    if not status.exists():
+        pytest.skip("needs /proc")
+
+    def switches() -> int:
+        found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.M)
+        assert found is not None
+        return int(found[1])
+
+    idle_server.client.get("/v1/info")
+    before = wait_for(lambda: (a := switches()) == switches() and a, "the server to settle")
+    deadline = time.monotonic() + 0.5
+    wait_for(lambda: time.monotonic() > deadline, "half a second to pass")
+    assert switches() - before <= 1
