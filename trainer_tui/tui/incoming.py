@@ -39,7 +39,7 @@ def take(app: TrainerApp, batch: Sequence[Message]) -> None:
                     changed.pop(ref, None)
             case ProfileChanged():
                 profiles = True
-            case ActDone(outcome):
+            case ActDone():
                 _act_done(app, message)
             case JobEnded():
                 _ended(app, message)

@@ -228,9 +228,11 @@ def logs(app: TrainerApp) -> None:
 
 
 def metrics(app: TrainerApp) -> None:
-    """The Metrics tab, with the keys in it."""
-    tab(app, "metrics")
-    _main(app).open_detail()
+    """The curves on the whole screen."""
+    if app.selected is None:
+        app.say("There is no job to show curves of.", "warning")
+        return
+    app.command_screen("metrics_screen", "MetricsScreen", app.selected.job.ref)
 
 
 def compare(app: TrainerApp) -> None:
@@ -239,7 +241,8 @@ def compare(app: TrainerApp) -> None:
     if len(refs) < 2:
         app.say("Mark two or more jobs with space, then compare them.", "warning")
         return
-    metrics(app)
+    tab(app, "metrics")
+    _main(app).open_detail()
     app.call_after_refresh(_overlay, app, refs)
 
 

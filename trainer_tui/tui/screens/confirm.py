@@ -48,9 +48,7 @@ class Answers(PieceLine):
             return [
                 Piece("  ", "foreground", ground=ground, key=label),
                 Piece(key, "accent", True, ground=ground, key=label),
-                Piece(
-                    f" {label}  ", "foreground" if chosen else "text-muted", chosen, ground, label
-                ),
+                Piece(f" {label}  ", colour, chosen, ground, label),
                 Piece("  "),
             ]
 

@@ -50,9 +50,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "Keys"
-        card.border_subtitle = (
-            "esc closes · : finds a command · \\[keys] in the config changes them"
-        )
+        card.border_subtitle = "esc closes · : finds a command"
         with card:
             yield self._view
 

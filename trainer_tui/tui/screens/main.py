@@ -15,7 +15,7 @@ from textual.timer import Timer
 from trainer_tui.model import JobRef
 from trainer_tui.tui.commands import BY_ID, Scope, bindings, key_name
 from trainer_tui.tui.widgets.detail import Detail
-from trainer_tui.tui.widgets.frame import Frame, TitleLine
+from trainer_tui.tui.widgets.frame import Frame, EdgeLine
 from trainer_tui.tui.widgets.jobs_table import JobsTable, TableHeader
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line import Piece
@@ -48,7 +48,7 @@ class MainScreen(Screen[None]):
         session, glyphs = app.session, app.glyphs
         self.status = StatusBar(glyphs, app.now, app.config.poll)
         self.table = JobsTable(glyphs=glyphs, now=app.now, wanted=app.config.ui.columns)
-        self.jobs_title = TitleLine(glyphs, id="jobs-title")
+        self.jobs_title = EdgeLine(glyphs, id="jobs-title")
         self.jobs_frame = Frame(
             self.jobs_title, TableHeader(self.table), self.table, id="jobs-frame"
         )
@@ -266,13 +266,14 @@ class MainScreen(Screen[None]):
 
         views.sort_by(self.console, event.column)
 
-    def on_title_line_clicked(self, event: TitleLine.Clicked) -> None:
+    def on_edge_line_clicked(self, event: EdgeLine.Clicked) -> None:
         """A click on a tab, the filter or the marks."""
         self.console.command(event.key)
 
     def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
         """A click on a key."""
-        self.run_worker(self.run_action(event.action), group="keys")
+        action = self.app.run_action(event.action, self.focused or self)
+        self.run_worker(action, group="keys")
 
     def on_detail_tab_changed(self) -> None:
         """Remember the tab."""
@@ -287,10 +288,6 @@ class MainScreen(Screen[None]):
             self.detail.tabs.focused_pane = inside
             self.detail.tabs.renew()
         self.renew()
-
-    async def run_action(self, action: str) -> None:
-        """Run an action as a key of the focused widget would."""
-        await self.app.run_action(action, self.focused or self)
 
     # -- filter -----------------------------------------------------------------------------------
 

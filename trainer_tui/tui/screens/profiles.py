@@ -106,7 +106,11 @@ class ProfilesScreen(ModalScreen[None]):
                 continue
             shape, _ = present.profile_shape(state, app.glyphs)
             word = present.profile_word(state, app.now()) or ("ok" if state.phase == "ok" else "")
-            counts = f"{state.running} running  {state.queued} queued"
+            counts = "  ".join(
+                f"{count} {word}"
+                for count, word in ((state.running, "running"), (state.queued, "queued"))
+                if count
+            )
             choices.append(Choice(name, f"{shape} {name}", f"{state.provider}  {word}", counts))
         self._list.show(choices, self._list.row)
         lines = self.lines()

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from trainer_tui.model import Capability, JobRef
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.present import fit
-from trainer_tui.tui.widgets.frame import Frame, TitleLine
+from trainer_tui.tui.widgets.frame import EdgeLine, Frame
 from trainer_tui.tui.widgets.line import Piece, width_of
 from trainer_tui.tui.widgets.pane import JobPane
 
@@ -32,12 +32,14 @@ _PANES = {
     "artifacts": ("artifacts_pane", "ArtifactsPane"),
     "events": ("events_pane", "EventsPane"),
 }
+_NAME = 26
+"""Cells for the job's name before the tabs."""
 _CAPABILITIES = {"models": Capability.MODELS}
 """Tabs that are greyed where the provider lacks something, with its reason. The others say
 themselves what cannot be had."""
 
 
-class TabLine(TitleLine):
+class TabLine(EdgeLine):
     """The title line with the tabs in it, as many words as fit."""
 
     def __init__(self, glyphs: Glyphs) -> None:
@@ -53,16 +55,20 @@ class TabLine(TitleLine):
         """The job's name, then the tabs; on a narrow screen only the open tab has its word."""
         full, short = self._tabs(words=True), self._tabs(words=False)
         room, name = width - 8, self.name_piece
-        if width_of(full) + min(14, name.width) <= room:
+        if width_of(full) + 14 <= room:
             tabs = full
         elif width_of(full) <= width - 6 and self.beside:
             tabs, name = full, Piece("")
         else:
             tabs = short
-        left = max(8, room - width_of(tabs))
+        # The tabs stand still whatever the name's length.
+        left = min(_NAME, max(8, room - width_of(tabs)))
+        fill: list[Piece] = []
         if name.width > left:
             name = Piece(fit(name.text, left, self.glyphs).rstrip(), name.colour, name.bold)
-        self.left = [[name], tabs] if name.text else [tabs]
+        elif name.text and name.width < left - 1:
+            fill = [Piece(" "), Piece(self.glyphs.h * (left - name.width - 1), "frame")]
+        self.left = [[name, *fill], tabs] if name.text else [tabs]
         return super().pieces(width)
 
     def _tabs(self, *, words: bool) -> list[Piece]:

@@ -16,7 +16,7 @@ from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 
 
-class TitleLine(PieceLine):
+class EdgeLine(PieceLine):
     """The upper edge of a frame: ``╭─ Jobs ── 14 of 31 ────────── age ↓ ─╮``."""
 
     class Clicked(Message):
@@ -92,7 +92,7 @@ class Frame(Vertical):
     .-ascii Frame.-last > .box { border-bottom: ascii $frame; }
     """
 
-    def __init__(self, title: TitleLine, *content: Widget, id: str) -> None:
+    def __init__(self, title: EdgeLine, *content: Widget, id: str) -> None:
         super().__init__(id=id)
         self.title = title
         self._content = content

@@ -48,6 +48,7 @@ class TableHeader(ScrollView):
 
     def render_line(self, y: int) -> Strip:
         table, paint = self.table, paint_of(self.app)
+        table.ensure_columns()
         muted = paint("text-faint")
         segments = [Segment(" " * layout.GUTTER, muted)]
         x = layout.GUTTER
@@ -124,6 +125,7 @@ class JobsTable(ScrollView, can_focus=True):
         self._now = now
         self._wanted = wanted
         self._row = 0
+        self._laid_width = -1
         self._lines: dict[JobRef, tuple[object, Strip]] = {}
 
     # -- what is shown ------------------------------------------------------------------------
@@ -283,7 +285,15 @@ class JobsTable(ScrollView, can_focus=True):
 
     # -- lines ------------------------------------------------------------------------------------
 
+    def ensure_columns(self) -> None:
+        """Columns for the width there is, also before the resize event has come."""
+        if self.width != self._laid_width:
+            self._lay_out()
+
     def _lay_out(self) -> None:
+        if not self.width:
+            return
+        self._laid_width = self.width
         found = layout.columns(self.width, self.jobs.profile_width, self._wanted)
         if found != self.columns:
             self.columns = found
@@ -306,6 +316,7 @@ class JobsTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         row = y + self.scroll_offset.y
+        self.ensure_columns()
         if row < len(self.jobs):
             return self._line(row)
         paint = paint_of(self.app)
@@ -355,6 +366,10 @@ def draw_row(
     ground = "cursor-row" if cursor else "background"
     quiet = "text-faint" if cells.stale else "text-muted"
     loud = quiet if cells.ended or cells.stale else "foreground"
+    if cursor and not cells.stale:
+        # One colour for all words of the cursor's row: it reads best, and it is the row that is
+        # sent over the line again and again.
+        quiet = loud = "foreground"
     pieces: list[tuple[str, Style]] = []
 
     def put(text: str, name: str, *, bold: bool = False, soft: bool = False) -> None:
@@ -364,7 +379,7 @@ def draw_row(
     if marked:
         put(glyphs.mark, "accent", bold=True)
     elif cursor:
-        put(glyphs.cursor, "accent" if focused else "text-faint", bold=True)
+        put(glyphs.cursor if focused else " ", loud)
     else:
         put(" ", loud)
     put(glyphs.watched if cells.watched else " ", "accent" if cells.watched else loud)
@@ -375,18 +390,18 @@ def draw_row(
         x = column.x + column.width
         match column.name:
             case "name":
-                put(present.fit(cells.name, column.width, glyphs), loud, bold=cursor)
+                put(present.fit(cells.name, column.width, glyphs), loud)
             case "profile":
                 put(present.fit(cells.profile, column.width, glyphs), quiet)
             case "status":
                 colour = "text-faint" if cells.stale else cells.colour
                 put(present.fit(f"{cells.shape} {cells.status}", column.width, glyphs), colour)
             case "progress":
-                _draw_bar(put, cells, column.width, glyphs)
+                _draw_bar(put, cells, column.width, glyphs, quiet)
             case "step":
                 put(cells.step[-column.width :].rjust(column.width), quiet)
             case "eta":
-                put(cells.eta.rjust(column.width), loud if cells.eta != glyphs.dash else quiet)
+                put(cells.eta.rjust(column.width), quiet)
             case "loss":
                 put(cells.loss.rjust(column.width), quiet)
             case "age":
@@ -396,7 +411,9 @@ def draw_row(
     return strip.crop(0, width) if strip.cell_length > width else strip
 
 
-def _draw_bar(put: Callable[..., None], cells: present.Cells, width: int, glyphs: Glyphs) -> None:
+def _draw_bar(
+    put: Callable[..., None], cells: present.Cells, width: int, glyphs: Glyphs, quiet: str
+) -> None:
     room = width - 5
     if cells.fraction is None:
         put(" " * width, "text-faint")
@@ -404,8 +421,7 @@ def _draw_bar(put: Callable[..., None], cells: present.Cells, width: int, glyphs
     filled, track = present.bar(cells.fraction, room, glyphs)
     put(filled, "text-faint" if cells.stale else cells.colour, soft=cells.ended)
     put(track, "track")
-    quiet = "text-faint" if cells.stale else "text-muted"
-    put(cells.percent.rjust(5), quiet if cells.ended or cells.stale else "foreground")
+    put(cells.percent.rjust(5), quiet)
 
 
 def _joined(pieces: Sequence[tuple[str, Style]]) -> list[Segment]:

@@ -59,7 +59,7 @@ class KeyBar(PieceLine):
         if not hint.enabled:
             return [Piece(f"{hint.key} {hint.label}  ", "text-faint", key=hint.action)]
         return [
-            Piece(hint.key, "accent", bold=True, key=hint.action),
+            Piece(hint.key, "accent", key=hint.action),
             Piece(f" {hint.label}  ", "text-muted", key=hint.action),
         ]
 

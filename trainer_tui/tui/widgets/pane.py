@@ -30,7 +30,7 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
-    from trainer_tui.core.runtime import Aspect, Message
+    from trainer_tui.core.messages import Aspect, Message
     from trainer_tui.tui.app import TrainerApp
 
 
