@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
+from trainer_tui.server.runners.smoke import data, options
+from trainer_tui.server.runners.smoke.latent import Codec
 from trainer_tui.server.sampledata import make_dataset
 
 CONFIGS = Path(__file__).parent.parent / "fixtures" / "configs"
@@ -255,3 +257,76 @@ def test_a_variable_that_is_not_set_is_named(images: Path, tmp_path: Path) -> No
     assert missing.returncode == 2
     assert "${IMAGES_HERE}: this environment variable is not set" in missing.stderr
     assert train(text, tmp_path, IMAGES_HERE=str(images)).returncode == 0
+
+
+def test_pictures_of_every_sort_are_read(tmp_path: Path) -> None:
+    """Every colour mode, turned by EXIF, tiny, narrow: read, scaled, and seen right."""
+    colours = Image.new("RGB", (90, 60), "teal")
+    colours.paste("white", (0, 0, 45, 60))
+    turn = Image.Exif()
+    turn[0x0112] = 3  # upside down
+    for mode in ("L", "1", "P", "RGBA", "LA"):
+        colours.convert(mode).save(tmp_path / f"{mode}.png")
+    colours.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    colours.rotate(180).save(tmp_path / "exif.jpg", exif=turn)
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    Image.new("RGB", (2000, 2)).save(tmp_path / "wide.webp")
+    grey = Image.new("I;16", (60, 60), 32768)
+    grey.save(tmp_path / "deep.png")
+    found = options.read(
+        {
+            "config": {
+                "name": "x",
+                "process": [
+                    {
+                        "train": {"steps": 1},
+                        "datasets": [{"folder_path": str(tmp_path), "resolution": 512}],
+                    }
+                ],
+            }
+        }
+    )
+    codec = Codec.for_resolution(512)
+    names = [path.name for path in data.images(tmp_path)]
+    examples = data.load(found, codec, lambda line: None)
+    assert examples.latents.shape == (10, codec.size)
+
+    def painted(name: str) -> tuple[int, ...]:
+        picture = codec.decode(examples.latents[names.index(name)], 8, 8)
+        left, right = picture[4, 1], picture[4, 6]
+        return (*(left > 200).tolist(), *(right > 200).tolist())
+
+    for name in ("RGBA.png", "exif.jpg", "P.png"):
+        assert painted(name) == (True, True, True, False, False, False), name
+    middle = codec.decode(examples.latents[names.index("deep.png")], 8, 8)
+    assert abs(middle.astype(int) - 128).max() < 8
+
+
+def test_captions_and_the_trigger_word(tmp_path: Path) -> None:
+    """Captions come from beside the image or from the default; the trigger word is put in."""
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    (tmp_path / "a.caption").write_text("a [trigger] here\n")
+    (tmp_path / "b.caption").write_text("nobody")
+    dataset = {"folder_path": str(tmp_path), "caption_ext": ".caption", "default_caption": "none"}
+    process = {
+        "trigger_word": "p3r",
+        "datasets": dataset,
+        "sample": {"prompts": ["[trigger] runs"]},
+    }
+    found = options.read({"config": {"name": "x", "process": [process]}})
+    texts = [data.caption(path, found.datasets[0], found.trigger) for path in data.images(tmp_path)]
+    assert texts == ["a p3r here", "p3r nobody", "p3r none"]
+    assert found.prompts[0].text == "p3r runs"
+
+
+def test_optimizers_that_tune_themselves_get_a_usual_rate() -> None:
+    """Prodigy with lr 1 is Adam with 1e-4 here; others keep their rate."""
+
+    def rate(optimizer: str) -> float:
+        train = {"optimizer": optimizer, "lr": 1.0, "seed": 2**40}
+        process = {"train": train, "datasets": {"folder_path": "/x"}}
+        return options.read({"config": {"name": "x", "process": process}}).adam_lr
+
+    assert rate("prodigy") == 1e-4
+    assert rate("adamw8bit") == 1.0

@@ -107,7 +107,7 @@ class _Jobs:
     async def status(self, request: Request) -> Response:
         record = self._record(request)
         answer: dict[str, Any] = _head(record)
-        answer["progress"] = _progress(record)
+        answer |= _progress(record)
         links = self._links(request, record)
         answer |= {"result_url": links["result_url"], "cancel_url": links["cancel_url"]}
         answer |= _times(record)
@@ -220,15 +220,17 @@ def _head(record: JobRecord) -> dict[str, Any]:
     return {"id": record.id, "name": record.name, "status": _WORDS[record.status]}
 
 
-def _progress(record: JobRecord) -> dict[str, int]:
+def _progress(record: JobRecord) -> dict[str, dict[str, int]]:
+    """``progress``, so that STOPPED means finished where it is: at the last step, or untold."""
     progress = record.progress
     current = progress.current if progress else 0
     total = (progress.total if progress else None) or record.total or 0
-    return {
-        "current_step": current,
-        "total_steps": total,
-        "percent": min(100, 100 * current // total) if total else 0,
-    }
+    if record.status is Status.SUCCEEDED:
+        if not total:
+            return {}
+        current = max(current, total)
+    percent = min(100, 100 * current // total) if total else 0
+    return {"progress": {"current_step": current, "total_steps": total, "percent": percent}}
 
 
 def _times(record: JobRecord) -> dict[str, str | None]:

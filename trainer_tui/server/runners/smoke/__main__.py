@@ -44,16 +44,16 @@ def main(argv: list[str] | None = None) -> int:
     from trainer_tui.errors import TrainerError
 
     try:
-        _run(arguments.config, arguments.out, stop)
+        reached = _run(arguments.config, arguments.out, stop)
     except (TrainerError, OSError) as error:
         print("Result:\n - 0 completed jobs\n - 1 failure", flush=True)
         print(f"Error: {error}", file=sys.stderr, flush=True)
         return 2 if isinstance(error, TrainerError) else 1
-    print(f"Result:\n - {0 if stop() else 1} completed job", flush=True)
+    print(f"Result:\n - {1 if reached else 0} completed job", flush=True)
     return 0
 
 
-def _run(config: Path, out: Path, stop: _Stop) -> None:
+def _run(config: Path, out: Path, stop: _Stop) -> bool:
     from trainer_tui.server import configs
     from trainer_tui.server.runners import ai_toolkit_config as aitk
     from trainer_tui.server.runners.smoke import options, train
@@ -71,7 +71,7 @@ def _run(config: Path, out: Path, stop: _Stop) -> None:
         train.say(f"Optimizer {found.optimizer} is run as Adam{note}")
     if any(max(prompt.width, prompt.height) > 384 for prompt in found.prompts):
         train.say("Samples are made at most 384 pixels wide or high")
-    train.run(found, out, stop)
+    return train.run(found, out, stop)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,13 @@ def _word(word: str) -> Array:
     return np.random.default_rng(list(digest)).standard_normal(TEXT).astype(np.float32)
 
 
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits as one of 8, which Pillow would cut off at white."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+
+
 def _picture(file: Path, aspect: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """An image as RGB from 0 to 1, its middle cut to ``aspect``, then squeezed to a square."""
     try:
@@ -148,7 +155,7 @@ def _picture(file: Path, aspect: float) -> np.ndarray[tuple[int, ...], np.dtype[
             keep = min(1.0, width / (height * aspect)), min(1.0, height * aspect / width)
             high, wide = height * keep[0], width * keep[1]
             box = ((width - wide) / 2, (height - high) / 2, (width + wide) / 2, (height + high) / 2)
-            rgb = turned.convert("RGB")
+            rgb = _eight_bits(turned).convert("RGB")
             small = rgb.resize((_WORKING, _WORKING), Image.Resampling.BOX, box=box, reducing_gap=3)
     except UnidentifiedImageError:
         raise DataError(f"not an image that can be read: {file}") from None

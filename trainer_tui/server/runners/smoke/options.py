@@ -101,7 +101,8 @@ def read(config: Mapping[str, object], text: str = "") -> Options:
     network, network_at = aitk.section(config, "network", text), (*aitk.PROCESS, "network")
     model = aitk.section(config, "model", text)
 
-    rank = aitk.integer(network, network_at, "linear", 4, text=text, low=1, high=512)
+    width = "rank" if network.get("rank") is not None else "linear"  # two names for one thing
+    rank = aitk.integer(network, network_at, width, 4, text=text, low=1, high=512)
     lr = aitk.number(train, train_at, "lr", 1e-6, text=text)
     optimizer = str(train.get("optimizer") or "adamw")
     extra = train.get("optimizer_params")
@@ -127,7 +128,7 @@ def read(config: Mapping[str, object], text: str = "") -> Options:
         weight_decay=decay,
         batch_size=aitk.integer(train, train_at, "batch_size", 1, text=text, low=1, high=256),
         accumulation=aitk.integer(train, train_at, accumulation, 1, text=text, low=1, high=1024),
-        seed=aitk.integer(seed_in, train_at, seed_at, 42, text=text),
+        seed=_seed(seed_in, train_at, seed_at, 42, text) % 2**64,
         rank=rank,
         alpha=aitk.number(network, network_at, "linear_alpha", float(rank), text=text),
         save_every=aitk.integer(save, save_at, "save_every", 1000, text=text),
@@ -169,7 +170,7 @@ def _sampling(config: Mapping[str, object], text: str, trigger: str) -> dict[str
     sample, at = aitk.section(config, "sample", text), (*aitk.PROCESS, "sample")
     width = aitk.integer(sample, at, "width", 512, text=text, low=16, high=8192)
     height = aitk.integer(sample, at, "height", 512, text=text, low=16, high=8192)
-    seed = aitk.integer(sample, at, "seed", 42, text=text, low=-(10**9))
+    seed = _seed(sample, at, "seed", 42, text)
     walk = sample.get("walk_seed") is True
     key = "samples" if sample.get("samples") else "prompts"
     items = sample.get(key) or []
@@ -184,9 +185,7 @@ def _sampling(config: Mapping[str, object], text: str, trigger: str) -> dict[str
         prompts.append(
             Prompt(
                 text=str(words).replace("[trigger]", trigger),
-                seed=aitk.integer(
-                    here, path, "seed", seed + index if walk else seed, text=text, low=-(10**9)
-                ),
+                seed=_seed(here, path, "seed", seed + index if walk else seed, text),
                 width=aitk.integer(here, path, "width", width, text=text, low=16, high=8192),
                 height=aitk.integer(here, path, "height", height, text=text, low=16, high=8192),
             )
@@ -197,3 +196,9 @@ def _sampling(config: Mapping[str, object], text: str, trigger: str) -> dict[str
         "sample_steps": aitk.integer(sample, at, "sample_steps", 20, text=text, low=1, high=1000),
         "prompts": tuple(prompts),
     }
+
+
+def _seed(
+    values: Mapping[str, object], path: tuple[aitk.Key, ...], key: str, default: int, text: str
+) -> int:
+    return aitk.integer(values, path, key, default, text=text, low=-(2**63), high=2**64)

@@ -55,8 +55,10 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def run(options: Options, out: Path, stop: Callable[[], bool]) -> None:
+def run(options: Options, out: Path, stop: Callable[[], bool]) -> bool:
     """Train from the newest checkpoint to ``options.steps``, or until ``stop()`` says so.
+
+    Gives whether the last step was reached.
 
     Raises:
         TrainerError: The dataset or the checkpoint cannot be used.
@@ -66,7 +68,7 @@ def run(options: Options, out: Path, stop: Callable[[], bool]) -> None:
     examples = load(options, codec, say, stop)
     if stop():
         say("Stopped before the first step")
-        return
+        return False
     model = Denoiser(codec.size, options.rank, options.alpha, options.seed)
     adam = Adam(model.tensors, options.adam_lr, options.weight_decay)
     start = checkpoints.restore(places.checkpoints, places.state, options, model, adam)
@@ -75,7 +77,7 @@ def run(options: Options, out: Path, stop: Callable[[], bool]) -> None:
     if start:
         say(f"Resuming from step {start}")
     with np.errstate(all="ignore"):  # a run that diverges shows it as NaN loss
-        _Loop(options, places, codec, examples, model, adam, stop).run(start)
+        return _Loop(options, places, codec, examples, model, adam, stop).run(start)
 
 
 class _Loop:
@@ -97,11 +99,12 @@ class _Loop:
             size: codec.mask(size) for sizes in set(examples.resolutions) for size in sizes
         }
 
-    def run(self, start: int) -> None:
+    def run(self, start: int) -> bool:
+        """Give whether the last step was reached."""
         options = self.options
         if start >= options.steps:
             say(f"Already at step {start} of {options.steps}: nothing to train")
-            return
+            return True
         bar = _Bar(options, start)
         metrics = _Metrics(self.places.metrics)
         try:
@@ -123,7 +126,7 @@ class _Loop:
                     metrics.flush()
                     self.save(step)
                     saved = step
-                if self.sampling_due(step):
+                if self.sampling_due(step) and step < options.steps:
                     bar.leave()
                     metrics.flush()
                     self.sample(step)
@@ -131,11 +134,13 @@ class _Loop:
             metrics.flush()
             if step == options.steps:
                 self.save(step, last=True)
+                self.sample(step)
             elif step > saved:
                 say(f"Interrupted: saving step {step}")
                 self.save(step)
         finally:
             metrics.close()
+        return step == options.steps
 
     def step(self, step: int) -> float:
         """One optimizer step. What is drawn depends on the seed and the step alone."""
@@ -172,8 +177,7 @@ class _Loop:
     def sampling_due(self, step: int) -> bool:
         options = self.options
         every = options.sample_every
-        due = bool(every) and step % every == 0 and step >= options.sample_start
-        return due or step == options.steps
+        return bool(every) and step % every == 0 and step >= options.sample_start
 
     def sample(self, step: int) -> None:
         options, places = self.options, self.places
