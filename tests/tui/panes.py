@@ -8,15 +8,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.theme import Theme
 
 from trainer_tui.core.board import Entry
 from trainer_tui.core.rows import DownloadRow
-from trainer_tui.model import Artifact, Capability, Job, JobRef, Metric, Progress, Status
+from trainer_tui.model import Artifact, Capability, Event, Job, JobRef, Metric, Progress, Status
 from trainer_tui.providers.base import Facts
 from trainer_tui.tui import themes
 from trainer_tui.tui.glyphs import ASCII, UNICODE
+from trainer_tui.tui.output import LeanApp
 from trainer_tui.tui.widgets.pane import JobPane
 
 NOW = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
@@ -64,6 +65,10 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.held: list[Metric] = []
+        self.happened: list[Event] = []
+
+    def events(self, ref: JobRef, limit: int = 500) -> list[Event]:
+        return self.happened
 
     def metrics(self, ref: JobRef, key: str | None = None, **_: object) -> list[Metric]:
         return [m for m in self.held if key in (None, m.key)]
@@ -105,7 +110,7 @@ class FakeRuntime:
         return remember
 
 
-class PaneApp(App[None]):
+class PaneApp(LeanApp):
     """Shows one pane, or nothing but screens."""
 
     CSS = "Screen { background: $background; }"
@@ -157,6 +162,11 @@ class PaneApp(App[None]):
         self, ref: JobRef, artifacts: Iterable[Artifact], folder: Path | None = None
     ) -> None:
         self.asked.append((ref, list(artifacts)))
+
+    def seen(self) -> list[str]:
+        """The lines of the screen, as they were painted."""
+        strips = self.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
 
     def on_key(self, event: Any) -> None:
         self.keys.append(event.key)

@@ -115,6 +115,17 @@ async def test_progress_bar_repaints_one_line() -> None:
         assert rows(it.view)[-1] == " 101  20%"
 
 
+async def test_the_first_lines_are_painted_when_the_view_appears() -> None:
+    """A view that was hidden until its first lines came shows all of them."""
+    async with Shown(text=lines(0, 5)) as it:
+        await it.pilot.pause()
+        assert it.app.seen()[:5] == [f"   {n + 1}  line {n}" for n in range(5)]
+        it.feed(lines(5, 30))
+        await it.pilot.pause()
+        shown = [row.rstrip(" ▐") for row in it.app.seen()[:11]]
+        assert shown == [f"{n + 1:>4}  line {n}" for n in range(19, 30)]
+
+
 async def test_quiet_poll_paints_nothing() -> None:
     """A piece with nothing in it causes no repaint."""
     async with Shown() as it:

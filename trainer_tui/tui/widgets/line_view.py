@@ -175,9 +175,13 @@ class LineView(Widget, can_focus=True):
             self.move_to(row - self.size.height + 1 + margin)
 
     def on_resize(self) -> None:
-        """Keep within the rows that there are."""
-        self._thumb = self._thumb_span()
+        """Keep within the rows that there are.
+
+        The first paint of a new size may come before this: what it showed need not be right.
+        """
         self.move_to(self.top)
+        self._thumb = self._thumb_span()
+        self.refresh()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """The wheel."""

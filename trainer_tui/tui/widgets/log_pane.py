@@ -129,7 +129,8 @@ class LogPane(JobPane):
         """Another job: begin anew. The same: its state may have changed what stands instead."""
         job = entry.job if entry else None
         if (job and job.ref) != (self.job and self.job.ref):
-            self._error, self._events = None, ()
+            self._error = None
+            self._events = tuple(self.console.runtime.store.events(job.ref)) if job else ()
             self.close_question()
             self.view.clear()
         self.job = job
