@@ -1,0 +1,228 @@
+"""The command line's grammar: help, mistakes, flags, streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PROGRAM, Cli
+from trainer_tui.cli.table import COMMANDS
+
+
+def test_help_names_every_command(cli: Cli) -> None:
+    """``--help`` lists all commands with one line each, and the exit codes."""
+    ran = cli("--help")
+    assert ran.code == 0
+    for command in COMMANDS:
+        assert f"\n    {command.name} " in ran.out
+        assert command.help in " ".join(ran.out.split())
+    assert "7 interrupted" in ran.out
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_every_command_has_help_of_its_own(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``COMMAND --help`` imports that command's module and shows its arguments."""
+    from trainer_tui.cli.parser import build
+
+    with pytest.raises(SystemExit) as ended:
+        build().parse_args([command, "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"usage: trainer-tui {command} ")
+    assert "--json" in out and "--profile" in out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """``--help`` needs neither the console, nor HTTP, nor YAML, nor SQLite."""
+    script = (
+        "import sys; from trainer_tui.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'textual','httpx','yaml','sqlite3','asyncio','starlette','tomllib'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr.strip() == "[]"
+
+
+def test_help_is_quick() -> None:
+    """``--help`` takes little longer than Python itself does (median of pairs)."""
+
+    def seconds(*argv: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *argv], stdout=subprocess.DEVNULL, check=True, timeout=60)
+        return time.perf_counter() - start
+
+    seconds("-m", "trainer_tui", "--help")  # compiles what is not compiled yet
+    over = [seconds("-m", "trainer_tui", "--help") - seconds("-c", "pass") for _ in range(7)]
+    assert statistics.median(over) < 0.080 * 2  # twice the goal: the machine may be busy
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["jbos"], "there is no command 'jbos'; did you mean 'jobs'?"),
+        (["show"], "the following arguments are required: REF"),
+        (["jobs", "--nope"], "unrecognized arguments: --nope"),
+        (["wait", "x", "--timeout", "soon"], "expected a duration"),
+        (["profiles", "lst"], "invalid choice: 'lst'"),
+        (["logs", "x", "--tail", "-1"], "--tail takes a number"),
+        (["jobs", "status:runing"], "did you mean 'running'?\n  status:runing\n         ^^^^^^"),
+        (["jobs", "--profile", "nope"], "there is no profile 'nope'"),
+        (["--config", "/no/such.toml", "jobs"], "there is no config file /no/such.toml"),
+        (["submit", "/no/such.yaml", "--yes"], "/no/such.yaml cannot be read: No such file"),
+        (["submit", "-", "--set", "steps", "--yes"], "--set takes PATH=VALUE"),
+        (["submit", "-", "--profile", "nope", "--yes"], "there is no profile 'nope'"),
+        ([], "the console needs a terminal"),
+    ],
+)
+def test_wrong_usage_is_told_and_is_two(cli: Cli, args: list[str], said: str) -> None:
+    """What is wrong goes to standard error with what to do; the exit code is 2."""
+    ran = cli(*args)
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+
+
+def test_errors_are_json_when_json_is_asked_for(cli: Cli) -> None:
+    """With ``--json`` an error is one line of JSON on standard error, wrong usage too."""
+    ran = cli("jobs", "--json", "status:x")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.error["code"] == "BAD_FILTER"
+    assert (ran.error["position"], ran.error["length"], ran.error["exit_code"]) == (7, 1, 2)
+    ran = cli("jbos", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "USAGE")
+    ran = cli("--json", "show", "nothing")
+    assert (ran.code, ran.error["exit_code"]) == (4, 4)
+
+
+def test_flags_hold_before_and_after_the_command(cli: Cli) -> None:
+    """``--json`` and its kin may stand on either side."""
+    assert cli("--json", "version").json == cli("version", "--json").json
+    assert cli("--json", "profiles", "list").json == cli("profiles", "list", "--json").json
+
+
+def test_version(cli: Cli) -> None:
+    """``--version``, ``-V`` and ``version`` agree."""
+    assert cli("--version").out == cli("-V").out == cli("version").out
+    assert cli("version").out.startswith("trainer-tui ")
+
+
+def test_an_empty_home_has_no_jobs_and_makes_none(cli: Cli) -> None:
+    """Without a profile there is nothing to ask: an empty list, and a word on how to begin."""
+    ran = cli("jobs")
+    assert (ran.code, ran.out) == (0, "")
+    assert "trainer-tui demo" in ran.err
+    assert cli("jobs", "--json").json == []
+    assert not (cli.home / "state" / "server").exists()
+
+
+def test_a_closed_pipe_is_no_error(cli: Cli) -> None:
+    """A reader that goes away early ends the program without a word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*PROGRAM, "themes"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=cli.environment(PYTHONUNBUFFERED="1"),
+        check=False,
+        timeout=60,
+    )
+    os.close(writer)
+    assert done.returncode == 141
+    assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
+
+
+def test_colour_only_on_a_terminal_that_wants_it(cli: Cli) -> None:
+    """Colour on a terminal; none in a pipe, under NO_COLOR or on a dumb one."""
+    assert "\x1b[" not in cli("themes").out
+    assert "\x1b[" in cli.on_terminal("themes").out
+    assert "\x1b[" not in cli.on_terminal("themes", NO_COLOR="1").out
+    assert "\x1b[" not in cli.on_terminal("themes", TERM="dumb").out
+
+
+def test_no_word_is_lost_on_an_ascii_locale(cli: Cli) -> None:
+    """A locale that cannot write a name does not end the program."""
+    ran = cli("version", env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    assert ran.code == 0
+    config = cli.home / "config.toml"
+    config.write_text("[profiles.x]\nprovider = 'runcomfy'\nworkspace = 'Zürich ✓'\n")
+    ran = cli("config", "show", env={"PYTHONIOENCODING": "ascii"})
+    assert ran.code == 0
+    assert "Z\\xfcrich" in ran.out
+
+
+# -- config, themes, profiles ---------------------------------------------------------------------
+
+
+def test_config_path(cli: Cli) -> None:
+    """The path on standard output alone, so that it can be used: ``$EDITOR "$(…)"``."""
+    assert cli("config", "path").out == f"{cli.home / 'config.toml'}\n"
+    assert cli("config", "path", "--json").json["exists"] is False
+    other = cli.home / "other.toml"
+    assert cli("config", "path", "--config", other).out == f"{other}\n"
+    assert cli("config", env={"TRAINER_TUI_CONFIG": str(other)}).out == f"{other}\n"
+
+
+def test_config_check_tells_every_mistake(cli: Cli) -> None:
+    """All mistakes with file, line and column; exit code 2; nothing but them on standard output."""
+    file = cli.home / "config.toml"
+    file.write_text("[ui]\nteme = 'x'\nmouse = 3\n")
+    ran = cli("config", "check")
+    assert ran.code == 2
+    assert ran.out.splitlines() == [
+        f"{file}:2:1: ui.teme: unknown key; did you mean 'theme'?",
+        f"{file}:3:1: ui.mouse: expected true or false",
+    ]
+    problem = cli("config", "check", "--json").json["problems"][0]
+    assert (problem["line"], problem["column"], problem["key"]) == (2, 1, "ui.teme")
+    assert "config.toml:2: ui.teme" in cli("jobs").err
+    file.write_text("[ui]\ntheme = 'linen'\n")
+    assert cli("config", "check").code == 0
+
+
+def test_config_show_has_no_credential(cli: Cli) -> None:
+    """Settings as they hold, with the place of a credential and never its value."""
+    (cli.home / "config.toml").write_text(
+        "[poll]\nrunning = 7\n[profiles.c]\nprovider = 'runcomfy'\ntoken = 'abc-VALUE'\n"
+    )
+    ran = cli("config", "show")
+    assert "running = 7.0" in ran.out
+    shown = cli("config", "show", "--json")
+    assert shown.json["profiles"]["c"]["token"] == "written in the config (not shown)"
+    assert json.loads(shown.err)["warning"].startswith("config.toml:5: profiles.c.token")
+    assert "VALUE" not in ran.out + ran.err + shown.out + shown.err
+
+
+def test_themes_marks_the_one_in_use(cli: Cli) -> None:
+    """Shipped ones and the user's own; a broken file is told and the others are shown."""
+    own = cli.home / "themes"
+    own.mkdir()
+    (own / "mine.toml").write_text('title = "Mine"\n[colors]\naccent = "#ffffff"\n')
+    (own / "bad.toml").write_text("title =")
+    (cli.home / "config.toml").write_text("[ui]\ntheme = 'mine'\n")
+    ran = cli("themes", "--json")
+    themes = {theme["name"]: theme for theme in ran.json}
+    assert themes["mine"]["current"] and themes["mine"]["own"]
+    assert not themes["midnight"]["own"] and "bad" not in themes
+    assert "bad.toml" in ran.err
+
+
+def test_the_grammar_covers_the_promised_commands() -> None:
+    """Every command that the documentation of the command line has is there, and the other way."""
+    text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    for command in COMMANDS:
+        assert f"`{command.name}" in text, command.name
