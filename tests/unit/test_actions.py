@@ -101,6 +101,7 @@ async def test_asked_acknowledged_observed(rig_of: RigOf) -> None:
     assert outcome.ok and outcome.message == "job1: cancel was accepted"
     await settle()
     assert phases == ["asked", "acknowledged"] and rig.hurried.now == {REF}
+    assert rig.hurried.woken == [REF]
     rig.polled()
     await settle()
     assert rig.phase() == "acknowledged"

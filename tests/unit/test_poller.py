@@ -380,6 +380,19 @@ async def test_a_hurried_job_is_looked_at_every_second() -> None:
         assert rig.calls() == []
 
 
+async def test_a_job_that_runs_again_is_not_waited_for() -> None:
+    """A resume makes an ended job active: the next list comes by its pace, not the idle one."""
+    rig = listing(job(status=Status.FAILED))
+    async with rig.running():
+        await rig.clock.turn(20)
+        rig.calls()
+        again = rig.provider.set("1", Status.RUNNING)
+        rig.board.merge("p", [again], rig.clock.now())
+        rig.poller.reconsider()
+        await rig.clock.turn(1)
+        assert rig.calls() == ["list"]
+
+
 async def test_other_intervals_apply_at_once() -> None:
     """Settings from a changed config are used without a restart."""
     rig = listing(job())

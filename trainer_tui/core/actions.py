@@ -182,14 +182,16 @@ class Actions:
         self._board.set_pending(job.ref, dataclasses.replace(asked, phase="acknowledged"))
         if answer is not None:
             self._take_in(answer)
-        if act is Act.EDIT or (answer is not None and observed(act, job, answer)):
-            self._board.clear_pending(job.ref)
-            if answer is None and self._hurrier is not None:
-                self._hurrier.wake(job.ref)
-        elif self._observers is None:
+        if (
+            act is Act.EDIT
+            or (answer is not None and observed(act, job, answer))
+            or self._observers is None
+        ):
             self._board.clear_pending(job.ref)
         else:
             self._observers.begin(act, job)
+        if self._hurrier is not None:
+            self._hurrier.wake(job.ref)
         return Outcome(job.ref, act, True, _accepted(act, job), job=answer or job)
 
     async def _failed(self, act: Act, job: Job, error: TrainerError) -> Outcome:
@@ -247,6 +249,8 @@ class Actions:
                 accepted(job.ref.id)
             self._take_in(job)
             self._note(job.ref, EventKind.ACT, "submitted")
+            if self._hurrier is not None:
+                self._hurrier.wake(job.ref)
             outcome = Outcome(
                 job.ref, Act.SUBMIT, True, f"{job.name} was accepted as {job.ref}", job=job
             )

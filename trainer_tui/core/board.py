@@ -147,6 +147,8 @@ class Board:
                 if mark is not None and self._revisions.get(ref, 0) > mark:
                     continue
                 old = self._entries.get(ref)
+                if old is not None and _settled(old) and old.job == job:
+                    continue
                 new = self._updated(old, job, now)
                 self._revision += 1
                 self._revisions[ref] = self._revision
@@ -258,6 +260,11 @@ class Board:
             for subscriber in subscribers:
                 subscriber(delta)
         return delta
+
+
+def _settled(entry: Entry) -> bool:
+    """Whether only another job, and not the mere passing of time, could change the entry."""
+    return not entry.stale and entry.job.status is not Status.RUNNING
 
 
 def gone(job: Job) -> Job:

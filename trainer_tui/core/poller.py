@@ -146,6 +146,10 @@ class Poller:
             self._wanted.add(ref)
         self._bell.set()
 
+    def reconsider(self) -> None:
+        """The board changed: when to ask next may be another time now."""
+        self._bell.set()
+
     def hurry(self, ref: JobRef, on: bool) -> None:
         """Look at a job every second, because something was asked of it."""
         if on:

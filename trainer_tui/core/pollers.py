@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from trainer_tui.config import PollSettings, Profile
 from trainer_tui.core.board import Board
@@ -98,6 +98,12 @@ class Pollers:
         """Ask one profile now, or all."""
         for poller in self._of(name):
             poller.wake()
+
+    def reconsider(self, refs: Iterable[JobRef]) -> None:
+        """These jobs changed, by whatever way: they may be due earlier."""
+        for profile in {ref.profile for ref in refs}:
+            for poller in self._of(profile):
+                poller.reconsider()
 
     def hurry(self, ref: JobRef, on: bool) -> None:
         """Look at a job often."""

@@ -411,7 +411,9 @@ class Runtime:
             entry = self.board.get(ref)
             if entry is not None:
                 self._publish(JobEnded(entry.job))
-        self._follower.poke((*delta.added, *delta.changed))
+        refs = (*delta.added, *delta.changed)
+        self._follower.poke(refs)
+        self._pollers.reconsider(refs)
 
     def _publish(self, message: Message) -> None:
         for subscriber in tuple(self._subscribers):
