@@ -49,7 +49,7 @@ def test_tcp_is_on_loopback_only(tcp: httpx.Client, idle_server: LocalServer) ->
 def test_tcp_wants_the_token(tcp: httpx.Client) -> None:
     """With it everything, without it nothing: not even whether a path is there."""
     assert tcp.get("/v1/info", headers=bearer(TOKEN)).status_code == 200
-    wrong = ["", "Bearer", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"]
+    wrong = ["", "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"]
     for header in wrong:
         for path in ("/v1/info", "/v1/nothing", "/", "/v1/jobs/x/files/log.txt"):
             answer = tcp.get(path, headers={"Authorization": header.encode()})

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from trainer_tui import sanitize
 from trainer_tui.server.runners.base import Slot
 from trainer_tui.server.settings import ServerSettings
 
@@ -28,34 +29,36 @@ def parse_gpus(text: str) -> tuple[GpuInfo, ...]:
     Lines of another shape (warnings, error texts) are passed over.
     """
     found = []
-    for row in csv.reader(text.splitlines(), skipinitialspace=True):
-        if len(row) >= 2 and row[0].strip().isdigit():
+    for row in csv.reader(sanitize.text(text).splitlines(), skipinitialspace=True):
+        if len(row) >= 2 and row[0].strip().isdecimal():
             memory = row[2].strip() if len(row) > 2 else ""
-            found.append(
-                GpuInfo(int(row[0]), row[1].strip(), int(memory) if memory.isdigit() else None)
-            )
+            known = int(memory) if memory.isdecimal() else None
+            found.append(GpuInfo(int(row[0]), row[1].strip(), known))
     return tuple(found)
 
 
 def find_gpus(settings: ServerSettings) -> tuple[GpuInfo, ...]:
     """The GPUs that may be used; none where nvidia-smi is missing, fails or hangs.
 
-    A ``CUDA_VISIBLE_DEVICES`` of plain indexes that the server itself was started with is kept to.
+    A ``CUDA_VISIBLE_DEVICES`` that the server itself was started with is kept to where it is
+    empty, -1, or plain indexes.
     """
     if settings.gpus == ():
         return ()
     query = ["nvidia-smi", "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(query, capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ()
     if done.returncode != 0:
         return ()
-    found = parse_gpus(done.stdout)
+    found = parse_gpus(done.stdout.decode("utf-8", "replace"))
     if settings.gpus != "auto":
         return tuple(gpu for gpu in found if gpu.index in settings.gpus)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None and all(part.strip().isdigit() for part in visible.split(",")):
+    if visible is not None and visible.strip() in ("", "-1"):
+        return ()
+    if visible is not None and all(part.strip().isdecimal() for part in visible.split(",")):
         allowed = {int(part) for part in visible.split(",")}
         return tuple(gpu for gpu in found if gpu.index in allowed)
     return found
