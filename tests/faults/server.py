@@ -189,6 +189,29 @@ def garbage_protocol(request: Request, connection: Connection) -> None:
     connection.hang_up()
 
 
+def tunnel(port: int) -> Behaviour:
+    """A proxy that joins whoever says CONNECT with a loopback port, whatever host they name."""
+
+    def play(request: Request, connection: Connection) -> None:
+        connection.hang_up()
+        with socket.create_connection(("127.0.0.1", port), 5) as other:
+            connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(other, connection.sock), daemon=True)
+            back.start()
+            _pump(connection.sock, other)
+            back.join(5)
+
+    return play
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
 def in_turn(*behaviours: Behaviour) -> Behaviour:
     """One behaviour a request; the last one stays."""
     left = list(behaviours)

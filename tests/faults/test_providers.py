@@ -70,7 +70,9 @@ async def provider(
     request: pytest.FixtureRequest, server: HostileServer, tmp_path: Path
 ) -> AsyncIterator[Any]:
     """Each provider, with its service at the server."""
-    opened = base.open_named(context(tmp_path, request.param, base_url=server.url, timeout=0.15))
+    slow = request.node.callspec.params.get("fault") in ("silence", "dripping")
+    timeout = 0.2 if slow else 10.0
+    opened = base.open_named(context(tmp_path, request.param, base_url=server.url, timeout=timeout))
     yield opened
     await opened.aclose()
 
@@ -126,7 +128,7 @@ async def test_each_question_ends_in_the_right_error(
         if name == "check" and fault == "wrong-shape-list" and not provider.facts.lists:
             continue  # a list in which nothing is a dataset is an empty list
         with pytest.raises(TrainerError) as caught:
-            await asyncio.wait_for(ask(), 5)
+            await asyncio.wait_for(ask(), 20)
         problem = caught.value
         if not (name == "submit" and problem.code == "PERHAPS_SUBMITTED"):
             assert isinstance(problem, ERRORS[fault]), name
@@ -156,7 +158,7 @@ async def test_nobody_waits_for_ever(fault: str, provider: Any, server: HostileS
         began = loop.time()
         with pytest.raises(NetworkError) as caught:
             await ask()
-        assert loop.time() - began < 1.0
+        assert loop.time() - began < 5.0
         check_words(caught.value)
 
 
@@ -166,7 +168,7 @@ async def test_odd_fields_do_not_crash(fault: str, provider: Any, server: Hostil
     server.play(FAULTS[fault])
     for ask in questions(provider).values():
         try:
-            await asyncio.wait_for(ask(), 5)
+            await asyncio.wait_for(ask(), 20)
         except TrainerError as problem:
             check_words(problem)
 

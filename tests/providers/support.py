@@ -19,8 +19,8 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def profile(provider: str = "runcomfy", **fields: Any) -> Profile:
-    """A profile with a token and little patience."""
-    fields = {"token": Secret(TOKEN), "timeout": 0.4, **fields}
+    """A profile with a token."""
+    fields = {"token": Secret(TOKEN), "timeout": 10.0, **fields}
     return Profile(fields.pop("name", "comfy"), provider, **fields)
 
 

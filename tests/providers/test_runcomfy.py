@@ -41,9 +41,9 @@ CONFIG = "job: extension\nconfig:\n  name: dög\n"
 
 
 @pytest.fixture
-async def comfy(server: HostileServer, tmp_path: Path) -> AsyncIterator[RunComfy]:
+async def comfy(server: HostileServer, tmp_path: Path, patience: float) -> AsyncIterator[RunComfy]:
     """The provider, with its API at the server."""
-    provider = open_provider(context(tmp_path, base_url=server.url))
+    provider = open_provider(context(tmp_path, base_url=server.url, timeout=patience))
     yield provider
     await provider.aclose()
 
@@ -190,7 +190,7 @@ async def test_a_refused_credential_is_an_error(server: HostileServer, comfy: Ru
     assert len(server.requests) <= 8
 
 
-async def test_no_network_is_an_error(comfy: RunComfy, server: HostileServer) -> None:
+async def test_silence_is_an_error_of_the_round(comfy: RunComfy, server: HostileServer) -> None:
     """When nothing answers, the round fails quickly, not once a job."""
     server.play(silence)
     with pytest.raises(NetworkError):

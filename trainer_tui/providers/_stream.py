@@ -362,7 +362,7 @@ def failure_of(
             code="CUT",
         )
     if isinstance(problem, OSError):
-        words = _wire.tidy(problem.strerror or type(problem).__name__, clean, 200)
+        words = _wire.tidy(problem.strerror or str(problem) or "broken off", clean, 200)
         code = "CONNECT" if isinstance(problem, ConnectionRefusedError) else "LOST"
         return NetworkError(
             f"the connection to {origin} failed: {words}",

@@ -6,7 +6,6 @@ missing or odd become ``None``. Every string that leaves here is safe for a term
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -245,6 +244,8 @@ def tidy(text: str, clean: Callable[[str], str] = str, limit: int = MESSAGE_LIMI
 
 def plain(data: bytes) -> str:
     """The readable part of a body: an HTML page's title, else its text."""
+    import html  # a large table of entities, for the rare page only
+
     text = data.decode("utf-8", errors="replace")
     if "<" not in text:
         return sanitize.line(text, limit=2_000)

@@ -6,7 +6,6 @@ profile names a base URL.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -81,7 +80,7 @@ def open_provider(context: Context) -> Local:
     socket = None if profile.base_url else profile.socket or context.paths.socket
     http = Http(
         profile,
-        service=FACTS.title,
+        service="the local server",
         base_url=profile.base_url or "http://localhost",
         socket=socket,
         needs_credential=False,
@@ -114,7 +113,7 @@ class Local:
         self._starter = starter
         self._pages: dict[str, _Page] = {}
         self._configs: dict[str, tuple[str, str]] = {}
-        """Job id → digest of the config as last read, and its ETag."""
+        """Job id → the config as last read, and its ETag."""
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -257,12 +256,11 @@ class Local:
 
     async def _etag_of(self, job_id: str, base_text: str) -> str:
         """The ETag that the server gave to this very text."""
-        digest = _digest(base_text)
         held = self._configs.get(job_id)
-        if held is None or held[0] != digest:
+        if held is None or held[0] != base_text:
             await self.config_text(job_id)
             held = self._configs.get(job_id)
-        if held is None or held[0] != digest:
+        if held is None or held[0] != base_text:
             raise StateError(
                 "the config at the local server has changed since this edit began",
                 hint="Your text is kept as a draft; compare the two before you send it.",
@@ -278,7 +276,7 @@ class Local:
         text = answer.body.decode("utf-8", errors="replace")
         etag = _wire.header_value(answer.headers.get("etag"))
         if etag:
-            self._configs[job_id] = (_digest(text), etag)
+            self._configs[job_id] = (text, etag)
         return text
 
     async def delete(self, job_id: str) -> None:
@@ -364,7 +362,3 @@ async def _is_up(http: Http) -> bool:
 
 def _gpu(kind: str | None, count: int | None) -> dict[str, object]:
     return {**({"type": kind} if kind else {}), "count": count or 1}
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()

@@ -86,6 +86,8 @@ _JOBS = "/prod/v1/trainers/ai-toolkit/jobs"
 _AT_ONCE = 8
 _GONE_FOR = 300.0
 """Seconds for which an id that RunComfy did not know is not asked again."""
+_RESULT_GOOD_FOR = 30.0
+"""Seconds between two looks at the result of a job that is asked again and again."""
 _LOOK_AGAIN = 180.0
 """Seconds for which an ended job that was acted upon is asked like a running one."""
 _STATE_WORDS = re.compile(
@@ -122,6 +124,7 @@ class RunComfy(Datasets):
         self._last: dict[str, Job] = {}
         self._ask_until: dict[str, float] = {}
         self._gone_until: dict[str, float] = {}
+        self._result_until: dict[str, float] = {}
         self._limited: tuple[float, RateLimitError] | None = None
 
     # -- looking -----------------------------------------------------------------------------
@@ -192,9 +195,10 @@ class RunComfy(Datasets):
         return self._ask_until.get(job.ref.id, 0.0) > now
 
     async def get_job(self, job_id: str) -> Job:
-        """One job, asked for afresh, its result included."""
+        """One job, asked for afresh; its result too, unless that was asked a moment ago."""
         self._gone_until.pop(job_id, None)
-        return await self._look(job_id, self._last.get(job_id), want_result=True)
+        old = self._result_until.get(job_id, 0.0) <= _clock()
+        return await self._look(job_id, self._last.get(job_id), want_result=old)
 
     async def _look(self, job_id: str, previous: Job | None, want_result: bool = False) -> Job:
         path = self._path(job_id, "status")
@@ -221,6 +225,7 @@ class RunComfy(Datasets):
 
     async def _result_or_none(self, job_id: str, total: int | None) -> answers.Result | None:
         """The result, or ``None`` when there is none yet or RunComfy fails to give it."""
+        self._result_until[job_id] = _clock() + _RESULT_GOOD_FOR
         try:
             return await self._result(job_id, total)
         except (RateLimitError, AuthError):
