@@ -98,6 +98,7 @@ def config(steps: int = 20, name: str = "lora", **process: object) -> str:
     inner = found["config"]["process"][0]
     inner["training_folder"] = "/app/ai-toolkit/output"
     inner["datasets"][0]["folder_path"] = "/app/ai-toolkit/datasets/scenes"
+    inner["datasets"][0]["resolution"] = 256
     inner["train"]["steps"] = steps
     inner["save"]["save_every"] = 10
     inner["sample"] |= {"prompts": ["a moon over low hills", "a sun"], "sample_every": 0}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.conftest import LocalServer, wait_for
-from tests.server.test_smoke_training import CONFIGS, NAME, _quiet, config
+from tests.server.test_smoke_training import CONFIGS, NAME, config, quick
 from trainer_tui.errors import TrainerError
 from trainer_tui.server import configs
 from trainer_tui.server.runners.base import InvalidConfig, JobFolder, Observed
@@ -25,7 +25,9 @@ def images(tmp_path: Path) -> Path:
 
 def test_a_smoke_job_from_queue_to_end(server: LocalServer, images: Path) -> None:
     """AI Toolkit's example, no runner named: progress, loss, curve and files are all there."""
-    job = server.submit(config(images, 40, save_every="20", sample_every="20"))
+    job = server.submit(
+        config(images, 40, save_every="20", sample_every="20", resolution="[ 256 ]")
+    )
     assert (job["runner"], job["name"], job["config_name"]) == ("smoke", NAME, NAME)
     ended = server.wait(job["id"])
     assert ended["status"] == "succeeded", server.log(job["id"])
@@ -49,14 +51,14 @@ def test_a_smoke_job_from_queue_to_end(server: LocalServer, images: Path) -> Non
 
 def test_a_stopped_job_goes_on_where_it_was(server: LocalServer, images: Path) -> None:
     """Stopped it has saved its last step; resumed it ends as one that ran through."""
-    job = server.submit(_quiet(config(images, 100_000)))
+    job = server.submit(quick(images, 100_000))
     wait_for(lambda: (server.get(job["id"])["progress"] or {}).get("current", 0) > 5, "steps")
     server.client.post(f"/v1/jobs/{job['id']}/stop")
     ended = server.wait(job["id"])
     step = ended["checkpoint_step"]
     assert (ended["status"], ended["error"]) == ("interrupted", None)
     assert step == ended["progress"]["current"] > 5
-    edited = _quiet(config(images, step + 10))
+    edited = quick(images, step + 10)
     server.client.put(f"/v1/jobs/{job['id']}/config", content=edited)
     server.client.post(f"/v1/jobs/{job['id']}/resume")
     assert server.wait(job["id"])["progress"]["current"] == step + 10
@@ -67,15 +69,18 @@ def test_a_stopped_job_goes_on_where_it_was(server: LocalServer, images: Path) -
 
 def test_a_killed_process_is_told_and_can_resume(server: LocalServer, images: Path) -> None:
     """SIGKILL from outside is a failure with a checkpoint to go on from."""
-    job = server.submit(_quiet(config(images, 800), save_every=50))
+    job = server.submit(quick(images, 1_000_000, save_every=50))
     wait_for(lambda: server.get(job["id"])["checkpoint_step"] >= 50, "a checkpoint")
     os.kill(server.get(job["id"])["pid"], signal.SIGKILL)
     ended = server.wait(job["id"])
     assert ended["status"] == "failed"
     assert "SIGKILL" in ended["error"]["message"]
+    step = ended["checkpoint_step"]
+    edited = quick(images, step + 100, save_every=50)
+    server.client.put(f"/v1/jobs/{job['id']}/config", content=edited)
     server.client.post(f"/v1/jobs/{job['id']}/resume")
     assert server.wait(job["id"])["status"] == "succeeded"
-    assert f"Resuming from step {ended['checkpoint_step']}" in server.log(job["id"])
+    assert f"Resuming from step {step}" in server.log(job["id"])
 
 
 def test_what_is_wrong_with_the_dataset_is_the_jobs_error(
@@ -90,7 +95,7 @@ def test_what_is_wrong_with_the_dataset_is_the_jobs_error(
 
 def test_a_loss_that_is_no_number_is_seen(server: LocalServer, images: Path) -> None:
     """A rate of 1 diverges: the curve has NaN, the job is still answered as JSON."""
-    job = server.submit(_quiet(config(images, 12, lr="1.0")))
+    job = server.submit(quick(images, 12, lr="1.0"))
     assert server.wait(job["id"])["status"] == "succeeded"
     points = server.client.get(f"/v1/jobs/{job['id']}/metrics").json()["points"]
     assert [p["value"] for p in points if p["key"] == "loss"][-1] == "nan"

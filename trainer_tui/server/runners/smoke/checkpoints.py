@@ -41,8 +41,34 @@ class Loaded:
     metadata: Mapping[str, str]
 
 
-def save(folder: Path, options: Options, model: Denoiser, step: int, *, last: bool) -> Path:
-    """Write a checkpoint, then remove the oldest numbered ones beyond ``options.keep``."""
+def save(
+    folder: Path,
+    state: Path,
+    options: Options,
+    model: Denoiser,
+    adam: Adam,
+    step: int,
+    *,
+    last: bool,
+) -> Path:
+    """Write a checkpoint and the state that belongs to it, then remove the oldest numbered
+    checkpoints beyond ``options.keep``.
+
+    The new state lies beside the old one until the checkpoint is there: wherever the process is
+    killed, one of the two states is that of the newest checkpoint.
+    """
+    _save_state(_next(state), model, adam, step)
+    path = _save_checkpoint(folder, options, model, step, last=last)
+    _next(state).replace(state)
+    numbered = sorted(numbered_checkpoints(folder, options.stem).items())
+    for _, old in numbered[: -options.keep]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def _save_checkpoint(
+    folder: Path, options: Options, model: Denoiser, step: int, *, last: bool
+) -> Path:
     name = f"{options.stem}.safetensors" if last else f"{options.stem}_{step:09d}.safetensors"
     metadata = {
         "format": "pt",
@@ -54,21 +80,20 @@ def save(folder: Path, options: Options, model: Denoiser, step: int, *, last: bo
         "ss_network_alpha": str(options.alpha),
     }
     named = {f"{_PREFIX}.{key}.weight": tensor for key, tensor in model.tensors.items()}
-    path = folder / name
-    _write(path, named, options.save_type, metadata)
-    numbered = sorted(numbered_checkpoints(folder, options.stem).items())
-    for _, old in numbered[: -options.keep]:
-        old.unlink(missing_ok=True)
-    return path
+    _write(folder / name, named, options.save_type, metadata)
+    return folder / name
 
 
-def save_state(path: Path, model: Denoiser, adam: Adam, step: int) -> None:
-    """Write all that a continued run needs."""
+def _save_state(path: Path, model: Denoiser, adam: Adam, step: int) -> None:
     tensors = dict(model.tensors)
     tensors |= {f"first.{name}": tensor for name, tensor in adam.first.items()}
     tensors |= {f"second.{name}": tensor for name, tensor in adam.second.items()}
     metadata = {"training_info": json.dumps({"step": step}), "count": str(adam.count)}
     _write(path, tensors, "float32", metadata)
+
+
+def _next(state: Path) -> Path:
+    return state.with_name(f"next-{state.name}")
 
 
 def numbered_checkpoints(folder: Path, stem: str) -> dict[int, Path]:
@@ -92,21 +117,25 @@ def newest(folder: Path, stem: str) -> Loaded | None:
 
 
 def restore(folder: Path, state: Path, options: Options, model: Denoiser, adam: Adam) -> int:
-    """Put the newest saved training state into ``model`` and ``adam``; gives its step, 0 if none.
+    """Put what was saved last into ``model`` and ``adam``; gives its step, 0 if there is nothing.
+
+    Where no state belongs to the newest checkpoint, its weights alone are taken.
 
     Raises:
         MismatchError: It does not fit the config, say because the rank was changed.
     """
-    checkpoint, whole = newest(folder, options.stem), read(state)
-    if whole is not None and (checkpoint is None or whole.step >= checkpoint.step):
-        own = {name: whole.tensors.get(name) for name in model.tensors}
-        _put(model.tensors, own, whole.path)
+    checkpoint = newest(folder, options.stem)
+    if checkpoint is None:
+        return 0
+    for path in (state, _next(state)):
+        whole = read(path)
+        if whole is None or whole.step != checkpoint.step:
+            continue
+        _put(model.tensors, {n: whole.tensors.get(n) for n in model.tensors}, whole.path)
         for kind, moments in (("first", adam.first), ("second", adam.second)):
             _put(moments, {n: whole.tensors.get(f"{kind}.{n}") for n in moments}, whole.path)
         adam.count = int(whole.metadata.get("count", whole.step))
         return whole.step
-    if checkpoint is None:
-        return 0
     named = {n: checkpoint.tensors.get(f"{_PREFIX}.{n}.weight") for n in model.tensors}
     _put(model.tensors, named, checkpoint.path)
     return checkpoint.step

@@ -71,6 +71,8 @@ def run(options: Options, out: Path, stop: Callable[[], bool]) -> bool:
         return False
     model = Denoiser(codec.size, options.rank, options.alpha, options.seed)
     adam = Adam(model.tensors, options.adam_lr, options.weight_decay)
+    for folder in (places.checkpoints, places.samples, places.state.parent):
+        _clear_halves(folder)
     start = checkpoints.restore(places.checkpoints, places.state, options, model, adam)
     count = sum(tensor.size for tensor in model.tensors.values())
     say(f"Rank {options.rank} adapter, alpha {options.alpha:g}: {count:,} parameters to train")
@@ -78,6 +80,13 @@ def run(options: Options, out: Path, stop: Callable[[], bool]) -> bool:
         say(f"Resuming from step {start}")
     with np.errstate(all="ignore"):  # a run that diverges shows it as NaN loss
         return _Loop(options, places, codec, examples, model, adam, stop).run(start)
+
+
+def _clear_halves(folder: Path) -> None:
+    """Remove what an earlier process was killed over: hidden files, not yet renamed."""
+    for path in folder.glob(".*"):
+        if path.is_file():
+            path.unlink()
 
 
 class _Loop:
@@ -190,11 +199,12 @@ class _Loop:
             say(f"Saved sample to {path}")
 
     def save(self, step: int, *, last: bool = False) -> None:
-        # The state first: should the process die between the two, it is what resuming prefers.
-        checkpoints.save_state(self.places.state, self.model, self.adam, step)
-        path = checkpoints.save(self.places.checkpoints, self.options, self.model, step, last=last)
+        options, places = self.options, self.places
+        path = checkpoints.save(
+            places.checkpoints, places.state, options, self.model, self.adam, step, last=last
+        )
         say(f"Saved checkpoint to {path}")
-        say(f"Saved optimizer to {self.places.state}")
+        say(f"Saved optimizer to {places.state}")
 
 
 class _Metrics:
