@@ -171,6 +171,54 @@ def _dead_pid() -> int:
     return ended.pid
 
 
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from tests.unit.test_downloads import Rig
+
+async def main():
+    rig = Rig(Path(sys.argv[1]))
+    count = 0
+    async def stall(call):
+        nonlocal count
+        count += call == "chunk"
+        rig.clock.seconds += 1
+        if count == 4:
+            print("held", flush=True)
+            await asyncio.Event().wait()
+    rig.provider.on_call = stall
+    rig.add(rig.artifact(data=bytes(2 << 20)))
+    await rig.queue.run()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_kill_in_the_middle_keeps_what_is_on_disk(tmp_path: Path) -> None:
+    """``kill -9`` while bytes come: the next start asks only for what is not in the part."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        KILLED,
+        str(tmp_path),
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None and await process.stdout.readline() == b"held\n"
+    process.kill()
+    await process.wait()
+    rig = Rig(tmp_path)
+    (row,) = rig.queue.rows()
+    assert row.phase is DownloadPhase.WAITING
+    held = part_of(row.target).stat().st_size
+    assert held == 3000
+    rig.artifact(data=bytes(2 << 20))
+    await rig.queue.run(until_idle=True)
+    assert rig.downloads() == [f"download a.bin {held}"]
+    assert (rig.folder / "a.bin").stat().st_size == 2 << 20
+    rig.store.close()
+
+
 async def test_the_rows_of_a_living_program_are_left_to_it(rig: Rig) -> None:
     """Two consoles: the second neither shows nor touches what the first one fetches."""
     row = rig.add(rig.artifact())[0]

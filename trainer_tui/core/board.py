@@ -79,7 +79,10 @@ class Board:
         """``on_trouble`` hears of what could not be written; the picture goes on without."""
         self._recorder = recorder
         self._on_trouble = on_trouble
-        self._lock = threading.RLock()
+        self._changing = threading.RLock()
+        """Held by whoever changes the board, be it while the store writes."""
+        self._lock = threading.Lock()
+        """Held for moments only, so that who reads never waits for a disk."""
         self._entries: dict[JobRef, Entry] = {}
         self._samples: dict[JobRef, tuple[Sample, ...]] = {}
         self._revisions: dict[JobRef, int] = {}
@@ -104,17 +107,18 @@ class Board:
     def load(self, jobs: Iterable[Job], watched: Iterable[JobRef] = ()) -> Delta:
         """Put in jobs as the store knew them; what is already there is newer and stays."""
         marked = set(watched)
-        with self._lock:
-            added = []
-            for job in jobs:
-                if job.ref not in self._entries:
-                    self._entries[job.ref] = Entry(job, stale=True, watched=job.ref in marked)
-                    added.append(job.ref)
-        return self._publish(Delta(added=tuple(added)))
+        with self._changing:
+            new = {
+                job.ref: Entry(job, stale=True, watched=job.ref in marked)
+                for job in jobs
+                if job.ref not in self._entries
+            }
+            self._put(new)
+        return self._publish(Delta(added=tuple(new)))
 
     def mark(self) -> int:
         """A point in the board's history, taken before a request is sent (see :meth:`merge`)."""
-        with self._lock:
+        with self._changing:
             return self._revision
 
     def merge(
@@ -136,13 +140,14 @@ class Board:
                 newer has come in meanwhile is left alone, so that a slow list cannot undo what
                 the answer to an act told.
         """
-        with self._lock:
+        with self._changing:
             fresh = {job.ref: job for job in jobs if job.ref.profile == profile}
             if complete:
                 for ref, entry in self._entries.items():
                     if ref.profile == profile and ref not in fresh:
                         fresh[ref] = entry.job if entry.job.status.ended else gone(entry.job)
             added, changed, ended, write = [], [], [], []
+            put: dict[JobRef, Entry] = {}
             for ref, job in fresh.items():
                 if mark is not None and self._revisions.get(ref, 0) > mark:
                     continue
@@ -160,17 +165,19 @@ class Board:
                         ended.append(ref)
                 else:
                     continue
-                self._entries[ref] = new
+                put[ref] = new
                 if old is None or old.job != job:
                     write.append((old.job if old else None, job))
             if write and self._recorder is not None:
-                self._record(self._recorder, write, now)
+                self._record(self._recorder, write, now)  # on disk before it is shown
+            self._put(put)
         return self._publish(Delta(tuple(added), tuple(changed), (), tuple(ended)))
 
     def remove(self, refs: Iterable[JobRef]) -> Delta:
         """Drop rows: forgotten, deleted, or of a profile that is no more."""
-        with self._lock:
-            removed = tuple(ref for ref in refs if self._entries.pop(ref, None) is not None)
+        with self._changing:
+            with self._lock:
+                removed = tuple(ref for ref in refs if self._entries.pop(ref, None) is not None)
             for ref in removed:
                 self._samples.pop(ref, None)
                 self._revisions.pop(ref, None)
@@ -195,7 +202,7 @@ class Board:
 
     def set_stale(self, profile: str) -> Delta:
         """The profile does not answer: what may change by itself is only as last known."""
-        with self._lock:
+        with self._changing:
             refs = [
                 ref
                 for ref, entry in self._entries.items()
@@ -240,17 +247,20 @@ class Board:
         except TrainerError as error:
             self._on_trouble(error)
 
-    def _change(self, refs: Iterable[JobRef], **fields: object) -> Delta:
+    def _put(self, entries: dict[JobRef, Entry]) -> None:
         with self._lock:
-            changed = []
+            self._entries.update(entries)
+
+    def _change(self, refs: Iterable[JobRef], **fields: object) -> Delta:
+        with self._changing:
+            changed = {}
             for ref in refs:
                 old = self._entries.get(ref)
-                if old is None:
-                    continue
-                new = dataclasses.replace(old, **fields)  # type: ignore[arg-type]
-                if new != old:
-                    self._entries[ref] = new
-                    changed.append(ref)
+                if old is not None:
+                    new = dataclasses.replace(old, **fields)  # type: ignore[arg-type]
+                    if new != old:
+                        changed[ref] = new
+            self._put(changed)
         return self._publish(Delta(changed=tuple(changed)))
 
     def _publish(self, delta: Delta) -> Delta:

@@ -243,10 +243,9 @@ class Runtime:
 
         async def ask() -> Outcome:
             entry = self.board.get(ref)
-            provider = self.config.profile(ref.profile).provider
             return await self._actions.perform(
                 act,
-                entry.job if entry else unseen(ref, provider),
+                entry.job if entry else unseen(ref, ""),
                 config_text=config_text,
                 base_text=base_text,
                 gpu_type=gpu_type,

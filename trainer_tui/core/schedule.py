@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from trainer_tui.config import PollSettings
+from trainer_tui.core.board import GONE
 from trainer_tui.errors import AuthError, ConfigError, NetworkError, RateLimitError, TrainerError
 from trainer_tui.model import Job, Status
 
@@ -28,6 +29,9 @@ CREDENTIAL_RETRY = 60.0
 LONGEST_HOLD = 3600.0
 """A ``Retry-After`` beyond an hour is taken as an hour."""
 
+_GONE_RARER = 10
+"""A job that the service does not know hardly comes back; yet a 404 may have been a mistake."""
+
 _BUSY = frozenset({Status.PREPARING, Status.RUNNING, Status.STOPPING})
 
 
@@ -43,8 +47,10 @@ def interval(
         usual = poll.selected if selected else poll.running
     elif job.status is Status.QUEUED:
         usual = poll.running if selected else poll.queued
+    elif selected:
+        usual = poll.queued
     else:
-        usual = poll.queued if selected else poll.unfocused
+        usual = poll.unfocused * (_GONE_RARER if job.raw_status == GONE else 1)
     return usual if focused else max(usual, poll.unfocused)
 
 

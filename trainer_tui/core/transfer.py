@@ -237,10 +237,15 @@ class Transfer:
         try:
             async for piece in items:
                 buffer += piece
-                if len(buffer) >= _BUFFER:
-                    full, buffer = bytes(buffer), bytearray()
+                late = self._clock.monotonic() - self._told_at >= _TELL_EVERY
+                if len(buffer) < _BUFFER and not late:
+                    continue
+                full, buffer = bytes(buffer), bytearray()
+                if len(full) < _BUFFER:
+                    _append(part, full)
+                else:  # many at once come from a quick line: the disk may be the slower one
                     await in_thread(lambda data=full: _append(part, data))  # type: ignore[misc]
-                    self._progress(len(full))
+                self._progress(len(full))
         finally:
             _append(part, bytes(buffer))
             self._progress(len(buffer))
