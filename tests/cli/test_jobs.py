@@ -76,7 +76,7 @@ def test_two_that_could_be_meant_are_told(local: Cli) -> None:
 
 def test_filters_choose(local: Cli, done: dict[str, object]) -> None:
     """The filter language of the console, with a table for people."""
-    ran = local("jobs", "name=finished", "status:ended")
+    ran = local.process("jobs", "name=finished", "status:ended")
     lines = ran.out.splitlines()
     assert len(lines) == 2
     assert lines[0].split() == ["REF", "NAME", "STATUS", "DONE", "STEP", "ETA", "LOSS", "AGE"]
@@ -209,7 +209,7 @@ def test_stop_wait_resume_cancel(local: Cli) -> None:
 def test_wait_gives_up_in_time(local: Cli) -> None:
     """``--timeout`` ends the waiting, not the job."""
     job = local.started_job("slow")
-    ran = local("wait", job["ref"], "--timeout", "0.5s", "--json")
+    ran = local.process("wait", job["ref"], "--timeout", "0.5s", "--json")
     assert (ran.code, ran.error["code"]) == (1, "TIMEOUT")
     assert local.in_status(job["ref"], "running")
     local.release(job)
