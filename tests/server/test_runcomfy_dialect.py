@@ -330,6 +330,8 @@ def test_the_life_of_a_dataset(cloud_once: Cloud) -> None:
     assert "b.zip" in client.get(f"{at}/status").json()["error"]
     refused(client.post(f"{at}/upload", files={"file": ("../b", b"x")}), 40002, "plain file name")
     refused(client.post(f"{at}/upload", data={"file": "text"}), 40002, "one file in the field")
+    twice = [("file", ("c.txt", b"c")), ("file", ("d.txt", b"d"))]
+    refused(client.post(f"{at}/upload", files=twice), 40002, "Too many files")
     assert client.delete(at).status_code == 200
     refused(client.get(f"{at}/status"), 40401, "no dataset")
     refused(client.delete(f"{DATASETS}/cats"), 40001, "not a dataset's id")

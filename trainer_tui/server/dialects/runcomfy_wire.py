@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from trainer_tui.errors import NotFoundError, StateError, TrainerError, UsageError
@@ -60,13 +61,20 @@ def answered(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except TrainerError as error:
             return _answer_error(error, request.url.path)
+        except HTTPException as error:  # a form that cannot be read
+            return _error(error.status_code, _base(request.url.path) + 2, error.detail)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
 
     return call
 
 
+def _base(path: str) -> int:
+    return 50 if path.startswith(JOBS) else 0
+
+
 def _answer_error(error: TrainerError, path: str) -> Response:
-    about_job = path.startswith(JOBS)
-    base = 50 if about_job else 0
+    base = _base(path)
     message = f"{error.message} {error.hint}" if error.hint else error.message
     if isinstance(error, InvalidConfig):
         where = f" (line {error.line}, column {error.column})" if error.line else ""
