@@ -14,7 +14,7 @@ from trainer_tui.core.yamlconfig.parse import MAX_SIZE
 
 CONFIGS = sorted((Path(__file__).parent.parent / "fixtures" / "configs").glob("*.yaml"))
 TEMPLATES = sorted(
-    (Path(yamlconfig.__file__).parent.parent / "templates").glob("*.yaml")
+    (Path(yamlconfig.__file__).parent.parent / "starters").glob("*.yaml")
 )  # shipped starting points
 
 GOOD = """\

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.document._document import Document, EditResult, Location
 from textual.document._edit import Edit
 from textual.document._wrapped_document import WrappedDocument
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import TextArea
 
@@ -89,7 +90,8 @@ class YamlArea(TextArea):
         padding: 0;
         background: $background;
         color: $foreground;
-        scrollbar-size: 1 1;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
     }
     YamlArea:focus { border: none; }
     YamlArea .text-area--gutter { color: $text-faint; background: $background; }
@@ -199,6 +201,14 @@ class YamlArea(TextArea):
         self._line_cache.clear()
         super().notify_style_update()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As Textual does, but the cursor's line keeps the colours of its text."""
+        theme = self._theme
+        theme.apply_css(self)
+        if theme.cursor_line_style is not None:
+            theme.cursor_line_style = Style(bgcolor=theme.cursor_line_style.bgcolor)
+        return super(TextArea, self).render_lines(crop)
+
     def get_line(self, line_index: int) -> Text:
         """A line in its colours, what is wrong in it underlined; nothing in it reaches the
         terminal as more than a character."""
@@ -261,8 +271,7 @@ class YamlArea(TextArea):
     # Keys -----------------------------------------------------------------------------------
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key == "escape":
-            return  # the screen's
+        # Textual goes on to the handler of the base class unless the default is prevented.
         if event.key == "enter" and not self.read_only:
             event.stop()
             event.prevent_default()
@@ -273,8 +282,6 @@ class YamlArea(TextArea):
             event.stop()
             event.prevent_default()
             self._each_line(lambda line: "  " + line if line.strip() else line)
-            return
-        await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
         text = _BREAK.sub(self.document.newline, event.text)

@@ -1,0 +1,116 @@
+"""Checking a text while it is typed: soon after the last key, off the interface's thread when
+that could take long, and never telling of a text that has been typed over meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from trainer_tui.core.yamlconfig import Change, Problem, changes, check_document, parse, summary
+from trainer_tui.core.yamlconfig.keyhelp import keys_by_line
+from trainer_tui.core.yamlconfig.setvalue import Path
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+    from textual.timer import Timer
+
+CHECK_AFTER = 0.15
+"""Seconds of rest after a key."""
+_AT_ONCE = 12_000
+"""Characters up to which a check takes a few milliseconds: 40 % of a key press's budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a text is checked by."""
+
+    provider: str | None = None
+    base_text: str | None = None
+    extra_keys: Sequence[str] = ()
+    gpu_type: str | None = None
+    gpu_count: int | None = None
+    checkpoint_step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out about a text."""
+
+    text: str
+    problems: Sequence[Problem] = ()
+    keys: dict[int, Path] = field(default_factory=dict)
+    """Line (from 1) → path of the key on it; of the last text that was YAML."""
+    changes: Sequence[Change] | None = ()
+    """What differs from the base; ``None`` while the text is no YAML."""
+    summary: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> int:
+        """How many problems are errors."""
+        return sum(1 for problem in self.problems if problem.severity == "error")
+
+
+def look(text: str, rules: Rules) -> Checked:
+    """Find out all that the editor shows about a text."""
+    document = parse(text)
+    problems = check_document(
+        document,
+        provider=rules.provider,
+        base_text=rules.base_text,
+        extra_keys=rules.extra_keys,
+        gpu_type=rules.gpu_type,
+        gpu_count=rules.gpu_count,
+        checkpoint_step=rules.checkpoint_step,
+    )
+    if document.broken:
+        return Checked(text, problems, {}, None)
+    found: Sequence[Change] = ()
+    if rules.base_text is not None and rules.base_text != text:
+        found = changes(rules.base_text, text)
+    return Checked(text, problems, keys_by_line(document), found, summary(text))
+
+
+class Checker:
+    """Checks for one screen."""
+
+    def __init__(self, screen: Screen[object], told: Callable[[Checked], None]) -> None:
+        self._screen, self._told = screen, told
+        self._timer: Timer | None = None
+        self._asked: tuple[str, Rules] | None = None
+        self._busy = False
+
+    def ask(self, text: str, rules: Rules, *, now: bool = False) -> None:
+        """Check a text, after a rest or at once."""
+        self._asked = (text, rules)
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if now:
+            self._begin()
+        else:
+            self._timer = self._screen.set_timer(CHECK_AFTER, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        if self._asked is None or self._busy:
+            return
+        (text, rules), self._asked = self._asked, None
+        if len(text) <= _AT_ONCE and rules.provider != "local":  # that one looks at the disk
+            self._told(look(text, rules))
+            return
+        self._busy = True
+        work = partial(self._work, text, rules)
+        self._screen.run_worker(work, thread=True, group="check", exit_on_error=True)
+
+    def _work(self, text: str, rules: Rules) -> None:
+        checked = look(text, rules)
+        self._screen.call_later(self._done, checked)
+
+    def _done(self, checked: Checked) -> None:
+        self._busy = False
+        if self._asked is None:
+            self._told(checked)
+        elif self._timer is None:
+            self._begin()

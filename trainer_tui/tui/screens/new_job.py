@@ -1,0 +1,584 @@
+"""A new job: where it runs, what its config begins from, then the text, then submitting it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message as UiMessage
+from textual.screen import ModalScreen
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+from trainer_tui.core.acts import Outcome
+from trainer_tui.core.drafts import Keeper, ago, unsent_new
+from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
+from trainer_tui.core.rows import Draft
+from trainer_tui.core.templates import TEMPLATES, Template, fitted
+from trainer_tui.core.yamlconfig import in_words, summary
+from trainer_tui.core.yamlconfig.parse import MAX_SIZE
+from trainer_tui.errors import TrainerError, UsageError
+from trainer_tui.model import Capability, JobRef
+from trainer_tui.providers.base import Submission
+from trainer_tui.tui.checking import Rules
+from trainer_tui.tui.screens.text_screen import TextScreen
+from trainer_tui.tui.widgets.line import Piece, PieceLine
+from trainer_tui.tui.widgets.line_view import LineList
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from trainer_tui.core.messages import Message
+    from trainer_tui.providers.base import Facts
+    from trainer_tui.tui.app import TrainerApp
+
+_LABEL = 12
+_RUNNERS = ("automatic", "smoke", "ai-toolkit", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a config can begin from."""
+
+    title: str
+    note: str = ""
+    template: Template | None = None
+    ref: JobRef | None = None
+    draft: Draft | None = None
+    file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the job is to run."""
+
+    profile: str
+    provider: str
+    gpu_type: str | None = None
+    gpu_count: int | None = None
+    runner: str | None = None
+
+
+class Options(PieceLine, can_focus=True):
+    """``Profile      comfy   local``: one of a few words, changed by the arrow keys."""
+
+    GROUND = "surface"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "step(-1)", "before", show=False),
+        Binding("right,l,space", "step(1)", "next", show=False),
+    ]
+
+    class Changed(UiMessage):
+        """Another word is chosen."""
+
+    def __init__(self, label: str, options: Sequence[str], *, id: str) -> None:
+        super().__init__(id=id)
+        self.label, self.options, self.index = label, tuple(options), 0
+
+    @property
+    def value(self) -> str:
+        """The chosen word; empty when there is none to choose."""
+        return self.options[self.index] if self.options else ""
+
+    def offer(self, options: Sequence[str]) -> None:
+        """Other words; the chosen one stays if it is among them."""
+        held = self.value
+        self.options = tuple(options)
+        self.index = self.options.index(held) if held in self.options else 0
+        self.display = bool(options)
+        self.renew()
+
+    def pieces(self, width: int) -> Sequence[Piece]:
+        out = [Piece(f"{self.label:<{_LABEL}}", "foreground" if self.has_focus else "text-muted")]
+        for index, option in enumerate(self.options):
+            chosen = index == self.index
+            ground = ("cursor-row" if self.has_focus else "panel") if chosen else "surface"
+            colour = "accent" if chosen else "text-muted"
+            out.append(Piece(f" {option} ", colour, chosen, ground, str(index)))
+            out.append(Piece(" "))
+        return out
+
+    def action_step(self, step: int) -> None:
+        """The word beside it."""
+        if self.options:
+            self.choose((self.index + step) % len(self.options))
+
+    def choose(self, index: int) -> None:
+        """A word by its place."""
+        if index != self.index:
+            self.index = index
+            self.renew()
+            self.post_message(self.Changed())
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses."""
+        if key := self.key_at(event.x):
+            self.choose(int(key))
+
+    def on_focus(self) -> None:
+        """The chosen word shows the focus."""
+        self.renew()
+
+    def on_blur(self) -> None:
+        """No more."""
+        self.renew()
+
+
+class Sources(LineList):
+    """What to begin from, one a row."""
+
+    DEFAULT_CSS = """
+    Sources { height: auto; background: $surface; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="sources")
+        self.sources: Sequence[Source] = ()
+
+    def row_count(self) -> int:
+        """How many there are."""
+        return len(self.sources)
+
+    @property
+    def value(self) -> Source | None:
+        """The one under the cursor."""
+        return self.sources[self.cursor] if self.sources else None
+
+    def render_row(self, row: int, width: int) -> Strip:
+        """``▸ Flux LoRA   FLUX.1-dev, 24 GB``."""
+        from trainer_tui.tui.paint import paint_of
+        from trainer_tui.tui.present import fit
+        from trainer_tui.tui.widgets.line import draw
+
+        source, glyphs = self.sources[row], self.glyphs
+        chosen = row == self.cursor
+        ground = "surface" if not chosen else "cursor-row" if self.has_focus else "panel"
+        label = "Begin with" if not row else ""
+        colour = "foreground" if self.has_focus else "text-muted"
+        title = fit(source.title, min(30, max(8, width - _LABEL - 3)), glyphs)
+        note = source.note[: max(0, width - _LABEL - len(title) - 5)]
+        pieces = [
+            Piece(f"{label:<{_LABEL}}", colour, ground="surface"),
+            Piece(f" {glyphs.cursor if chosen else ' '} ", "accent", True, ground),
+            Piece(title, "foreground" if chosen else "text-muted", chosen, ground),
+            Piece(f"  {note}", "text-muted", False, ground),
+        ]
+        used = sum(piece.width for piece in pieces)
+        pieces.append(Piece(" " * max(0, width - used), ground=ground))
+        return draw(pieces, width, paint_of(self.app), "surface")
+
+    def cursor_moved(self) -> None:
+        """Tell it."""
+        self.post_message(Options.Changed())
+
+
+class PathSuggester(Suggester):
+    """Completes paths: folders, and files that can be YAML."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The first path that begins so."""
+        found = completions(value, limit=1)
+        return found[0] if found else None
+
+
+def completions(value: str, *, limit: int = 8) -> list[str]:
+    """Paths that begin with what is typed, folders with a slash; at most ``limit``."""
+    head, slash, part = value.rpartition("/")
+    try:
+        folder = Path(head + slash).expanduser() if slash else Path()
+        names: list[str] = []
+        for count, entry in enumerate(sorted(folder.iterdir())):
+            if count > 5_000 or len(names) >= limit:
+                break
+            if not entry.name.startswith(part) or (entry.name.startswith(".") and not part):
+                continue
+            if entry.is_dir():
+                names.append(f"{head}{slash}{entry.name}/")
+            elif entry.suffix in (".yaml", ".yml"):
+                names.append(f"{head}{slash}{entry.name}")
+    except (OSError, RuntimeError, ValueError):
+        return []
+    return names
+
+
+def read_file(path: str) -> str:
+    """A config from a file, every byte of it.
+
+    Raises:
+        UsageError: It cannot be read, is too large, or is not UTF-8.
+    """
+    if not path.strip():
+        raise UsageError("Name the file that the config is in.")
+    try:
+        with Path(path.strip()).expanduser().open("rb") as source:
+            data = source.read(4 * MAX_SIZE + 1)
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text.") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path} cannot be read: {why}.") from error
+    if len(text) > MAX_SIZE:
+        raise UsageError(f"{path} is larger than any config ({len(data):,} bytes).")
+    return text
+
+
+class Said(PieceLine):
+    """One line below the form: what is missing, or the files that match."""
+
+    GROUND = "surface"
+
+    def __init__(self) -> None:
+        super().__init__(id="said")
+        self.text, self.colour = "", "text-faint"
+
+    def say(self, text: str, colour: str = "text-faint") -> None:
+        """Say something else."""
+        self.text, self.colour = text, colour
+        self.renew()
+
+    def pieces(self, width: int) -> Sequence[Piece]:
+        return [Piece(self.text[:width], self.colour)]
+
+
+class NewJobScreen(ModalScreen[None]):
+    """The form; ``enter`` opens the text."""
+
+    CSS_PATH = "new_job.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,ctrl+s", "open", "open", id="new_job.open", priority=True,
+                tooltip="Open the text."),
+        Binding("escape", "leave", "leave", id="new_job.leave", tooltip="Back to the jobs."),
+        Binding("tab", "app.focus_next", "next", show=False),
+        Binding("shift+tab", "app.focus_previous", "before", show=False),
+    ]  # fmt: skip
+    AUTO_FOCUS = "#sources"
+
+    def __init__(self, ref: JobRef | None = None) -> None:
+        super().__init__()
+        self.ref = ref
+        self.profile = Options("Profile", (), id="profile")
+        self.gpu = Options("GPU", (), id="gpu")
+        self.count = Options("GPUs", (), id="count")
+        self.runner = Options("Runs as", (), id="runner")
+        self.sources = Sources()
+        self.file = Input(placeholder="path of a YAML file", suggester=PathSuggester(),
+                          compact=True, id="file")  # fmt: skip
+        self.file.cursor_blink = False
+        self.said = Said()
+        self._waiting: JobRef | None = None
+
+    @property
+    def console(self) -> TrainerApp:
+        """The app, by its own type."""
+        return cast("TrainerApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        card = Vertical(classes="card")
+        card.border_title = "New job"
+        card.border_subtitle = "enter opens the text   tab next   esc leaves"
+        with card:
+            yield self.profile
+            yield self.gpu
+            yield self.count
+            yield self.runner
+            yield self.sources
+            yield self.file
+            yield self.said
+
+    def on_mount(self) -> None:
+        """What there is to choose from."""
+        app = self.console
+        self.set_class(not app.glyphs.unicode, "-ascii")
+        names = [name for name in self._profiles() if self._submits(name)]
+        self.profile.offer(names)
+        wanted = self.ref.profile if self.ref else app.selected and app.selected.job.ref.profile
+        if wanted in names:
+            self.profile.index = names.index(str(wanted))
+        self.sources.sources = self._sources()
+        self.sources.styles.height = len(self.sources.sources)
+        if self.ref is not None:
+            refs = [source.ref for source in self.sources.sources]
+            self.sources.put_cursor(refs.index(self.ref) if self.ref in refs else 0)
+        if not names:
+            self.said.say("No profile here takes new jobs; P adds one.", "warning")
+        self._fit()
+
+    def _profiles(self) -> list[str]:
+        runtime, config = self.console.runtime, self.console.config
+        return list(dict.fromkeys([*config.profiles, *runtime.states(), "local"]))
+
+    def _facts(self) -> Facts | None:
+        return self.console.facts(self.profile.value) if self.profile.value else None
+
+    def _submits(self, name: str) -> bool:
+        facts = self.console.facts(name)
+        return facts is not None and Capability.SUBMIT in facts.capabilities
+
+    def _sources(self) -> list[Source]:
+        app = self.console
+        found = []
+        try:
+            drafts = unsent_new(app.store)[:3]
+        except TrainerError:
+            drafts = []
+        entry = app.board.get(self.ref) if self.ref else app.selected
+        if entry is not None:
+            name = entry.job.name or entry.job.ref.id
+            found.append(Source(f"The config of {name}", str(entry.job.ref), ref=entry.job.ref))
+        for draft in drafts:
+            name = str(summary(draft.text)["name"] or "no name yet")
+            when = ago(draft.updated_at, app.now())
+            found.append(Source(f"Draft: {name}", f"not submitted, {when}", draft=draft))
+        found.append(Source("A file", "of yours: YAML", file=True))
+        found += [Source(t.title, t.note, template=t) for t in TEMPLATES]
+        return found
+
+    def _fit(self) -> None:
+        """Show what goes with the profile and the source."""
+        facts = self._facts()
+        types = facts.gpu_types if facts is not None else ()
+        self.gpu.offer(types if len(types) > 1 else ())
+        runcomfy = facts is not None and facts.name == "runcomfy"
+        both = runcomfy and self.gpu.value in ("", "ADA_80_PLUS")
+        self.count.offer(("1", "8") if both else ())
+        self.runner.offer(_RUNNERS if facts is not None and facts.name == "local" else ())
+        source = self.sources.value
+        self.file.display = source is not None and source.file
+
+    def on_options_changed(self) -> None:
+        """Another profile, GPU or source."""
+        self._fit()
+        self.said.say("")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show what the path could become."""
+        names = [Path(name).name + ("/" if name.endswith("/") else "")
+                 for name in completions(event.value)]  # fmt: skip
+        self.said.say("  ".join(names))
+
+    def on_descendant_focus(self) -> None:
+        """The field for the path comes with its source."""
+        if self.file.has_focus:
+            self.on_input_changed(Input.Changed(self.file, self.file.value))
+
+    # Opening ----------------------------------------------------------------------------------
+
+    def target(self) -> Target | None:
+        """Where the job is to run, as chosen."""
+        facts = self._facts()
+        if facts is None:
+            return None
+        return Target(
+            self.profile.value,
+            facts.name,
+            self.gpu.value or (facts.gpu_types[0] if facts.gpu_types else None),
+            int(self.count.value) if self.count.value else None,
+            self.runner.value if self.runner.value not in ("", "automatic") else None,
+        )
+
+    def action_open(self) -> None:
+        """Open the text of the chosen source."""
+        target, source = self.target(), self.sources.value
+        if target is None or source is None:
+            self.said.say("Choose a profile that takes new jobs.", "warning")
+            return
+        if source.file and not self.file.has_focus and not self.file.value:
+            self.file.focus()
+            return
+        if source.ref is not None:
+            self._waiting = source.ref
+            ellipsis = self.console.glyphs.ellipsis
+            self.said.say(f"Asking {source.ref.profile} for the config{ellipsis}")
+            self.console.runtime.watch(source.ref, {Aspect.CONFIG})
+            return
+        try:
+            if source.file:
+                text = read_file(self.file.value)
+            elif source.draft is not None:
+                text = source.draft.text
+            elif source.template is not None:
+                text = source.template.text(target.provider)
+            else:
+                return
+        except UsageError as error:
+            self.said.say(error.message, "error")
+            return
+        self._go(target, text, source.draft)
+
+    def receive(self, message: Message) -> None:
+        """The config of the job to begin from."""
+        target = self.target()
+        if self._waiting is None or target is None:
+            return
+        if isinstance(message, ConfigArrived) and message.ref == self._waiting:
+            self._unwatch()
+            self._go(target, fitted(message.text, target.provider), None)
+        elif (
+            isinstance(message, AspectFailed)
+            and message.ref == self._waiting
+            and message.aspect is Aspect.CONFIG
+        ):
+            self._unwatch()
+            self.said.say(message.error.message, "error")
+
+    def _unwatch(self) -> None:
+        if self._waiting is not None:
+            self.console.runtime.unwatch(self._waiting, {Aspect.CONFIG})
+            self._waiting = None
+
+    def _go(self, target: Target, text: str, draft: Draft | None) -> None:
+        app = self.console
+        self.dismiss(None)
+        app.call_later(app.push_screen, NewTextScreen(target, text, draft))
+
+    def action_leave(self) -> None:
+        """Back."""
+        self._unwatch()
+        self.dismiss(None)
+
+
+class NewTextScreen(TextScreen):
+    """Writes the config of a new job."""
+
+    VERB = "New job"
+    SEND = "submit"
+
+    def __init__(self, target: Target, text: str, draft: Draft | None = None) -> None:
+        super().__init__()
+        self.target = target
+        self._text, self._draft = text, draft
+        self.token = draft.id if draft is not None else uuid.uuid4().hex
+        """The same for every try: sent twice, it makes one job where the service can tell."""
+
+    def about(self) -> str:
+        """Where it will run."""
+        gpu = self.target.gpu_type
+        parts = [self.target.profile]
+        if gpu:
+            times = self.console.glyphs.times
+            parts.append(f"{gpu} {times}{self.target.gpu_count or 1}")
+        if self.target.runner:
+            parts.append(self.target.runner)
+        return f" {self.console.glyphs.dot} ".join(parts)
+
+    def base(self) -> str | None:
+        """What it began from."""
+        return self._text
+
+    def file_name(self) -> str:
+        """What a file with this text is called."""
+        return str(summary(self.area.text)["name"] or "config")
+
+    def rules(self) -> Rules:
+        """The trainer's rules and the service's."""
+        target = self.target
+        extra = self.console.config.schema_extra_keys
+        return Rules(target.provider, None, extra, target.gpu_type, target.gpu_count)
+
+    def on_mount(self) -> None:
+        """The text is there already."""
+        super().on_mount()
+        draft = self._draft
+        if draft is None:
+            # Compared with nothing: whatever is written is worth keeping.
+            draft = Draft(
+                id=self.token, profile=self.target.profile, text=self._text,
+                updated_at=self.console.now(), kind="new", base_text=self._text,
+            )  # fmt: skip
+        else:
+            draft = replace(draft, profile=self.target.profile)
+        keeper = Keeper(
+            self.console.store, self.console.now, profile=self.target.profile, kind="new",
+            base_text=draft.base_text, draft=draft,
+        )  # fmt: skip
+        self.begin(self._text, keeper)
+
+    def kept(self) -> str:
+        """What is said when one leaves before submitting."""
+        return "Not submitted. The text is kept as a draft; n offers it again."
+
+    def send(self) -> None:
+        """Say in words what the job will do, then ask."""
+        from trainer_tui.tui.screens.diff import DiffScreen
+
+        checked = self.check_now()
+        text = self.area.text
+        notes = self.notes(checked)
+        if notes:
+            notes.append(("foreground", ""))
+        name = summary(text)["name"]
+        same = [e.job for e in self.console.board.entries() if name and e.job.name == name]
+        if same:
+            notes.append(("warning", f"There is a job of this name already: {same[0].ref}"))
+        notes += [("foreground", f"{line[:1].upper()}{line[1:]}.") for line in in_words(text)]
+        where = f"Runs on {self.about()}."
+        notes.append(("text-muted", where))
+        question = f"Submit it to {self.target.profile}{' all the same' if checked.errors else ''}?"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._submit(text)
+
+        self.app.push_screen(
+            DiffScreen(
+                "Submit",
+                str(name or "a new job"),
+                self._text if self._text.strip() else text,
+                text,
+                names=("began from", "now"),
+                notes=notes,
+                question=question,
+                same="",
+            ),
+            answered,
+        )
+
+    def _submit(self, text: str) -> None:
+        target = self.target
+        self.busy(f"Submitting to {target.profile}{self.console.glyphs.ellipsis}")
+        submission = Submission(
+            config_text=text,
+            gpu_type=target.gpu_type,
+            gpu_count=target.gpu_count,
+            runner=target.runner,
+            token=self.token,
+        )
+        future = self.console.runtime.submit(target.profile, submission)
+
+        def done(future: Future[Outcome]) -> None:
+            self.app.call_later(self._submitted, future)
+
+        future.add_done_callback(done)
+
+    def _submitted(self, future: Future[Outcome]) -> None:
+        """The service has answered; the draft stays until it has taken the job."""
+        if future.cancelled():
+            self.refused(TrainerError("the job was not submitted: the console is closing"))
+            return
+        broken = future.exception()
+        if broken is not None:
+            if not isinstance(broken, TrainerError):
+                raise broken
+            self.refused(broken)
+            return
+        outcome = future.result()
+        if not outcome.ok:
+            self.refused(outcome.error or TrainerError(outcome.message))
+            return
+        self.accepted()
+        main = self.console.main
+        if main is not None:
+            main.table.select(outcome.ref)
+        self.leave()

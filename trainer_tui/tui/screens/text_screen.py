@@ -1,0 +1,409 @@
+"""What editing a config and writing a new one share: text, problems, draft, own editor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Static, TextArea
+
+from trainer_tui.core.drafts import WRITE_AFTER, Keeper
+from trainer_tui.core.yamlconfig import Problem
+from trainer_tui.errors import TrainerError
+from trainer_tui.tui.checking import Checked, Checker, Rules, look
+from trainer_tui.tui.facts import facts_of
+from trainer_tui.tui.screens.diff import Heading
+from trainer_tui.tui.screens.text_lines import Banner, KeyHelp, State, StateLine
+from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
+from trainer_tui.tui.widgets.problems import ProblemList, ProblemsTitle
+from trainer_tui.tui.widgets.yaml_area import YamlArea
+
+if TYPE_CHECKING:
+    from trainer_tui.tui.app import TrainerApp
+
+
+class TextScreen(Screen[None]):
+    """A config being written."""
+
+    VERB: ClassVar[str] = "Edit"
+    SEND: ClassVar[str] = "send"
+    CSS_PATH = "editor.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "send", "send", id="editor.send", priority=True,
+                tooltip="See what changes, then send it."),
+        Binding("f8", "next_problem(1)", "next problem", id="editor.next_problem",
+                tooltip="Go to the next problem."),
+        Binding("shift+f8,f20", "next_problem(-1)", "previous problem", show=False,
+                id="editor.previous_problem", tooltip="Go to the problem before."),
+        Binding("f2", "fix", "fix", id="editor.fix",
+                tooltip="Make the change that the problem under the cursor proposes."),
+        Binding("f4", "external", "$EDITOR", id="editor.external",
+                tooltip="Edit the text in $VISUAL or $EDITOR and take it back."),
+        Binding("f5", "difference", "difference", id="editor.difference",
+                tooltip="See what you have changed so far."),
+        Binding("escape", "leave", "leave", id="editor.leave", priority=True,
+                tooltip="Leave; what is not sent is kept as a draft."),
+    ]  # fmt: skip
+    AUTO_FOCUS = "YamlArea"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keeper: Keeper | None = None
+        self.checked = Checked("")
+        self.sending = False
+        self._began = False
+        self._writing: Timer | None = None
+        self._checker = Checker(self, self._told)  # type: ignore[arg-type]
+        self.heading = Heading(self.VERB)
+        self.note = Banner()
+        self.area = YamlArea(read_only=True, id="text")
+        self.waiting = Static("", id="waiting", markup=False)
+        self.key_help = KeyHelp()
+        self.problems_title = ProblemsTitle()
+        self.problem_list = ProblemList()
+        self.state = StateLine()
+        self.keys = KeyBar(self.hints)
+
+    @property
+    def console(self) -> TrainerApp:
+        """The app, by its own type."""
+        return cast("TrainerApp", self.app)
+
+    # For the children -------------------------------------------------------------------------
+
+    def about(self) -> str:
+        """What is edited, for the heading."""
+        return ""
+
+    def base(self) -> str | None:
+        """What the text is compared with."""
+        return None
+
+    def rules(self) -> Rules:
+        """What the text is checked by."""
+        return Rules()
+
+    def file_name(self) -> str:
+        """What a file with this text is called."""
+        return "config"
+
+    def send(self) -> None:
+        """Ask, then send."""
+        raise NotImplementedError
+
+    # Life -------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield self.heading
+        yield self.note
+        yield self.waiting
+        yield self.area
+        yield self.key_help
+        yield self.problems_title
+        yield self.problem_list
+        yield self.state
+        yield self.keys
+
+    def on_mount(self) -> None:
+        """Nothing to be wrong with yet."""
+        self.note.display = self.problems_title.display = self.problem_list.display = False
+        self.area.display = self.key_help.display = False
+        self.heading.about = self.about()
+        self.heading.renew()
+        if not self.console.glyphs.unicode:
+            self.area.styles.scrollbar_size_vertical = 0  # drawn with block characters
+
+    def on_unmount(self) -> None:
+        """Whatever still waits is written before the screen is gone."""
+        self._write()
+
+    def wait(self, text: str, hint: str = "", colour: str = "text-muted") -> None:
+        """Say something in place of the text."""
+        from textual.content import Content
+
+        parts = Content.styled(text, f"${colour}")
+        if hint:
+            parts = parts + Content("\n\n") + Content.styled(hint, "$text-muted")
+        self.waiting.update(parts)
+        self.waiting.display, self.area.display = True, False
+
+    def begin(self, text: str, keeper: Keeper) -> None:
+        """There is a text: show it, check it, keep it."""
+        self.keeper = keeper
+        self.waiting.display, self.area.display, self.key_help.display = False, True, True
+        self.area.read_only = False
+        self.area.load_text(text)
+        self._began = True
+        self.area.focus()
+        self._checker.ask(text, self.rules(), now=True)
+        self._renew()
+
+    def adopt(self, keeper: Keeper, text: str) -> None:
+        """Go on with a draft: its text in place of what is shown, as one edit."""
+        self.keeper = keeper
+        self.area.replace_all(text)
+
+    # Typing -----------------------------------------------------------------------------------
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """A key was pressed in the text."""
+        event.stop()
+        if self._began:
+            self.changed()
+
+    def changed(self) -> None:
+        """The text, or what it is compared with, is another one."""
+        text = self.area.text
+        if self.keeper is not None:
+            self.keeper.change(text)
+            if self._writing is None:
+                self._writing = self.set_timer(WRITE_AFTER, self._write_soon)
+        self._checker.ask(text, self.rules())
+        self._renew()
+
+    def _write_soon(self) -> None:
+        self._writing = None
+        self.run_worker(self._write, thread=True, group="draft")
+
+    def _write(self) -> None:
+        """Write the draft (on a thread of its own while the screen is up)."""
+        keeper = self.keeper
+        if keeper is None:
+            return
+        failed = ""
+        try:
+            keeper.flush()
+        except TrainerError as error:
+            failed = error.message
+        if self.is_attached and self.is_running:
+            self.call_later(self._written, failed)
+
+    def _written(self, failed: str) -> None:
+        self.state.draft_error = failed
+        if failed and self._writing is None:
+            self._writing = self.set_timer(2.0, self._write_soon)
+        self._renew()
+
+    def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
+        """The cursor moved."""
+        event.stop()
+        self._renew()
+
+    def _told(self, checked: Checked) -> None:
+        if not self.is_mounted:
+            return
+        keys = checked.keys or self.checked.keys
+        self.checked = Checked(
+            checked.text, checked.problems, keys, checked.changes, checked.summary
+        )
+        self.area.set_problems(checked.problems)
+        some = bool(checked.problems)
+        self.problem_list.show(checked.problems)
+        self.problems_title.problems = checked.problems
+        if some != self.problem_list.display:
+            self.problems_title.display = self.problem_list.display = some
+        self.problems_title.renew()
+        if checked.summary:
+            facts = facts_of(checked.summary)[:5]
+            gap = f" {self.console.glyphs.dot} "
+            self.heading.right = gap.join(f"{label} {value}" for label, value in facts)
+            self.heading.renew()
+        self._renew()
+
+    def check_now(self) -> Checked:
+        """The text as it is at this moment, checked."""
+        if self.checked.text != self.area.text:
+            self._told(look(self.area.text, self.rules()))
+        return self.checked
+
+    def notes(self, checked: Checked) -> list[tuple[str, str]]:
+        """What is to be read before sending: errors and warnings, worst first."""
+        out = []
+        for severity, colour in (("error", "error"), ("warning", "warning")):
+            found = [p for p in checked.problems if p.severity == severity]
+            for problem in found[:5]:
+                place = f"line {problem.line}, column {problem.column}"
+                out.append((colour, f"{severity.capitalize()} in {place}: {problem.message}"))
+            if len(found) > 5:
+                out.append((colour, f"and {len(found) - 5} more of them"))
+        return out
+
+    # What is seen -----------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        if not self.is_mounted:
+            return
+        row, column = self.area.cursor_location
+        path = self.checked.keys.get(row + 1)
+        self.key_help.show(path, self._at(row, column))
+        keeper = self.keeper
+        dirty = self._began and self.area.text != (self.base() or "")
+        self.state.show(
+            State(
+                row + 1,
+                column + 1,
+                self.area.document.line_count,
+                dirty,
+                keeper.waiting if keeper is not None else False,
+                tuple(self.checked.changes or ()) if self.checked.changes is not None else None,
+                self.sending,
+            )
+        )
+
+    def _at(self, row: int, column: int) -> Problem | None:
+        here = [p for p in self.checked.problems if p.line == row + 1]
+        return min(here, key=lambda p: abs(p.column - 1 - column), default=None)
+
+    def banner(self, colour: str, text: str, hint: str = "") -> None:
+        """Say something that stays above the text until the next key."""
+        self.note.say(colour, text, hint)
+
+    def busy(self, text: str) -> None:
+        """Something is being sent: the text is held as it is."""
+        self.sending = True
+        self.area.read_only = True
+        self.note.say("accent", text)
+        self._renew()
+
+    def refused(self, error: TrainerError) -> None:
+        """It was not accepted: say why; text and draft stay."""
+        self.sending = False
+        self.area.read_only = False
+        hint = error.hint or "Your text is kept as a draft."
+        self.note.say("error", error.message, hint)
+        self._renew()
+
+    def accepted(self) -> None:
+        """It was accepted: there is no draft any more."""
+        self.sending = False
+        self.area.read_only = False
+        self.note.display = False
+        if self.keeper is not None:
+            self.keeper.change(self.area.text)
+            try:
+                self.keeper.sent()
+            except TrainerError as error:
+                self.console.say_error(error)
+            self.keeper = None
+
+    def leave(self) -> None:
+        """Back to where one came from."""
+        if self.is_current:
+            self.dismiss(None)
+
+    def hints(self) -> list[Hint]:
+        """What the key bar offers."""
+        from trainer_tui.tui.commands import key_name
+
+        found: dict[str, Hint] = {}
+        for key, active in self.active_bindings.items():
+            binding = active.binding
+            if binding.show and (binding.id or "").startswith("editor."):
+                label = self.SEND if binding.id == "editor.send" else binding.description
+                found.setdefault(binding.id or "", Hint(key_name(key), label, binding.action))
+        order = [b.id for b in self._bindings.key_to_bindings.get("ctrl+s", [])]
+        return sorted(found.values(), key=lambda hint: hint.action != "send" if order else 0)
+
+    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
+        """A click on a key."""
+        self.run_worker(self.run_action(event.action), group="keys")
+
+    def on_problem_list_picked(self, event: ProblemList.Picked) -> None:
+        """Go to a problem."""
+        self.area.go_to(event.problem.line, event.problem.column)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lines fit the width."""
+        self._renew()
+
+    # Keys -------------------------------------------------------------------------------------
+
+    def action_send(self) -> None:
+        """Send, unless that is under way."""
+        if self._began and not self.sending:
+            self.send()
+
+    def action_next_problem(self, step: int) -> None:
+        """Walk the problems, from the cursor on, round and round."""
+        problems = self.check_now().problems
+        if not problems:
+            self.console.say("Nothing to object to.", "success")
+            return
+        row, column = self.area.cursor_location
+        here = (row + 1, column + 1)
+        places = [(problem.line, problem.column) for problem in problems]
+        if step > 0:
+            index = next((i for i, place in enumerate(places) if place > here), 0)
+        else:
+            before = [i for i, place in enumerate(places) if place < here]
+            index = before[-1] if before else len(places) - 1
+        self.area.go_to(*places[index])
+        self.problem_list.put_cursor(index)
+
+    def action_fix(self) -> None:
+        """Make the change that the problem at the cursor proposes."""
+        checked = self.check_now()
+        row, column = self.area.cursor_location
+        fixable = [p for p in checked.problems if p.line == row + 1 and p.edit is not None]
+        problem = min(fixable, key=lambda p: abs(p.column - 1 - column), default=None)
+        if problem is None or problem.edit is None:
+            self.console.say("No fix is known for this line; F8 goes to the next problem.")
+            return
+        self.area.replace_all(problem.edit.apply(self.area.text))
+        self.check_now()
+
+    def action_difference(self) -> None:
+        """What was changed so far."""
+        from trainer_tui.tui.screens.diff import DiffScreen
+
+        if self._began:
+            base, text = self.base() or "", self.area.text
+            self.app.push_screen(DiffScreen("Difference", self.about(), base, text))
+
+    def action_external(self) -> None:
+        """Lend the terminal to the person's own editor."""
+        from trainer_tui.tui.external import edit
+
+        if not self._began or self.sending:
+            return
+        app = self.console
+        self._write()
+        try:
+            text = edit(app, self.area.text, name=self.file_name(), env=app.env)
+        except SuspendNotSupported:
+            app.say("This terminal cannot be lent to another program.", "warning")
+        except TrainerError as error:
+            app.say_error(error)
+        else:
+            if text == self.area.text:
+                app.say("The text came back as it was.")
+            else:
+                self.area.replace_all(text)
+        self.refresh(layout=True)
+
+    def action_leave(self) -> None:
+        """Leave; what is not sent stays as a draft and says so."""
+        if self.note.display and not self.sending:
+            self.note.display = False
+            return
+        self._write()
+        keeper = self.keeper
+        if self._began and keeper is not None and self.area.text != (self.base() or ""):
+            if keeper.waiting:
+                self.console.say("Your text is not sent and could not be saved.", "error")
+            else:
+                self.console.say(self.kept(), "information")
+        self.dismiss(None)
+
+    def kept(self) -> str:
+        """What is said when one leaves with something unsent."""
+        return "Not sent. Your edit is kept as a draft; e on the job opens it again."
+
+    def show_problems(self) -> Sequence[Problem]:
+        """The problems as shown."""
+        return self.checked.problems
