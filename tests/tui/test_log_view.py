@@ -12,7 +12,8 @@ from trainer_tui.core.messages import Aspect, AspectFailed, EventsArrived, LogAr
 from trainer_tui.errors import NetworkError
 from trainer_tui.model import Capability, Event, EventKind, LogChunk, Status
 from trainer_tui.tui.widgets.log_pane import LogPane
-from trainer_tui.tui.widgets.log_view import LogView, folds
+from trainer_tui.tui.widgets.log_rows import folds
+from trainer_tui.tui.widgets.log_view import LogView
 
 pytestmark = pytest.mark.anyio
 
@@ -181,9 +182,9 @@ async def test_filter_keeps_line_numbers() -> None:
         assert "&9$ 10 of 100 lines" in told(it.pane)
         it.feed("line 109\nline 110\n")
         await it.pilot.pause()
-        assert it.view.item_count() == 11
+        assert it.view.rows.item_count() == 11
         await it.press("escape")
-        assert it.view.item_count() == 102
+        assert it.view.rows.item_count() == 102
 
 
 async def test_wrap_keeps_the_place_and_shows_everything() -> None:

@@ -160,3 +160,19 @@ async def test_full_screen_watches_and_lets_go() -> None:
         assert ("watch", REF, MetricsPane.ASPECTS) in app.runtime.asked
         await pilot.press("q")
         assert ("unwatch", REF, MetricsPane.ASPECTS) in app.runtime.asked
+
+
+async def test_jobs_are_compared() -> None:
+    """The same key of other jobs lies over it, each under its job's name; escape ends it."""
+    pane = MetricsPane()
+    app = PaneApp(pane)
+    async with app.run_test(size=(120, 20)) as pilot:
+        pane.show(entry())
+        pane.receive(MetricsArrived(REF, points(), reset=True))
+        app.runtime.store.held = [Metric("loss", 1, 0.5), Metric("loss", 200, 0.2)]
+        app.runtime.board.entry = entry(name="other_job")
+        pane.compare([REF, JobRef("local", "j2")])
+        await pilot.pause()
+        assert [series.label for series in pane.chart.series] == ["dog_portrait_lora", "other_job"]
+        await pilot.press("escape")
+        assert [series.label for series in pane.chart.series] == ["loss"]

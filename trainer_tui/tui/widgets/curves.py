@@ -88,6 +88,9 @@ class Curves:
     def __len__(self) -> int:
         return len(self._held)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._held
+
     def __getitem__(self, key: str) -> Curve:
         return self._held[key]
 

@@ -222,7 +222,10 @@ class LogPane(JobPane):
             parts.append((self._trouble, "status-failed"))
         if self._question is None:
             if view.selection is not None:
-                count = abs(view.item_of(view.selection[1]) - view.item_of(view.selection[0])) + 1
+                count = (
+                    abs(view.rows.item_of(view.selection[1]) - view.rows.item_of(view.selection[0]))
+                    + 1
+                )
                 lines = "1 line" if count == 1 else f"{count:,} lines"
                 parts.append((f"{lines} selected {glyphs.dot} y copies", "accent"))
             elif view.following:

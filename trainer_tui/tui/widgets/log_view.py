@@ -7,42 +7,24 @@ is, whatever arrives below or is dropped above.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from itertools import pairwise
 from typing import ClassVar
 
-from rich.cells import cell_len
-from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from trainer_tui.core.logs import Change, Colour, LogBuffer, Sgr
-from trainer_tui.core.logsearch import ErrorSearch, Search, tokens
+from trainer_tui.core.logs import Change, LogBuffer
+from trainer_tui.core.logsearch import ErrorSearch, Search
 from trainer_tui.model import LogChunk
 from trainer_tui.tui.widgets.line_view import LineView
+from trainer_tui.tui.widgets.log_paint import line_strip
+from trainer_tui.tui.widgets.log_rows import LogRows
 
 _MARGIN = 3
 _CACHE = 2_000
 _SIDEWAYS = 8
-
-_TOKEN_COLOURS = {
-    "error": ("status-failed", ""),
-    "warning": ("status-stopping", ""),
-    "info": ("status-succeeded", ""),
-    "debug": ("text-faint", ""),
-    "number": ("chart-1", ""),
-    "time": ("text-faint", ""),
-    "frame": ("text-faint", ""),
-    "path": ("", "underline"),
-}
-# The trainer's sixteen colours, told in the theme's: readable on a light ground too.
-_ANSI = (
-    *("text-faint", "error", "success", "warning", "primary", "secondary", "status-running"),
-    "foreground",
-)
 
 
 class LogView(LineView):
@@ -98,10 +80,9 @@ class LogView(LineView):
         super().__init__(id=id)
         self.buffer = LogBuffer()
         self.following = True
-        self.wrapping = False
+        self.rows = LogRows(self.buffer)
         self.left = 0
         self.search: Search | None = None
-        self.filter: Search | None = None
         self.errors = ErrorSearch(self.buffer)
         self.current: int | None = None
         """The line that search or error finding last went to."""
@@ -110,50 +91,24 @@ class LogView(LineView):
         self.behind = 0
         """Lines below what is seen."""
         self._strips: dict[tuple[int, int], Strip] = {}
-        self._ends: list[int] = []
-        self._wrapped_at = 0
         self._pumping = False
         self._wanted: tuple[str, int] | None = None
         self._restore: int | None = None
 
-    # What is shown: items are lines (all, or those of the filter), rows are screen lines
+    @property
+    def filter(self) -> Search | None:
+        """What decides which lines are shown; ``None``: all."""
+        return self.rows.filter
 
-    def item_count(self) -> int:
-        """How many lines are shown."""
-        return len(self.filter.hits) if self.filter else len(self.buffer)
-
-    def number_of(self, item: int) -> int:
-        """The line number of an item."""
-        return self.filter.hits[item] if self.filter else self.buffer.first + item
-
-    def item_of(self, number: int) -> int:
-        """The item that is a line, or the next one below it."""
-        if self.filter:
-            return bisect_left(self.filter.hits, number)
-        return max(0, number - self.buffer.first)
+    @property
+    def wrapping(self) -> bool:
+        """Whether long lines take several rows."""
+        return self.rows.wrapping
 
     def row_count(self) -> int:
         """Rows of all lines that are shown."""
-        if not self.wrapping:
-            return self.item_count()
-        self._measure()
-        return self._ends[-1] if self._ends else 0
-
-    def row_of(self, number: int) -> int:
-        """The first row of a line."""
-        item = self.item_of(number)
-        if not self.wrapping:
-            return item
-        self._measure()
-        return self._ends[min(item, len(self._ends)) - 1] if item and self._ends else 0
-
-    def at(self, row: int) -> tuple[int, int]:
-        """The line number at a row, and which of the line's rows that is."""
-        if not self.wrapping:
-            return self.number_of(row), 0
-        self._measure()
-        item = bisect_right(self._ends, row)
-        return self.number_of(item), row - (self._ends[item - 1] if item else 0)
+        self.rows.width = self.line_width
+        return self.rows.count()
 
     @property
     def lead(self) -> int:
@@ -165,25 +120,6 @@ class LogView(LineView):
         """Cells for the text of a line."""
         return max(1, self.text_width - self.lead)
 
-    def _measure(self) -> None:
-        """Bring the row numbers of wrapped lines up to date: only lines that are new, unless
-        the width changed."""
-        width, ends = self.line_width, self._ends
-        if width != self._wrapped_at:
-            ends.clear()
-            self._wrapped_at = width
-        total = self.item_count()
-        if len(ends) < total:
-            row = ends[-1] if ends else 0
-            line, number_of = self.buffer.line, self.number_of
-            for item in range(len(ends), total):
-                text = line(number_of(item))
-                row += (-(-len(text) // width) or 1) if text.isascii() else len(folds(text, width))
-                ends.append(row)
-
-    def _remeasure_from(self, number: int) -> None:
-        del self._ends[self.item_of(number) :]
-
     # New text
 
     def clear(self) -> None:
@@ -192,14 +128,20 @@ class LogView(LineView):
         self._begin_anew()
         self.following = True
         self.top = self.left = 0
-        self.current = self.selection = self.search = self.filter = self._restore = None
+        self.current = self.selection = self.search = self.rows.filter = self._restore = None
         self.refresh()
         self._tell()
 
     def feed(self, chunk: LogChunk) -> None:
         """Take a piece of the log and repaint what it changed."""
         before, held = self.row_count(), None if self.following else self._held()
+        lead = self.lead
         change = self.buffer.feed_chunk(chunk)
+        self.rows.width = self.line_width
+        if lead != self.lead:
+            # The line numbers have one digit more: every row moves to the right.
+            self._strips.clear()
+            self.refresh()
         if change.reset:
             # Watched anew, the same log comes again from its start: the reader stays.
             self._restore = held[0] if held else None
@@ -208,18 +150,18 @@ class LogView(LineView):
             return
         self._forget(change)
         if change.dropped and held:
-            self.top = max(0, min(self.row_of(held[0]) + held[1], self.bottom))
+            self.top = max(0, min(self.rows.row_of(held[0]) + held[1], self.bottom))
         self._repaint(change, before)
         self._pump()
         self._tell()
 
     def _held(self) -> tuple[int, int] | None:
         """Line number and sub-row at the top of the screen."""
-        return self.at(self.top) if self.top < self.row_count() else None
+        return self.rows.at(self.top) if self.top < self.row_count() else None
 
     def _begin_anew(self) -> None:
         self._strips.clear()
-        self._ends.clear()
+        self.rows.forget()
         self.errors.reset()
         for search in (self.search, self.filter):
             if search:
@@ -229,19 +171,19 @@ class LogView(LineView):
         """Drop what was rendered or measured of lines that changed or are gone."""
         if change.dropped:
             self._strips.clear()
-            self._ends.clear()
+            self.rows.forget()
             for search in (self.search, self.filter, self.errors):
                 if search:
                     search.drop()
         if not self.filter:
-            self._remeasure_from(change.first_changed)
+            self.rows.forget(change.first_changed)
         # Only the line that was unfinished can have been rendered and changed since.
         for key in [key for key in self._strips if key[0] == change.first_changed]:
             del self._strips[key]
 
     def _repaint(self, change: Change, rows_before: int) -> None:
         if self._restore is not None and self.buffer.end > self._restore + self.size.height:
-            self.move_to(self.row_of(self._restore))
+            self.move_to(self.rows.row_of(self._restore))
             self._restore = None
         if self.following and self.bottom != self.top:
             self.top = self.bottom
@@ -252,7 +194,7 @@ class LogView(LineView):
             self.top = min(self.top, self.bottom)
             self.refresh()
         elif not self.filter:
-            self.refresh_rows(self.row_of(change.first_changed), self.row_count() + 1)
+            self.refresh_rows(self.rows.row_of(change.first_changed), self.row_count() + 1)
         self.refresh_bar()
 
     # Painting
@@ -263,105 +205,31 @@ class LogView(LineView):
 
     def on_resize(self) -> None:
         """Keep the line at the top of the screen, or the end."""
-        held = None
-        if self.wrapping and not self.following and self._ends:
-            item = min(bisect_right(self._ends, self.top), len(self._ends) - 1)
-            held = self.number_of(item)
+        held = None if self.following else self.rows.line_before_measuring(self.top)
+        self.rows.width = self.line_width
         self._strips.clear()
         if self.following:
             self.top = self.bottom
         elif held is not None:
-            self.top = min(self.row_of(held), self.bottom)
+            self.top = min(self.rows.row_of(held), self.bottom)
         super().on_resize()
         self._tell()
 
     def render_row(self, row: int, width: int) -> Strip:
         """One row of the log: line number and text."""
-        number, part = self.at(row)
+        number, part = self.rows.at(row)
         key = (number, part)
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) >= _CACHE:
                 self._strips.clear()
-            strip = self._strips[key] = self._line_strip(number, part)
+            strip = self._strips[key] = line_strip(self, number, part)
         if self.selection and min(self.selection) <= number <= max(self.selection):
             ground = self.theme_colour("cursor-row")
             strip = strip.adjust_cell_length(width, self.rich_style)
             strip = strip.apply_style(Style(bgcolor=ground))
             strip = Strip([Segment(t, (s or Style()) + Style(bgcolor=ground)) for t, s, _ in strip])
         return strip
-
-    def _line_strip(self, number: int, part: int) -> Strip:
-        base, faint = self.rich_style, self.rich_style + self.paint("text-faint")
-        text = self.buffer.line(number)
-        lead = self.lead
-        if self.buffer.is_note(number):
-            rule = self.glyphs.h * 2
-            note = f"{rule} {text} {rule}"[: self.line_width]
-            return Strip([Segment(" " * lead, base), Segment(note, faint + Style(italic=True))])
-        label = f"{number + 1:>{lead - 2}}  " if part == 0 else " " * lead
-        mark = faint
-        if number == self.current:
-            mark = base + self.paint("accent", extra="bold")
-        width = self.line_width
-        if self.wrapping:
-            start, stop = _part(text, width, part)
-        else:
-            start, stop = 0, min(len(text), self.left + width)
-        segments = self._text(number, text, start, stop, base)
-        body = Strip(segments)
-        if not self.wrapping:
-            more = len(text) > stop
-            body = body.crop(self.left, self.left + width)
-            if more and width > 1:
-                body = body.adjust_cell_length(width, base).crop(0, width - 1)
-                body = Strip([*body, Segment(self.glyphs.ellipsis, faint)])
-        return Strip([Segment(label, mark), *body])
-
-    def _text(self, number: int, text: str, start: int, stop: int, base: Style) -> list[Segment]:
-        """The text from ``start`` to ``stop`` in its colours."""
-        layers: list[tuple[int, int, Style]] = []
-        for a, b, kind in tokens(text[:stop]):
-            layers.append((a, b, self.paint(*_spread(_TOKEN_COLOURS[kind]))))
-        layers += [(a, b, self._look(look)) for a, b, look in self.buffer.spans(number)]
-        for search in (self.filter, self.search):
-            if search:
-                hit = self.paint("background", "warning")
-                layers += [(*m.span(), hit) for m in _matches(search.pattern, text[:stop])]
-        if not layers:
-            return [Segment(text[start:stop], base)]
-        edges = {start, stop}
-        for a, b, _ in layers:
-            edges.update((min(max(a, start), stop), min(max(b, start), stop)))
-        cuts = sorted(edges)
-        segments = []
-        for a, b in pairwise(cuts):
-            style = base
-            for low, high, layer in layers:
-                if low <= a and b <= high:
-                    style += layer
-            segments.append(Segment(text[a:b], style))
-        return segments
-
-    def _look(self, look: Sgr) -> Style:
-        return Style(
-            color=self._colour(look.foreground),
-            bgcolor=self._colour(look.background),
-            bold=look.bold or None,
-            dim=look.dim or None,
-            italic=look.italic or None,
-            underline=look.underline or None,
-            reverse=look.reverse or None,
-        )
-
-    def _colour(self, colour: Colour) -> RichColor | None:
-        if colour is None:
-            return None
-        if isinstance(colour, tuple):
-            return RichColor.from_rgb(*colour)
-        if colour < 16:
-            return self.theme_colour(_ANSI[colour % 8])
-        return RichColor.from_ansi(colour)
 
     # Position
 
@@ -384,13 +252,15 @@ class LogView(LineView):
             if last >= count:
                 self.behind = 0
             else:
-                self.behind = self.item_count() - 1 - self.item_of(self.at(last - 1)[0])
+                self.behind = (
+                    self.rows.item_count() - 1 - self.rows.item_of(self.rows.at(last - 1)[0])
+                )
             self.post_message(self.Changed())
 
     def go(self, number: int) -> None:
         """Show a line in the middle of the screen, unless it is well in sight, and mark it."""
         self._set_current(number)
-        row = self.row_of(number)
+        row = self.rows.row_of(number)
         if not self.top + _MARGIN <= row < self.top + self.size.height - _MARGIN:
             self.move_to(row - self.size.height // 2)
         # Found by the reader, the place must stay even when it is near the end.
@@ -404,7 +274,7 @@ class LogView(LineView):
                 for key in [key for key in self._strips if key[0] == changed]:
                     del self._strips[key]
                 if self.buffer.first <= changed < self.buffer.end:
-                    row = self.row_of(changed)
+                    row = self.rows.row_of(changed)
                     self.refresh_rows(row, row + 1)
 
     @property
@@ -412,8 +282,8 @@ class LogView(LineView):
         """The line that looking for the next thing begins at."""
         if not self.row_count():
             return self.buffer.first
-        first = self.at(min(self.top, self.row_count() - 1))[0]
-        last = self.at(min(self.top + self.size.height, self.row_count()) - 1)[0]
+        first = self.rows.at(min(self.top, self.row_count() - 1))[0]
+        last = self.rows.at(min(self.top + self.size.height, self.row_count()) - 1)[0]
         if self.current is not None and first <= self.current <= last:
             return self.current
         return last if self.following else first
@@ -438,10 +308,10 @@ class LogView(LineView):
     def set_filter(self, pattern: re.Pattern[str] | None) -> None:
         """Show only lines that match; ``None``: all again, the same line in sight."""
         held = None if self.following else self._held()
-        self.filter = Search(self.buffer, pattern) if pattern else None
-        self._ends.clear()
+        self.rows.filter = Search(self.buffer, pattern) if pattern else None
+        self.rows.forget()
         self._strips.clear()
-        self.top = min(self.row_of(held[0]), self.bottom) if held else self.bottom
+        self.top = min(self.rows.row_of(held[0]), self.bottom) if held else self.bottom
         self._wanted = ("filter", held[0] if held else -1) if pattern else None
         self.refresh()
         self._pump()
@@ -491,7 +361,7 @@ class LogView(LineView):
                 self._wanted = None
         elif what == "filter" and self.filter:
             if origin >= 0:
-                self.top = min(self.row_of(origin), self.bottom)
+                self.top = min(self.rows.row_of(origin), self.bottom)
                 self.refresh()
             if self.filter.done:
                 self._wanted = None
@@ -521,10 +391,10 @@ class LogView(LineView):
             self.move_to(self.top + step)
             return
         start, end = self.selection
-        item = min(max(0, self.item_of(end) + step), self.item_count() - 1)
-        end = self.number_of(item)
+        item = min(max(0, self.rows.item_of(end) + step), self.rows.item_count() - 1)
+        end = self.rows.number_of(item)
         self.selection = (start, end)
-        self.reveal(self.row_of(end))
+        self.reveal(self.rows.row_of(end))
         self.refresh()
         self._tell()
 
@@ -541,7 +411,7 @@ class LogView(LineView):
         if self.selection is None:
             self.move_to(0)
         else:
-            self.action_line(-self.item_count())
+            self.action_line(-self.rows.item_count())
 
     def action_end(self) -> None:
         """To the last line; follows from there."""
@@ -550,7 +420,7 @@ class LogView(LineView):
             self.following = True
             self._tell()
         else:
-            self.action_line(self.item_count())
+            self.action_line(self.rows.item_count())
 
     def action_follow(self) -> None:
         """Follow, or stop."""
@@ -573,11 +443,11 @@ class LogView(LineView):
     def action_wrap(self) -> None:
         """Wrap, or cut; the line at the top stays there."""
         held = None if self.following else self._held()
-        self.wrapping = not self.wrapping
+        self.rows.wrapping = not self.wrapping
         self.left = 0
         self._strips.clear()
-        self._ends.clear()
-        self.top = min(self.row_of(held[0]), self.bottom) if held else self.bottom
+        self.rows.forget()
+        self.top = min(self.rows.row_of(held[0]), self.bottom) if held else self.bottom
         self.refresh()
         self._tell()
 
@@ -606,7 +476,7 @@ class LogView(LineView):
 
     def action_select(self) -> None:
         """Begin to select lines, or stop."""
-        if self.selection is None and self.item_count():
+        if self.selection is None and self.rows.item_count():
             self.selection = (self.here, self.here)
             self.following = False
         else:
@@ -618,8 +488,8 @@ class LogView(LineView):
         """Hand the selected lines out."""
         if self.selection:
             first, last = min(self.selection), max(self.selection)
-            items = range(self.item_of(first), self.item_of(last) + 1)
-            text = "\n".join(self.buffer.line(self.number_of(item)) for item in items)
+            items = range(self.rows.item_of(first), self.rows.item_of(last) + 1)
+            text = "\n".join(self.buffer.line(self.rows.number_of(item)) for item in items)
             self.post_message(self.Copied(text, len(items)))
             self.selection = None
             self.refresh()
@@ -636,41 +506,3 @@ class LogView(LineView):
         elif self.filter:
             self.set_filter(None)
         self._tell()
-
-
-def folds(text: str, width: int) -> list[int]:
-    """Where the rows of a wrapped line begin, as character offsets; at least one row.
-
-    A wide character that does not fit goes to the next row whole.
-    """
-    if text.isascii() or cell_len(text) == len(text):
-        return list(range(0, len(text), width)) or [0]
-    starts, used = [0], 0
-    for offset, char in enumerate(text):
-        size = cell_len(char)
-        if used + size > width and used:
-            starts.append(offset)
-            used = 0
-        used += size
-    return starts
-
-
-def _part(text: str, width: int, part: int) -> tuple[int, int]:
-    starts = folds(text, width)
-    start = starts[part] if part < len(starts) else len(text)
-    return start, starts[part + 1] if part + 1 < len(starts) else len(text)
-
-
-def _spread(pair: tuple[str, str]) -> tuple[str, str, str]:
-    return pair[0], "", pair[1]
-
-
-def _matches(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
-    """At most so many matches of one line as can be seen."""
-    found = []
-    for match in pattern.finditer(text):
-        if match.end() > match.start():
-            found.append(match)
-        if len(found) >= 200:
-            break
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,7 +17,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, MetricsArrived
-from trainer_tui.model import ArtifactKind, Capability, Job, Status
+from trainer_tui.model import ArtifactKind, Capability, Job, JobRef, Status
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.chart import Chart, Options, Series
 from trainer_tui.tui.widgets.curves import Curves, better
@@ -129,6 +130,8 @@ class MetricsPane(JobPane):
         self.options = Options()
         self._error: TrainerError | None = None
         self._checkpoints: set[int] = set()
+        self._others: dict[JobRef, tuple[str, Curves]] = {}
+        """Jobs that are compared with the shown one: name and curves."""
         self._instead = Text()
 
     def compose(self) -> ComposeResult:
@@ -172,6 +175,7 @@ class MetricsPane(JobPane):
         if (job and job.ref) != (self.job and self.job.ref):
             self.curves.clear()
             self._checkpoints.clear()
+            self._others.clear()
             self._error = None
             self.options = replace(self.options, cursor=None)
             self.listing.marked.clear()
@@ -259,8 +263,33 @@ class MetricsPane(JobPane):
             curve = self.curves[key]
             xs, ys = curve.seconds() if self.options.time else (curve.steps, curve.values)
             series.append(Series(key, xs, ys, drawn[key], better(key)))
+        if self._others and chosen:
+            series = self._compared(chosen[0])
         ticks = () if self.options.time else tuple(map(float, sorted(self._checkpoints)))
         self.chart.show(series, replace(self.options, ticks=ticks))
+
+    def compare(self, refs: Sequence[JobRef]) -> None:
+        """Lay the same key of other jobs over it, as far as the store knows them."""
+        runtime = self.console.runtime
+        self._others.clear()
+        for ref in refs:
+            entry = runtime.board.get(ref)
+            curves = Curves()
+            if curves.add(runtime.store.metrics(ref)) and ref != (self.job and self.job.ref):
+                self._others[ref] = (entry.job.name if entry else ref.id, curves)
+        self._draw()
+
+    def _compared(self, key: str) -> list[Series]:
+        """One key of all compared jobs, each in its colour, named after its job."""
+        own = self.job.name if self.job else key
+        held = [(own, self.curves), *self._others.values()]
+        series = []
+        for place, (name, curves) in enumerate(held):
+            if key in curves:
+                curve = curves[key]
+                xs, ys = curve.seconds() if self.options.time else (curve.steps, curve.values)
+                series.append(Series(name, xs, ys, _COLOURS[place % len(_COLOURS)], better(key)))
+        return series
 
     def _reason(self) -> Text:
         listing, job = self.listing, self.job
@@ -297,7 +326,8 @@ class MetricsPane(JobPane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that mean nothing now are left to the app."""
         if action == "leave":
-            return self.options.cursor is not None or bool(self.listing.marked)
+            kept = self.listing.marked or self._others
+            return self.options.cursor is not None or bool(kept)
         return bool(len(self.curves)) if action in {"overlay", "option", "read"} else True
 
     def action_overlay(self) -> None:
@@ -331,6 +361,7 @@ class MetricsPane(JobPane):
         if self.options.cursor is not None:
             self.options = replace(self.options, cursor=None)
         else:
+            self._others.clear()
             self.listing.marked.clear()
             self.listing.refresh()
         self._draw()

@@ -1,0 +1,167 @@
+"""What the log, the charts, the files and the downloads look like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.panes import NOW, REF, PaneApp, entry
+from trainer_tui.core.messages import ArtifactsArrived, LogArrived, MetricsArrived
+from trainer_tui.core.rows import DownloadPhase, DownloadRow
+from trainer_tui.model import Artifact, ArtifactKind, LogChunk, Metric
+from trainer_tui.tui.screens.downloads import DownloadsScreen
+from trainer_tui.tui.widgets.artifacts_pane import ArtifactsPane
+from trainer_tui.tui.widgets.log_pane import LogPane
+from trainer_tui.tui.widgets.metrics_pane import MetricsPane
+from trainer_tui.tui.widgets.pane import JobPane
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+Snap = Callable[..., bool]
+
+
+def log() -> str:
+    """Levels, colours, a traceback, a note of a gap, wide characters, a progress bar."""
+    text = "\x1b[1;36m#### AI Toolkit ####\x1b[0m\n"
+    for n in range(60):
+        level = ("DEBUG", "INFO", "INFO", "WARNING")[n % 4]
+        text += f"2026-03-01 03:00:{n:02d},101 {level} step {n} loss: {0.5 - n / 200:.4f} 漢字\n"
+        if n == 40:
+            text += "Traceback (most recent call last):\n"
+            text += '  File "/app/toolkit/data.py", line 212, in __getitem__\n'
+            text += "PIL.UnidentifiedImageError: cannot identify image file\n"
+    return text + "\r10%|#\r\x1b[32mdog:\x1b[0m  48%|████▊     | 960/2000 [22:05<23:55,  1.38s/it]"
+
+
+def metrics() -> list[Metric]:
+    """A falling loss with a spike and a NaN, and two more keys."""
+    out = []
+    for step in range(0, 960, 8):
+        time = NOW + timedelta(seconds=step * 1.4)
+        loss = 0.3 + 0.25 * math.exp(-step / 200) + 0.02 * math.sin(step)
+        loss = math.nan if step == 400 else 0.6 if step == 600 else loss
+        out += [
+            Metric("loss", step, loss, time),
+            Metric("lr", step, 1e-4 * (1 + math.cos(step / 600)) / 2, time),
+            Metric("val/accuracy", step, 1 - math.exp(-step / 300), time),
+        ]
+    return out
+
+
+def artifacts() -> list[Artifact]:
+    """Checkpoints, samples with prompts, a config."""
+    out = [
+        Artifact(
+            f"dog_portrait_lora_{step:09d}.safetensors",
+            ArtifactKind.CHECKPOINT,
+            "",
+            size=171_000_000,
+            step=step,
+            created_at=NOW - timedelta(minutes=90 - step // 10),
+        )
+        for step in (250, 500, 750)
+    ]
+    for step in (250, 500):
+        for number, prompt in enumerate(("a photo of a [dog]", "a dog 漢字 in oil")):
+            name = f"17__{step:09d}_{number}.png"
+            kind = ArtifactKind.SAMPLE
+            out.append(Artifact(name, kind, "", size=1_300_000, step=step, prompt=prompt))
+    return [*out, Artifact("config.yaml", ArtifactKind.CONFIG, "", size=2_312)]
+
+
+def downloads() -> list[DownloadRow]:
+    """One in each phase."""
+    kind = ArtifactKind.CHECKPOINT
+    rows = []
+    for number, phase in enumerate(DownloadPhase, 1):
+        name = f"dog_portrait_lora_{(number % 3 + 1) * 250:09d}.safetensors"
+        held = 171_000_000 if phase is DownloadPhase.DONE else 106_000_000
+        note = "the disk is full" if phase is DownloadPhase.FAILED else ""
+        rows.append(
+            DownloadRow(
+                number, REF, name, kind, Path("/home/me/Downloads/dog") / name, phase=phase,
+                size=171_000_000, held=held, note=note,
+                rate=12_400_000.0 if phase is DownloadPhase.RUNNING else None,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def fill(pane: JobPane) -> None:
+    """Show the job with all that was learned of it."""
+    pane.show(entry(checkpoint_step=750))
+    pane.receive(LogArrived(REF, LogChunk(log(), 0, 5_000, reset=True)))
+    pane.receive(MetricsArrived(REF, metrics(), reset=True))
+    pane.receive(ArtifactsArrived(REF, artifacts()))
+
+
+def look(
+    snap_compare: Snap, pane: JobPane, size: tuple[int, int], *keys: str, **options: bool
+) -> bool:
+    """Compare a filled pane, after some keys, with the picture that is kept."""
+    app = PaneApp(pane, **options)
+    app.runtime.rows = downloads()
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        fill(pane)
+        await pilot.pause()
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    return snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_log(snap_compare: Snap, size: tuple[int, int]) -> None:
+    """Following, with the progress bar as the last line."""
+    assert look(snap_compare, LogPane(), size)
+
+
+def test_log_search(snap_compare: Snap) -> None:
+    """Matches marked, the count beside what was typed."""
+    assert look(snap_compare, LogPane(), (80, 24), "slash", *"step 1")
+
+
+def test_log_error_light(snap_compare: Snap) -> None:
+    """A traceback found, wrapped and selected, on a light ground."""
+    assert look(snap_compare, LogPane(), (80, 24), "e", "w", "v", "j", light=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_metrics(snap_compare: Snap, size: tuple[int, int]) -> None:
+    """The loss with its best value, a NaN, a spike and checkpoints."""
+    assert look(snap_compare, MetricsPane(), size)
+
+
+def test_metrics_overlay(snap_compare: Snap) -> None:
+    """Two curves, smoothed, read by the cursor."""
+    assert look(snap_compare, MetricsPane(), (120, 30), "space", "j", "S", "left", "left")
+
+
+def test_metrics_ascii(snap_compare: Snap) -> None:
+    """Without a single character beyond ASCII."""
+    assert look(snap_compare, MetricsPane(), (80, 24), ascii_only=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_artifacts(snap_compare: Snap, size: tuple[int, int]) -> None:
+    """Files in columns, some of them on their way."""
+    assert look(snap_compare, ArtifactsPane(), size, "j", "space")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_downloads(snap_compare: Snap, size: tuple[int, int]) -> None:
+    """One download in each phase."""
+    app = PaneApp(None)
+    app.runtime.rows = downloads()
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.app.push_screen(DownloadsScreen())
+        await pilot.pause()
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
