@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +30,7 @@ from trainer_tui.server.runners.base import (
 )
 from trainer_tui.server.settings import ServerSettings
 from trainer_tui.server.slots import GpuInfo
+from trainer_tui.server.supervisor import read_json
 
 pytestmark = pytest.mark.anyio
 Open = Callable[..., Any]
@@ -418,6 +422,20 @@ async def test_a_submit_that_cannot_be_written_makes_no_job(
         await submit(engine)
     assert len(engine.book) == 0
     assert list(engine.settings.jobs.iterdir()) == []
+
+
+async def test_a_job_whose_folder_is_taken_away_ends(make: Open) -> None:
+    """Deleted by hand under a running job: its slot is free again, the engine goes on."""
+    engine = await make()
+    job = await submit(engine)
+    record = await started(engine, job)
+    state = read_json(engine.folder(job).state)
+    assert state is not None
+    shutil.rmtree(engine.folder(job).root)
+    os.killpg(record.pid, signal.SIGKILL)
+    os.kill(state["supervisor"]["pid"], signal.SIGKILL)
+    assert (await ended(engine, job)).status is Status.INTERRUPTED
+    assert (await ended(engine, await submit(engine, "true"))).status is Status.SUCCEEDED
 
 
 async def test_an_unknown_runner_is_refused_with_those_there_are(make: Open) -> None:

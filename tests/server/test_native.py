@@ -82,7 +82,7 @@ def test_a_submitted_job_is_told_in_full(server: LocalServer, done: dict[str, An
     assert set(done) == {
         *("id", "name", "runner", "status", "raw_status", "progress", "loss", "created_at"),
         *("started_at", "finished_at", "error", "gpu", "config_name", "config_etag"),
-        *("checkpoint_step", "queue_position", "attempt", "pid", "folder"),
+        *("checkpoint_step", "queue_position", "attempt", "pid", "folder", "origin"),
     }
     assert (done["name"], done["config_name"], done["runner"]) == ("A fine job", "done", "command")
     assert done["created_at"] <= done["started_at"] <= done["finished_at"]
@@ -572,7 +572,8 @@ def test_a_link_inside_the_folder_is_followed(
 
 def test_a_growing_file_is_given_as_it_was(server: LocalServer, client: httpx.Client) -> None:
     """The length that was promised is the length that comes."""
-    script = "import os, time\nwhile not os.path.exists('go'): os.write(1, b'x' * 9999); time.sleep(0.001)\n"
+    loop = "while not os.path.exists('go'): os.write(1, b'x' * 9999); time.sleep(0.001)"
+    script = f"import os, time\n{loop}\n"
     job_id = server.submit(python(script))["id"]
     wait_for(lambda: client.get(f"/v1/jobs/{job_id}/logs?limit=4").json()["size"] > 10**6, "a log")
     for _ in range(5):

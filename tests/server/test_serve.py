@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -310,6 +311,20 @@ def test_stop_with_the_jobs(
     ]
     assert [record["status"] for record in records] == ["interrupted"] * 2
     assert not (home.folder(queued["id"]) / "log.txt").exists()
+
+
+def test_a_server_whose_socket_was_cleared_away_is_found(
+    serve: Serve, home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Old temporary files are deleted under it: it is named, it can be ended, jobs go on."""
+    process = foreground("--cpu-slots", "1")
+    shutil.rmtree(home.socket.parent)
+    second = serve()
+    assert second.returncode == 3
+    assert f"process {process.pid}" in second.stderr
+    done = serve("--stop")
+    assert done.returncode == 0, done.stderr
+    assert process.wait(20) == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from signal import SIGTERM
 from typing import TYPE_CHECKING, Any
 
 from trainer_tui.cli.context import DONE, CliContext
-from trainer_tui.errors import NetworkError, StateError, TrainerError, UsageError
+from trainer_tui.errors import ConfigError, NetworkError, StateError, TrainerError, UsageError
 from trainer_tui.server.__main__ import MISSING_EXTRA, options_from
 from trainer_tui.server.__main__ import add_arguments as add_server_arguments
 
@@ -47,15 +47,17 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         raise UsageError("give --token or --token-file, not both", code="USAGE")
     if args.token is not None and not args.token.strip():
         raise UsageError("the token is empty", code="USAGE")
-    if args.port is None and (args.token or args.token_file):
+    tcp = args.port is not None or args.status or args.stop or _configured_port(context)
+    if not tcp and (args.token or args.token_file):
         raise UsageError(
             "a token is for TCP", hint="Add --port N; the Unix socket needs none.", code="USAGE"
         )
     socket = (args.socket or context.paths.socket).absolute()
+    folder = (args.state or context.paths.server).absolute()
     if args.status:
-        return _status(socket, context)
+        return _status(socket, folder, context)
     if args.stop:
-        return _stop(socket, args.jobs, context)
+        return _stop(socket, folder, args.jobs, context)
     return _serve(args, context)
 
 
@@ -83,6 +85,14 @@ def _serve(args: argparse.Namespace, context: CliContext) -> int:
         raise TrainerError(f"The server could not start: {error}") from error
     _say_what_goes_on(len(engine.watch), len(engine.book.queue()), context)
     return DONE
+
+
+def _configured_port(context: CliContext) -> bool:
+    """Whether the config has the server listen on TCP; a config with mistakes does not."""
+    try:
+        return context.config.local.port is not None
+    except ConfigError:
+        return False
 
 
 def _announce(served: Served, *, made: bool, context: CliContext) -> None:
@@ -114,10 +124,10 @@ def _say_what_goes_on(running: int, queued: int, context: CliContext) -> None:
     context.say("The server has ended" + (f"; {', '.join(parts)}." if parts else "."))
 
 
-def _status(socket: Path, context: CliContext) -> int:
+def _status(socket: Path, folder: Path, context: CliContext) -> int:
     from trainer_tui.server.hosting import find
 
-    where = find(socket)
+    where = find(socket, folder)
     if where is None:
         if context.json:
             context.print_json({"running": False, "socket": str(socket)})
@@ -142,10 +152,10 @@ def _status(socket: Path, context: CliContext) -> int:
     return DONE
 
 
-def _stop(socket: Path, jobs_too: bool, context: CliContext) -> int:
+def _stop(socket: Path, folder: Path, jobs_too: bool, context: CliContext) -> int:
     from trainer_tui.server.hosting import find
 
-    where = find(socket)
+    where = find(socket, folder)
     if where is None:
         raise StateError(f"no server runs on {socket}", code="SERVER_NOT_RUNNING")
     if jobs_too:

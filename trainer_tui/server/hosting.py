@@ -2,8 +2,9 @@
 
 Beside the socket lie ``server.lock`` (held while a server lives: the kernel lets go of it however
 the server ends, so it alone tells whether there is one) and ``server.json`` (where it is and who
-it is; may be stale when nobody holds the lock). The server's own folder has a lock of its own, so
-that two servers with different sockets never run the same jobs.
+it is; may be stale when nobody holds the lock). The server's own folder has both too, so that two
+servers with different sockets never run the same jobs, and so that a server can be found whose
+socket was cleared away with other old temporary files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from trainer_tui.errors import StateError, UsageError
 from trainer_tui.paths import private_folder, write_atomic
@@ -41,9 +41,15 @@ class Whereabouts:
     def process(self) -> Process:
         return Process(self.pid, self.start_time)
 
-    def write(self, path: Path) -> None:
-        """Replace the file."""
-        write_atomic(path, json.dumps(asdict(self)))
+    def publish(self, folder: Path) -> None:
+        """Let it be found, beside its socket and in its folder."""
+        for path in (folder / "server.json", info_file(Path(self.socket))):
+            write_atomic(path, json.dumps(asdict(self)))
+
+    def withdraw(self, folder: Path) -> None:
+        """Let it be found no more."""
+        for path in (info_file(Path(self.socket)), folder / "server.json"):
+            path.unlink(missing_ok=True)
 
 
 def lock_file(socket_path: Path) -> Path:
@@ -56,19 +62,25 @@ def info_file(socket_path: Path) -> Path:
     return socket_path.with_name("server.json")
 
 
-def find(socket_path: Path) -> Whereabouts | None:
-    """The server that is alive on that socket, by its own word and the system's."""
+def find(socket_path: Path, folder: Path | None = None) -> Whereabouts | None:
+    """The server that is alive on that socket, or else on that folder."""
+    found = _read(info_file(socket_path))
+    if found is not None and found.socket == str(socket_path):
+        return found
+    return _read(folder / "server.json") if folder is not None else None
+
+
+def _read(path: Path) -> Whereabouts | None:
+    """What a file says of a server, where that server is alive."""
     try:
-        kept: Any = json.loads(info_file(socket_path).read_bytes())
-        found = Whereabouts(**kept)
-        alive = found.process.alive()
+        found = Whereabouts(**json.loads(path.read_bytes()))
+        return found if found.process.alive() else None
     except (OSError, ValueError, TypeError):
         return None
-    return found if alive and found.socket == str(socket_path) else None
 
 
 @contextlib.contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, what: str, info: Path) -> Iterator[None]:
     """Hold a lock while a server lives.
 
     Raises:
@@ -145,7 +157,7 @@ def exclusive(folder: Path, socket_path: Path) -> Iterator[None]:
     private_folder(folder)
     private_folder(socket_path.parent)
     with (
-        locked(lock_file(socket_path), f"the socket {socket_path}"),
-        locked(folder / "server.lock", f"the folder {folder}"),
+        locked(lock_file(socket_path), f"the socket {socket_path}", info_file(socket_path)),
+        locked(folder / "server.lock", f"the folder {folder}", folder / "server.json"),
     ):
         yield

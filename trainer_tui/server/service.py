@@ -96,8 +96,7 @@ def serve(
     with contextlib.ExitStack() as stack:
         stack.enter_context(hosting.exclusive(settings.folder, options.socket))
         stack.enter_context(_logging(settings.log))
-        info = hosting.info_file(options.socket)
-        info.unlink(missing_ok=True)
+        hosting.info_file(options.socket).unlink(missing_ok=True)  # of a server that was killed
         sockets = [stack.enter_context(hosting.unix_socket(options.socket))]
         token, tcp = None, None
         if options.port is not None:
@@ -130,7 +129,7 @@ def _run(
     context = ServerContext(settings, signer, started, engine.now, tcp)
 
     def ready() -> None:
-        where.write(hosting.info_file(options.socket))
+        where.publish(settings.folder)
         _log.info("process %s serves %s%s", where.pid, options.socket, f" and {tcp}" if tcp else "")
         if options.ready_fd is not None:
             with contextlib.suppress(OSError), os.fdopen(options.ready_fd, "w") as file:
@@ -155,7 +154,7 @@ def _run(
     try:
         asyncio.run(server.serve(sockets))
     finally:
-        hosting.info_file(options.socket).unlink(missing_ok=True)
+        where.withdraw(settings.folder)
     if not server.started:
         raise OSError("the server could not start; its log says why")
     _log.info("process %s ended; %d jobs go on", where.pid, len(engine.watch))

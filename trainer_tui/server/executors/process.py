@@ -72,6 +72,7 @@ class ProcessExecutor:
         gone = started is not None and started.poll() is not None
         claim = supervisor.read_json(folder.root / f"claim-{number}.json")
         if claim is None or _is_void(claim):
+            gone = gone or not folder.root.is_dir()
             return Sight(Phase.VANISHED if gone else Phase.UNCLAIMED, {})
         keeper = Process.read(claim.get("supervisor"))
         # The order matters: what is written last is written before the supervisor goes.
