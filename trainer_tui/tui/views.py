@@ -99,7 +99,6 @@ def filter_jobs(app: TrainerApp) -> None:
     if main.single and main.in_detail:
         main.close_detail()
     bar = FilterBar(app.filter.text)
-    app.session.filter = app.filter.text
     main.jobs_frame.query_one(".box").mount(bar, before=0)
 
 
@@ -128,8 +127,7 @@ def filter_closed(app: TrainerApp, *, keep: bool) -> None:
         return
     bar.display = False
     if not keep:
-        filter_typed(app, app.session.filter)
-    app.session.filter = app.filter.text
+        filter_typed(app, bar.before)
     app.session_changed()
     bar.remove()
     main.table.focus()

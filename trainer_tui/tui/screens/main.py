@@ -296,8 +296,7 @@ class MainScreen(Screen[None]):
         """The filter line while it is open."""
         from trainer_tui.tui.widgets.filter_bar import FilterBar
 
-        found = self.query(FilterBar)
-        return found.first() if found else None
+        return next((bar for bar in self.query(FilterBar) if bar.display), None)
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """Filter as it is typed."""

@@ -47,12 +47,13 @@ class FilterBar(Horizontal):
             self.keep = keep
 
     def __init__(self, text: str) -> None:
-        super().__init__(id="filter")
-        self._text = text
+        super().__init__()
+        self.before = text
+        """The filter that was in force when typing began."""
 
     def compose(self) -> ComposeResult:
         yield Static("/", id="filter-lead")
-        field = Input(self._text, id="filter-text", select_on_focus=False, compact=True)
+        field = Input(self.before, id="filter-text", select_on_focus=False, compact=True)
         field.cursor_blink = False
         yield field
         yield Static("", id="filter-say")
@@ -65,6 +66,11 @@ class FilterBar(Horizontal):
         """Filter while typing."""
         event.stop()
         self.post_message(self.Changed(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter keeps the filter."""
+        event.stop()
+        self.action_keep()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """Leaving the line keeps what was typed."""
@@ -90,6 +96,5 @@ class FilterBar(Horizontal):
         say = self.query_one("#filter-say", Static)
         say.add_class("-bad")
         place = getattr(error, "position", None)
-        where = f" at column {place + 1}" if isinstance(place, int) else ""
-        text = error.message if "column" in error.message else error.message + where
-        say.update(Content(text))
+        where = f"column {place + 1}: " if isinstance(place, int) else ""
+        say.update(Content(where + error.message))

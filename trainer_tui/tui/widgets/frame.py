@@ -52,7 +52,8 @@ class EdgeLine(PieceLine):
             if not group:
                 continue
             lead = [Piece(glyphs.h, "frame")] if number else []
-            pieces = [*lead, Piece(" "), *group, Piece(" ")]
+            end_space = [] if group[-1].colour == "frame" else [Piece(" ")]
+            pieces = [*lead, Piece(" "), *group, *end_space]
             if width_of(pieces) > room:
                 if number or room < 8:
                     break
