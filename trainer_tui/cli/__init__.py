@@ -42,44 +42,50 @@ def _run(argv: list[str]) -> int:
         from trainer_tui.cli.complete import answer
 
         return answer(argv[1:])
-    from trainer_tui.cli.context import CliContext
     from trainer_tui.errors import TrainerError
-    from trainer_tui.paths import Paths
 
-    context = CliContext(Paths.default(), json="--json" in argv)
+    context: CliContext | None = None
     try:
         if not argv:
+            context = _context(None)
             return _console(context)
         from trainer_tui.cli.parser import build, run_command
 
-        args = build().parse_args(argv)
-        context = _context(args, context)
+        args = build().parse_args(argv)  # help ends here: little has been imported by now
         if args.version:
             from trainer_tui import __version__
 
-            context.out(f"trainer-tui {__version__}")
+            sys.stdout.write(f"trainer-tui {__version__}\n")
             return 0
+        context = _context(args)
         if args.command is None:
             return _console(context, ascii=args.ascii, filter_text=args.filter)
         return run_command(args, context)
     except TrainerError as error:
         sys.stdout.flush()
+        if context is None:
+            context = _context(None, json="--json" in argv)
         context.print_error(error)
         return error.exit_code
     finally:
-        context.close()
+        if context is not None:
+            context.close()
 
 
-def _context(args: argparse.Namespace, plain: CliContext) -> CliContext:
-    """The context of the flags."""
-    import dataclasses
-    from pathlib import Path
-
+def _context(args: argparse.Namespace | None, *, json: bool = False) -> CliContext:
+    """The context of the flags; without any, for the console or an error of the grammar."""
     from trainer_tui.cli.context import CliContext
-    from trainer_tui.errors import ConfigError
+    from trainer_tui.paths import Paths
 
-    paths = plain.paths
+    paths = Paths.default()
+    if args is None:
+        return CliContext(paths, json=json)
     if args.config is not None:
+        import dataclasses
+        from pathlib import Path
+
+        from trainer_tui.errors import ConfigError
+
         paths = dataclasses.replace(paths, config_file=Path(args.config).expanduser())
         if not paths.config_file.is_file() and args.command not in {"config", "profiles"}:
             raise ConfigError(f"there is no config file {args.config}")

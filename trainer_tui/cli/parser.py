@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from trainer_tui.cli.table import COMMANDS, Command
-from trainer_tui.config import did_you_mean
 from trainer_tui.errors import UsageError
 
 _EPILOG = """\
@@ -24,6 +23,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)' \(", message)
         if unknown is not None:
+            from trainer_tui.config import did_you_mean
+
             near = did_you_mean(unknown[1], [command.name for command in COMMANDS])
             raise UsageError(
                 f"there is no command {unknown[1]!r}{near}",
