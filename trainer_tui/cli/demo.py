@@ -47,9 +47,9 @@ class DemoJob:
 
 # Steps are chosen so that each job takes a minute or two on one core: long enough to look at.
 JOBS = (
-    DemoJob("local", "hills_style_lora", 4000, 16, "1e-4", ("an orange sun at dusk", "a moon")),
-    DemoJob("comfy-local", "dusk_portrait_lora", 6000, 32, "5e-5", ("a pale sun at dawn",)),
-    DemoJob("local", "night_sketch_lora", 3000, 8, "2e-4", ("a moon over high mountains",)),
+    DemoJob("local", "hills_style_lora", 4000, 16, "3e-5", ("an orange sun at dusk", "a moon")),
+    DemoJob("comfy-local", "dusk_portrait_lora", 6000, 32, "2e-5", ("a pale sun at dawn",)),
+    DemoJob("local", "night_sketch_lora", 3000, 8, "5e-5", ("a moon over high mountains",)),
 )
 
 
@@ -107,6 +107,7 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     if args.keep or not (args.remove or _asked_to_remove(context, home)):
         _tell(context, home)
     else:
+        context.say("ending the server and its jobs")
         _remove(paths, home)
         context.say("removed; nothing is left")
     return code
@@ -150,8 +151,8 @@ config:
           caption_ext: "txt"
           resolution: [ 128 ]
       train:
-        batch_size: 128
-        gradient_accumulation: 8
+        batch_size: 96
+        gradient_accumulation: 4
         steps: {job.steps}
         noise_scheduler: "flowmatch"
         optimizer: "adamw8bit"
@@ -314,7 +315,9 @@ def _tell(context: CliContext, home: Path) -> None:
 
 
 def _remove(paths: Paths, home: Path) -> None:
-    """End the server and its jobs, then remove the folder."""
+    """End the server and its jobs, then remove the folder; nothing may break that off."""
+    for sign in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, signal.SIG_IGN)
     subprocess.run(
         [sys.executable, "-m", "trainer_tui", "serve", "--stop", "--jobs", "--yes"],
         env={**os.environ, "TRAINER_TUI_HOME": str(home)},
@@ -323,6 +326,7 @@ def _remove(paths: Paths, home: Path) -> None:
         stderr=subprocess.DEVNULL,
         check=False,
         timeout=60,
+        start_new_session=True,  # a closed terminal is not for it
     )
     shutil.rmtree(home, ignore_errors=True)
     with contextlib.suppress(OSError):
