@@ -92,9 +92,9 @@ def locked(path: Path, what: str, info: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StateError(
-                f"Another server already uses {what}.", code="SERVER_RUNNING"
-            ) from error
+            other = _read(info)
+            who = f"Another server (process {other.pid})" if other else "Another server"
+            raise StateError(f"{who} already uses {what}.", code="SERVER_RUNNING") from error
         yield
     finally:
         os.close(handle)
