@@ -301,6 +301,23 @@ async def test_a_server_that_cannot_start_shows_its_last_words(
     assert len(starts) == 1
 
 
+async def test_a_socket_in_a_foreign_folder_is_not_asked(
+    tmp_path: Path, server: HostileServer
+) -> None:
+    """Where the runtime folder is not ours but somebody's link, no config is sent there."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    ctx = context(tmp_path / "home", "local", token=None)
+    (tmp_path / "home").mkdir()
+    ctx.paths.socket.parent.symlink_to(theirs)
+    provider = open_provider(ctx)
+    try:
+        with pytest.raises(ConfigError, match="not a folder of yours"):
+            await provider.submit(Submission("job: command\n"))
+    finally:
+        ctx.paths.socket.parent.unlink()
+
+
 async def test_missing_packages_name_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -353,7 +353,7 @@ def error_for(
         return RateLimitError(
             _sentence(f"{service} asks to slow down{when}", words),
             retry_after=wait,
-            hint=hint or "The console waits that long by itself.",
+            hint=hint or "Ask less often, or later; the console does so by itself.",
             code=code,
         )
     shown = None if inside_200 else status

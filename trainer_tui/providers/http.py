@@ -380,7 +380,7 @@ class Http:
     def _too_slow(self, seconds: float) -> NetworkError:
         return NetworkError(
             f"{self.service} did not finish its answer within {seconds:g} s",
-            hint="The console asks again by itself; `timeout` in the profile makes it wait longer.",
+            hint=_PATIENCE,
             code="TIMEOUT",
         )
 
@@ -409,7 +409,7 @@ class Http:
         if isinstance(problem, httpx.TimeoutException):
             return NetworkError(
                 f"{self.service} did not answer within {self.profile.timeout:g} s",
-                hint="The console asks again by itself; `timeout` in the profile waits longer.",
+                hint=_PATIENCE,
                 code="TIMEOUT",
             )
         if isinstance(problem, httpx.RemoteProtocolError):
@@ -423,13 +423,14 @@ class Http:
             return ProtocolError(f"the request to {self.service} could not be written: {words}")
         return NetworkError(
             f"the connection to {where} broke before the answer came",
-            hint="The console asks again by itself.",
+            hint="It may be back in a moment: ask again.",
             code="LOST",
         )
 
 
 _UNSENDABLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
-_OFFLINE = "Is the network up, and the base URL right? The console asks again by itself."
+_OFFLINE = "Is the network up, and the base URL of the profile right?"
+_PATIENCE = "It may be busy: ask again. `timeout` in the profile is how long it is waited for."
 
 
 class _Again(Exception):

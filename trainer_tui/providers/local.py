@@ -6,14 +6,17 @@ profile names a base URL.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from trainer_tui.config import Profile
-from trainer_tui.errors import NetworkError, ProtocolError, ServiceError, StateError
+from trainer_tui.errors import ConfigError, NetworkError, ProtocolError, ServiceError, StateError
 from trainer_tui.model import (
     Account,
     Artifact,
@@ -111,6 +114,9 @@ class Local:
         self._paths = paths
         self._http = http
         self._starter = starter
+        usual = not (profile.base_url or profile.socket)
+        self._shared = paths.socket.parent if usual else None
+        """Where the usual socket lies: perhaps in a folder where others can put things."""
         self._pages: dict[str, _Page] = {}
         self._configs: dict[str, tuple[str, str]] = {}
         """Job id → the config as last read, and its ETag."""
@@ -326,6 +332,8 @@ class Local:
 
     async def _ask(self, method: str, path: str, **request: Any) -> Answer:
         """Ask the server; when nobody is there, have it started and ask again."""
+        if self._shared is not None:
+            own_folder(self._shared)
         try:
             return await self._http.ask(method, path, **request)
         except NetworkError as problem:
@@ -345,6 +353,23 @@ class Local:
     @staticmethod
     def _path(job_id: str, *more: str) -> str:
         return "/".join(["/v1/jobs", quote(_wire.path_id(job_id), safe=""), *more])
+
+
+def own_folder(folder: Path) -> None:
+    """Make sure that the socket's folder, if there is one, is not someone else's trap.
+
+    Raises:
+        ConfigError: It belongs to another user, or is a link.
+    """
+    try:
+        info = folder.lstat()
+    except OSError:
+        return  # there is none yet: whoever starts the server makes it
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
+        raise ConfigError(
+            f"{folder} is not a folder of yours, so the server in it is not asked",
+            hint="Remove it, or set XDG_RUNTIME_DIR or TRAINER_TUI_HOME to a folder of yours.",
+        )
 
 
 async def _is_up(http: Http) -> bool:
