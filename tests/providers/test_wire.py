@@ -21,7 +21,7 @@ from trainer_tui.errors import (
     StateError,
     UsageError,
 )
-from trainer_tui.providers import _wire
+from trainer_tui.providers import _complaints, _wire
 
 
 @pytest.mark.parametrize(
@@ -44,28 +44,28 @@ from trainer_tui.providers import _wire
 )
 def test_error_bodies(body: object, message: str, code: str | None) -> None:
     """Each documented error shape gives its words and its code."""
-    said = _wire.complaint(json.dumps(body).encode())
+    said = _complaints.complaint(json.dumps(body).encode())
     assert (said.message, said.code) == (message, code)
 
 
 def test_html_is_reduced_to_its_title() -> None:
     """Of a gateway's page only the title is shown; without one, its text without scripts."""
     page = b"<html><head><title>502 Bad &amp; worse</title></head><body>long</body></html>"
-    assert _wire.complaint(page).message == "502 Bad & worse"
+    assert _complaints.complaint(page).message == "502 Bad & worse"
     page = b"<body><script>alert(1)</script><p>Down for\nmaintenance</p>"
-    assert _wire.complaint(page).message == "Down for maintenance"
+    assert _complaints.complaint(page).message == "Down for maintenance"
 
 
 def test_error_words_are_safe_and_short() -> None:
     """Escape sequences and floods do not get into messages."""
-    said = _wire.complaint(json.dumps({"error": ESCAPES + "x" * 10_000}).encode())
+    said = _complaints.complaint(json.dumps({"error": ESCAPES + "x" * 10_000}).encode())
     assert not set(said.message) & {"\x1b", "\x07", "\u202e", "\n", "\x9b"}
-    assert len(said.message) <= _wire.MESSAGE_LIMIT
+    assert len(said.message) <= _complaints.MESSAGE_LIMIT
 
 
 def test_a_secret_split_by_escapes_is_still_taken_out() -> None:
     """Cleaning happens after the text is made safe too, so an escape cannot hide a token."""
-    said = _wire.complaint(
+    said = _complaints.complaint(
         json.dumps({"error": "tok\x1b[0men seen"}).encode(),
         lambda text: text.replace("token", "«token»"),
     )
@@ -90,16 +90,16 @@ def test_a_secret_split_by_escapes_is_still_taken_out() -> None:
 )
 def test_each_status_has_its_error(status: int, kind: type) -> None:
     """The mapping from HTTP statuses, once for all providers."""
-    problem = _wire.error_for(status, _wire.Complaint("why"), service="S", profile="p")
+    problem = _complaints.error_for(status, _complaints.Complaint("why"), service="S", profile="p")
     assert type(problem) is kind
     assert "why" in problem.message
 
 
 def test_a_code_inside_200_stands_for_its_status() -> None:
     """RunComfy's five-digit codes begin with the status that they stand for."""
-    inside = _wire.complaint_inside({"error_code": 40951, "error_message": "it runs"})
+    inside = _complaints.complaint_inside({"error_code": 40951, "error_message": "it runs"})
     assert inside is not None
-    problem = _wire.error_inside(inside, service="S", profile="p")
+    problem = _complaints.error_inside(inside, service="S", profile="p")
     assert type(problem) is StateError
     assert problem.code == "40951"
 
@@ -107,8 +107,8 @@ def test_a_code_inside_200_stands_for_its_status() -> None:
 def test_a_job_that_failed_is_no_failed_request() -> None:
     """A job's own error code in its status does not make the answer an error."""
     job = {"id": "a", "status": "FAILED", "error_code": 50001, "error_message": "out of memory"}
-    assert _wire.complaint_inside(job) is None
-    assert _wire.complaint_inside({"id": "a", "error_code": None}) is None
+    assert _complaints.complaint_inside(job) is None
+    assert _complaints.complaint_inside({"id": "a", "error_code": None}) is None
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_job_that_failed_is_no_failed_request() -> None:
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     """Seconds and HTTP dates are read, bounded to an hour; nonsense is no wait."""
-    assert _wire.retry_after(value, NOW) == seconds
+    assert _complaints.retry_after(value, NOW) == seconds
 
 
 def test_times_without_a_timezone_are_utc() -> None:
@@ -175,7 +175,7 @@ def test_unique_names() -> None:
 @given(st.binary(max_size=300))
 def test_any_body_gives_safe_words(body: bytes) -> None:
     """Whatever comes, the words of an error are one safe line."""
-    said = _wire.complaint(body)
+    said = _complaints.complaint(body)
     assert all(ch.isprintable() or ch == "\ufffd" for ch in said.message if ord(ch) < 0xA0)
 
 

@@ -26,7 +26,7 @@ from trainer_tui.model import (
     Progress,
     Status,
 )
-from trainer_tui.providers import _wire
+from trainer_tui.providers import _complaints, _wire
 from trainer_tui.providers.base import allowed_in
 
 NOTE = "Note"
@@ -119,7 +119,7 @@ def _one_error(value: object) -> JobError | None:
     if isinstance(value, str):
         text = sanitize.text(value, limit=20_000).strip()
         return JobError(text) if text else None
-    said = _wire.complaint_in(value) if isinstance(value, dict) and value else None
+    said = _complaints.complaint_in(value) if isinstance(value, dict) and value else None
     if said is None or not (said.message or said.code):
         return None
     return JobError(said.message or f"error {said.code}", said.code)

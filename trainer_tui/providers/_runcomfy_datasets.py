@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from trainer_tui import sanitize
 from trainer_tui.errors import ProtocolError, UsageError
-from trainer_tui.providers import _wire
+from trainer_tui.providers import _complaints, _wire
 
 if TYPE_CHECKING:
     from trainer_tui.providers.http import Http
@@ -111,7 +111,7 @@ def _dataset(value: object) -> Dataset:
     if not _is_dataset(fields):
         raise ProtocolError("RunComfy answers with a dataset that has no usable id")
     dataset_id = str(fields.get("id") or fields.get("dataset_id"))
-    said = _wire.complaint_in(fields.get("error") or fields.get("error_message"))
+    said = _complaints.complaint_in(fields.get("error") or fields.get("error_message"))
     return Dataset(
         id=dataset_id,
         name=_wire.line(fields.get("name"), limit=300) or dataset_id,

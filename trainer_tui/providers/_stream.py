@@ -14,39 +14,34 @@ import asyncio
 import contextlib
 import http.client
 import re
-import socket
-import ssl
 import threading
 import time
-import urllib.request
-from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 from trainer_tui import __version__
 from trainer_tui.config import Profile
 from trainer_tui.errors import (
-    ConfigError,
     NetworkError,
     NotFoundError,
     ProtocolError,
     TrainerError,
 )
-from trainer_tui.providers import _wire
+from trainer_tui.providers import _complaints, _wire
+from trainer_tui.providers._connections import UnixConnection, connect
+from trainer_tui.providers._failures import file_failure
 from trainer_tui.providers._origin import (
     Address,
     Base,
     Credential,
     Origin,
-    address,
     may_fetch,
-    tls_context,
 )
+from trainer_tui.providers._pipe import Pipe
 from trainer_tui.providers.base import Download, DownloadHead
 
 PIECE = 1 << 20
-_QUEUED = 8
 _REDIRECTS = 5
 _IDLE_PER_ORIGIN = 4
 _FLUSH = 0.1
@@ -77,7 +72,7 @@ class Fetcher:
         self, url: str, *, own_origin: bool, offset: int, etag: str | None
     ) -> AsyncGenerator[Download]:
         """First the head, then pieces; see :meth:`trainer_tui.providers.http.Http.download`."""
-        pipe = _Pipe(asyncio.get_running_loop())
+        pipe = Pipe(asyncio.get_running_loop())
         wanted = _Wanted(url, own_origin, offset, etag)
         pipe.start(lambda: self._download(wanted, pipe))
         try:
@@ -88,7 +83,7 @@ class Fetcher:
 
     async def upload(self, url: str, file: Path, headers: Mapping[str, str]) -> None:
         """PUT a file to a signed URL of another host."""
-        pipe = _Pipe(asyncio.get_running_loop())
+        pipe = Pipe(asyncio.get_running_loop())
         pipe.start(lambda: self._upload(url, file, headers, pipe))
         try:
             while await pipe.next() is not None:
@@ -105,7 +100,7 @@ class Fetcher:
 
     # -- in the thread -----------------------------------------------------------------------
 
-    def _download(self, wanted: _Wanted, pipe: _Pipe) -> None:
+    def _download(self, wanted: _Wanted, pipe: Pipe) -> None:
         offset, etag = wanted.offset, wanted.etag
         for _ in range(3):
             connection, response, origin = self._open(wanted, offset, etag, pipe)
@@ -138,7 +133,7 @@ class Fetcher:
         self._give_back(origin, connection, response)
 
     def _open(
-        self, wanted: _Wanted, offset: int, etag: str | None, pipe: _Pipe
+        self, wanted: _Wanted, offset: int, etag: str | None, pipe: Pipe
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse, Origin]:
         """Ask, following redirects; every hop is judged anew."""
         url, before = wanted.url, None
@@ -167,7 +162,7 @@ class Fetcher:
         method: str,
         where: Address,
         headers: _Headers,
-        pipe: _Pipe,
+        pipe: Pipe,
         body: object = None,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """One request. A kept connection that the server has closed meanwhile is replaced."""
@@ -234,7 +229,7 @@ class Fetcher:
         body = b""
         with contextlib.suppress(OSError, http.client.HTTPException):
             body = response.read1(64 << 10)
-        said = _wire.complaint(body, self._credential.redact)
+        said = _complaints.complaint(body, self._credential.redact)
         foreign = not (wanted.own_origin and origin == self._base.origin)
         expired = response.status in _EXPIRED or (
             response.status == 400 and b"expired" in body.lower()
@@ -245,7 +240,7 @@ class Fetcher:
                 hint="The list of artifacts must be asked again for a fresh one.",
                 code="URL_EXPIRED",
             )
-        return _wire.error_for(
+        return _complaints.error_for(
             response.status if response.status >= 400 else 500,
             said,
             service=str(origin) if foreign else self._service,
@@ -253,7 +248,7 @@ class Fetcher:
         )
 
     def _body(
-        self, response: http.client.HTTPResponse, origin: Origin, pipe: _Pipe
+        self, response: http.client.HTTPResponse, origin: Origin, pipe: Pipe
     ) -> tuple[int, TrainerError | None]:
         """Hand the body on in large pieces; gives how many bytes came, and what ended it early."""
         total = size = 0
@@ -276,7 +271,7 @@ class Fetcher:
                 break
         return total, failure
 
-    def _upload(self, url: str, file: Path, more: Mapping[str, str], pipe: _Pipe) -> None:
+    def _upload(self, url: str, file: Path, more: Mapping[str, str], pipe: Pipe) -> None:
         where = may_fetch(url, self._base, insecure=self._profile.insecure)
         with file.open("rb") as body:
             headers = _Headers({**more, "Content-Length": str(file.stat().st_size)})
@@ -290,27 +285,10 @@ class Fetcher:
     # -- connections -------------------------------------------------------------------------
 
     def _connection(self, origin: Origin) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
-        """A new connection; what goes before the path, and more headers, where a proxy wants it."""
         seconds = self._profile.timeout
         if self._socket_path is not None and origin == self._base.origin:
-            return _UnixConnection(self._socket_path, seconds), "", {}
-        proxy = _proxy(origin)
-        if proxy is None:
-            if origin.scheme == "https":
-                secure = http.client.HTTPSConnection(
-                    origin.host, origin.port, timeout=seconds, context=tls_context()
-                )
-                return secure, "", {}
-            return http.client.HTTPConnection(origin.host, origin.port, timeout=seconds), "", {}
-        hop, login = proxy
-        if origin.scheme == "https":
-            tunnel = http.client.HTTPSConnection(
-                hop.host, hop.port, timeout=seconds, context=tls_context()
-            )
-            tunnel.set_tunnel(origin.host, origin.port, headers=login)
-            return tunnel, "", {}
-        plain = http.client.HTTPConnection(hop.host, hop.port, timeout=seconds)
-        return plain, f"{origin.scheme}://{origin}", login
+            return UnixConnection(self._socket_path, seconds), "", {}
+        return connect(origin, seconds)
 
     def _take(self, origin: Origin) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -333,45 +311,11 @@ class Fetcher:
         connection.close()
 
     def _failure(self, problem: Exception, origin: Origin) -> TrainerError:
-        return failure_of(problem, origin, self._profile.timeout, self._credential.redact)
+        return file_failure(problem, origin, self._profile.timeout, self._credential.redact)
 
 
 _Response = http.client.HTTPResponse
 _AGENT = f"trainer-tui/{__version__}"
-
-
-def failure_of(
-    problem: Exception, origin: Origin, seconds: float, clean: Callable[[str], str]
-) -> TrainerError:
-    """What an exception of ``http.client`` or the socket below it means."""
-    if isinstance(problem, TimeoutError):
-        return NetworkError(
-            f"{origin} sent nothing for {seconds:g} s",
-            hint="Going on continues from what is held.",
-            code="TIMEOUT",
-        )
-    if isinstance(problem, ssl.SSLCertVerificationError):
-        words = _wire.tidy(str(problem.verify_message), clean, 200)
-        return NetworkError(
-            f"the TLS connection to {origin} cannot be trusted: {words}", code="TLS"
-        )
-    if isinstance(problem, http.client.IncompleteRead):
-        return NetworkError(
-            f"the file from {origin} was cut off",
-            hint="Going on continues from what is held.",
-            code="CUT",
-        )
-    if isinstance(problem, OSError):
-        words = _wire.tidy(problem.strerror or str(problem) or "broken off", clean, 200)
-        code = "CONNECT" if isinstance(problem, ConnectionRefusedError) else "LOST"
-        return NetworkError(
-            f"the connection to {origin} failed: {words}",
-            hint="Is the network up? Going on continues from what is held.",
-            code=code,
-        )
-    return ProtocolError(
-        f"{origin} does not speak proper HTTP: {_wire.tidy(str(problem), clean, 200)}"
-    )
 
 
 class _Headers(dict[str, str]):
@@ -388,104 +332,3 @@ class _Wanted:
 
     def __init__(self, url: str, own_origin: bool, offset: int, etag: str | None) -> None:
         self.url, self.own_origin, self.offset, self.etag = url, own_origin, offset, etag
-
-
-class _Pipe:
-    """A thread's bounded way into the event loop, and the loop's way to end the thread."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._items: asyncio.Queue[Download | Exception | None] = asyncio.Queue()
-        self._room = threading.Semaphore(_QUEUED)
-        self._connection: http.client.HTTPConnection | None = None
-        self.stopped = False
-
-    def start(self, work: Callable[[], None]) -> None:
-        """Run the work in a thread; what it raises comes out of :meth:`next`."""
-
-        def run() -> None:
-            outcome: Exception | None = None
-            try:
-                work()
-            except Exception as problem:  # handed to the loop, where it is raised
-                outcome = problem
-            if not self.stopped:
-                with contextlib.suppress(RuntimeError):  # the loop has been closed
-                    self._loop.call_soon_threadsafe(self._items.put_nowait, outcome)
-
-        threading.Thread(target=run, name="download", daemon=True).start()
-
-    def put(self, item: Download) -> None:
-        """From the thread: hand an item over, waiting while the queue is full."""
-        self._room.acquire()
-        if self.stopped:
-            return
-        try:
-            self._loop.call_soon_threadsafe(self._items.put_nowait, item)
-        except RuntimeError:
-            self.stopped = True
-
-    def watch(self, connection: http.client.HTTPConnection | None) -> None:
-        """From the thread: the connection to break when the loop has had enough."""
-        self._connection = connection
-
-    async def next(self) -> Download | None:
-        """The next item, ``None`` at the end; raises what the thread raised."""
-        item = await self._items.get()
-        self._room.release()
-        if isinstance(item, Exception):
-            raise item
-        return item
-
-    def stop(self) -> None:
-        """End the thread: it wakes from a full queue and from its socket."""
-        if self.stopped:
-            return
-        self.stopped = True
-        self._room.release()
-        sock = self._connection.sock if self._connection is not None else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                # The plain socket's own shutdown: an SSLSocket's would pull TLS from under
-                # the reading thread.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket file."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(self.timeout)
-        try:
-            sock.connect(str(self._path))
-        except BaseException:
-            sock.close()
-            raise
-        self.sock = sock
-
-
-def _proxy(origin: Origin) -> tuple[Origin, dict[str, str]] | None:
-    """The proxy that the environment names for a host, and the header that it wants."""
-    if origin.loopback or urllib.request.proxy_bypass(origin.host):
-        return None
-    found = urllib.request.getproxies()
-    url = found.get(origin.scheme) or found.get("all")
-    if not url:
-        return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme != "http" or not parts.hostname:
-        raise ConfigError(
-            f"files cannot be fetched through a proxy of the kind {parts.scheme!r}",
-            hint="Name an http:// proxy in HTTPS_PROXY, or the host in NO_PROXY.",
-        )
-    login = {}
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        login["Proxy-Authorization"] = "Basic " + b64encode(pair).decode()
-    return address(f"http://{parts.hostname}:{parts.port or 80}").origin, login

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import ssl
-import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +36,9 @@ from trainer_tui.errors import (
     ServiceError,
     TrainerError,
 )
-from trainer_tui.providers import _wire
+from trainer_tui.providers import _complaints
+from trainer_tui.providers._bodies import pieces, read
+from trainer_tui.providers._failures import network_failure, too_slow
 from trainer_tui.providers._origin import (
     Base,
     Credential,
@@ -124,14 +123,14 @@ class Http:
     def parse(self, answer: Answer) -> Any:
         """The JSON of an answer. Raises ProtocolError, or the error that it carries."""
         try:
-            value = _wire.parse_json(answer.body, self.service)
+            value = _complaints.parse_json(answer.body, self.service)
         except ProtocolError as problem:
             failure = ProtocolError(self.clean(problem.message), hint=problem.hint)
         else:
-            inside = _wire.complaint_inside(value, self.clean)
+            inside = _complaints.complaint_inside(value, self.clean)
             if inside is None:
                 return value
-            raise _wire.error_inside(inside, service=self.service, profile=self.profile.name)
+            raise _complaints.error_inside(inside, service=self.service, profile=self.profile.name)
         raise failure
 
     async def ask(
@@ -184,9 +183,9 @@ class Http:
                 async with self._turn, asyncio.timeout(seconds):
                     return await self._exchange(client, base, request, limit or BODY_LIMIT)
             except TimeoutError:
-                failure = self._too_slow(seconds)
+                failure = too_slow(self.service, seconds)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
-                failure = self._network_failure(problem)
+                failure = self._failure(problem)
             except _Again as again:
                 failure, wait = again.failure, again.wait
                 if wait is not None and wait > PATIENCE:
@@ -208,13 +207,13 @@ class Http:
                     request = self._redirected(client, base, request, response)
                     continue
                 if status < 400:
-                    body = b"" if status in (204, 304) else await _read(response, limit)
+                    body = b"" if status in (204, 304) else await read(response, limit)
                     return Answer(status, dict(response.headers.items()), body)
                 said = await self._complaint(response)
-                wait = _wire.retry_after(response.headers.get("retry-after"), self._now())
+                wait = _complaints.retry_after(response.headers.get("retry-after"), self._now())
             finally:
                 await response.aclose()
-            failure = _wire.error_for(
+            failure = _complaints.error_for(
                 status, said, service=self.service, profile=self.profile.name, wait=wait
             )
             if isinstance(failure, AuthError):
@@ -226,15 +225,15 @@ class Http:
             raise failure
         raise ProtocolError(f"{self.service} redirects in a circle")
 
-    async def _complaint(self, response: httpx.Response) -> _wire.Complaint:
+    async def _complaint(self, response: httpx.Response) -> _complaints.Complaint:
         """The words of an error answer; however its body ends, the status is what counts."""
         body = b""
         with contextlib.suppress(httpx.HTTPError, ProtocolError):
-            async for piece in _pieces(response):
+            async for piece in pieces(response):
                 body += piece
                 if len(body) > _ERROR_BODY_LIMIT:
                     break
-        return _wire.complaint(body, self.clean)
+        return _complaints.complaint(body, self.clean)
 
     def _redirected(
         self,
@@ -363,8 +362,18 @@ class Http:
                 },
             )
         except (ImportError, ValueError) as problem:
-            words = _wire.tidy(str(problem), self.clean, 200)
+            words = _complaints.tidy(str(problem), self.clean, 200)
         raise ConfigError(f"the proxy that the environment names cannot be used: {words}")
+
+    def _failure(self, problem: Exception) -> TrainerError:
+        where = str(self._socket) if self._socket else str(self._base.origin if self._base else "")
+        return network_failure(
+            problem,
+            service=self.service,
+            where=where,
+            seconds=self.profile.timeout,
+            clean=self.clean,
+        )
 
     def _worth_another_try(self, failure: TrainerError) -> bool:
         if isinstance(failure, RateLimitError):
@@ -376,61 +385,6 @@ class Http:
         if isinstance(failure, ServiceError):
             return failure.code == "CUT" or failure.status in _AGAIN
         return False
-
-    def _too_slow(self, seconds: float) -> NetworkError:
-        return NetworkError(
-            f"{self.service} did not finish its answer within {seconds:g} s",
-            hint=_PATIENCE,
-            code="TIMEOUT",
-        )
-
-    def _network_failure(self, problem: Exception) -> TrainerError:
-        """What a failed exchange means, from the exception and the one beneath it."""
-        where = str(self._socket) if self._socket else str(self._base.origin if self._base else "")
-        words = _wire.tidy(str(problem), self.clean, 200)
-        beneath = _beneath(problem)
-        if isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-            if isinstance(beneath, ssl.SSLError):
-                return NetworkError(
-                    f"the TLS connection to {where} cannot be trusted: "
-                    f"{_wire.tidy(tls_words(beneath), self.clean, 200)}",
-                    hint="If the service has an authority of its own, name it in SSL_CERT_FILE.",
-                    code="TLS",
-                )
-            if isinstance(problem, httpx.ConnectTimeout):
-                said = f"no connection to {where} within {self.profile.timeout:g} s"
-                return NetworkError(said, hint=_OFFLINE, code="CONNECT_TIMEOUT")
-            reason = _reason(beneath) or words or "unreachable"
-            return NetworkError(
-                f"no connection to {where}: {_wire.tidy(reason, self.clean, 200)}",
-                hint=_OFFLINE,
-                code="CONNECT",
-            )
-        if isinstance(problem, httpx.TimeoutException):
-            return NetworkError(
-                f"{self.service} did not answer within {self.profile.timeout:g} s",
-                hint=_PATIENCE,
-                code="TIMEOUT",
-            )
-        if isinstance(problem, httpx.RemoteProtocolError):
-            if "without sending complete" in words or "incomplete chunked" in words:
-                return ProtocolError(
-                    f"the answer of {self.service} was cut off in the middle", code="CUT"
-                )
-            if "isconnected" not in words:
-                return ProtocolError(f"{self.service} does not speak HTTP there: {words}")
-        if isinstance(problem, _UNSENDABLE):
-            return ProtocolError(f"the request to {self.service} could not be written: {words}")
-        return NetworkError(
-            f"the connection to {where} broke before the answer came",
-            hint="It may be back in a moment: ask again.",
-            code="LOST",
-        )
-
-
-_UNSENDABLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
-_OFFLINE = "Is the network up, and the base URL of the profile right?"
-_PATIENCE = "It may be busy: ask again. `timeout` in the profile is how long it is waited for."
 
 
 class _Again(Exception):
@@ -444,74 +398,3 @@ class _Again(Exception):
 
 def _backoff(attempt: int) -> float:
     return BACKOFF * 2.0**attempt * random.uniform(0.5, 1.5)
-
-
-def _beneath(problem: BaseException) -> BaseException:
-    """The operating system's or TLS's own exception below an httpx one, or the one given."""
-    todo: list[BaseException | None] = [problem]
-    for _ in range(20):
-        if not todo:
-            break
-        seen = todo.pop(0)
-        if isinstance(seen, ssl.SSLError) or (isinstance(seen, OSError) and seen.strerror):
-            return seen
-        if isinstance(seen, BaseExceptionGroup):
-            todo += seen.exceptions
-        if seen is not None:
-            todo += [seen.__cause__, seen.__context__]
-    return problem
-
-
-def _reason(problem: BaseException) -> str | None:
-    """The operating system's words, rather than asyncio's (which repeat the address)."""
-    if not isinstance(problem, OSError):
-        return None
-    number = problem.errno or 0
-    return os.strerror(number) if number > 0 else problem.strerror
-
-
-def tls_words(problem: ssl.SSLError) -> str:
-    """Why TLS failed, in OpenSSL's words without the file and line."""
-    if isinstance(problem, ssl.SSLCertVerificationError):
-        return str(problem.verify_message)
-    return problem.reason or "handshake failed"
-
-
-async def _read(response: httpx.Response, limit: int) -> bytes:
-    """The whole body, decompressed. Raises ProtocolError beyond the limit."""
-    held: list[bytes] = []
-    size = 0
-    async for piece in _pieces(response):
-        size += len(piece)
-        if size > limit:
-            raise ProtocolError(
-                f"the answer is larger than {limit / (1 << 20):g} MiB and was given up",
-                hint="Is the base URL right? No answer of this service should be that long.",
-                code="TOO_LARGE",
-            )
-        held.append(piece)
-    return b"".join(held)
-
-
-async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body's pieces, decompressed in bounded steps (httpx would unpack a bomb at once)."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in ("", "identity"):
-        async for piece in response.aiter_raw():
-            yield piece
-        return
-    if encoding not in ("gzip", "x-gzip"):
-        raise ProtocolError(f"the answer is compressed in a way that was not asked for: {encoding}")
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        async for piece in response.aiter_raw():
-            while piece:
-                yield unpacker.decompress(piece, 1 << 20)
-                piece = unpacker.unconsumed_tail
-        yield unpacker.flush()
-    except zlib.error:
-        damaged = True
-    else:
-        damaged = not unpacker.eof
-    if damaged:
-        raise ProtocolError("the answer is compressed, and damaged")
