@@ -264,7 +264,7 @@ def _x_axis(
     frame: _Frame, margin: int, width: int, options: Options, bad: set[int], glyphs: Glyphs
 ) -> list[Row]:
     """The axis with ticks, checkpoints and what was not finite; below it the labels."""
-    count = max(1, frame.width // 12)
+    count = max(1, frame.width // 10)
     if options.time:
         values = plot.time_ticks(frame.left, frame.right, count)
         texts = [plot.duration(value) for value in values]
