@@ -228,7 +228,8 @@ def _report(context: CliContext, rows: Sequence[DownloadRow]) -> int:
     if not context.json:
         total = sum(row.held for row in rows if row.phase is DownloadPhase.DONE)
         there = sum(row.note == "already there" for row in rows)
-        told = f"{len(rows) - len(failed)} files, {render.size(total)}"
+        count = len(rows) - len(failed)
+        told = f"{count} {'file' if count == 1 else 'files'}, {render.size(total)}"
         context.say(told + (f" ({there} were there already)" if there else ""))
     return FAILED if failed else DONE
 
