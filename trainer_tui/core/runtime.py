@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from trainer_tui.config import LOCAL, Config, Profile
+from trainer_tui.config import Config, Profile
 from trainer_tui.core.actions import Act, Actions, Outcome, why_not
 from trainer_tui.core.board import Board, Delta, unseen
 from trainer_tui.core.clock import SystemClock
@@ -31,8 +29,10 @@ from trainer_tui.core.messages import (
     ProfileChanged,
     Trouble,
 )
+from trainer_tui.core.netthread import NetThread
 from trainer_tui.core.poller import ProfileState
 from trainer_tui.core.pollers import Pollers
+from trainer_tui.core.profiles import Profiles
 from trainer_tui.core.rows import DownloadRow
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NotFoundError, TrainerError
@@ -70,24 +70,17 @@ class Runtime:
         provider_facts: Callable[[str], Facts] = base.facts,
         read_only: bool = False,
     ) -> None:
-        self.config = config
         self.paths = paths
         self._own_store = store is None
         self.store = store if store is not None else Store(paths.store)
         self.board = Board(self.store, on_trouble=lambda error: self._trouble(error.message))
-        self._now = now
-        self._read_only = read_only
-        self._provider_facts = provider_facts
-        self._facts: dict[str, Facts] = {}
+        self._profiles = Profiles(config, self.store, provider_facts, read_only=read_only)
         self._subscribers: list[Callable[[Message], None]] = []
-        self._faults = FaultLog(paths.state / "console.log", now, self._secrets)
-        self._thread: threading.Thread | None = None
-        self._closing = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
+        self._faults = FaultLog(paths.state / "console.log", now, self._profiles.literal_secrets)
+        self._net = NetThread(self._faults.write)
         self._clock = SystemClock(now)
         self._links = Links(
-            lambda name: self.config.profile(name),
+            self._profiles.get,
             lambda profile: open_provider(Context(profile, paths, now)),
             self._faults.write,
         )
@@ -95,7 +88,7 @@ class Runtime:
             self.board,
             self._clock,
             self._links,
-            self._facts_of,
+            self._profiles.facts_of,
             on_state=self._state_changed,
             on_bug=self._faults.write,
         )
@@ -107,7 +100,7 @@ class Runtime:
             facts=self.facts,
             hurrier=self._pollers,
             observe_within=config.poll.observe_within,
-            read_only=self._why_read_only,
+            read_only=self._profiles.why_read_only,
             on_done=self._act_done,
             on_bug=self._faults.write,
         )
@@ -124,22 +117,27 @@ class Runtime:
             self.store,
             self._clock,
             provider=self.provider,
-            on_change=lambda row: self._soon(self._publish, DownloadChanged(row)),
+            on_change=lambda row: self._net.soon(self._publish, DownloadChanged(row)),
             on_bug=self._faults.write,
             parallel=config.downloads.parallel,
         )
-        self.board.load(self._known_jobs(), self.store.watched())
+        self.board.load(self._profiles.known_jobs(), self.store.watched())
         self.board.subscribe(self._board_changed)
 
     # Facts.
 
+    @property
+    def config(self) -> Config:
+        """As last taken over."""
+        return self._profiles.config
+
     def facts(self, profile: str) -> Facts:
         """What the profile's provider can do. Raises ConfigError for an unknown profile."""
-        return self._facts_of(self.config.profile(profile))
+        return self._profiles.facts(profile)
 
     def why_not(self, job: Job, act: Act) -> str | None:
         """Why the act cannot be asked of the job now; minds --read-only and the profile's."""
-        reason = self._why_read_only(job.ref.profile)
+        reason = self._profiles.why_read_only(job.ref.profile)
         return why_not(job, act, self.facts(job.ref.profile), read_only=reason or False)
 
     def states(self) -> Mapping[str, ProfileState]:
@@ -151,23 +149,13 @@ class Runtime:
 
     def start(self) -> None:
         """Start the thread; providers are opened in it. Returns at once."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._main, name="network", daemon=True)
-            self._thread.start()
+        self._net.start(self._begin)
 
     def close(self, timeout: float = 3.0) -> None:
         """Stop: pollers at once, a writing act in flight may finish within the time."""
-        if self._closing:
+        if self._net.closing:
             return
-        self._closing = True
-        if self._thread is not None:
-            done = asyncio.run_coroutine_threadsafe(self._shut_down(timeout), self._loop)
-            with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
-                done.result(timeout + 2.0)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(1.0)
-        else:
-            self._loop.close()
+        self._net.close(lambda: self._shut_down(timeout), timeout + 2.0)
         if self._own_store:
             self.store.close()
 
@@ -183,11 +171,7 @@ class Runtime:
 
     def run(self, factory: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
         """Run a coroutine on the network loop."""
-        if self._closing:
-            failed: concurrent.futures.Future[T] = concurrent.futures.Future()
-            failed.set_exception(TrainerError("the console is closing"))
-            return failed
-        return asyncio.run_coroutine_threadsafe(self._logged(factory), self._loop)
+        return self._net.run(factory)
 
     async def provider(self, profile: str) -> Provider:
         """The profile's provider, opened when first asked for. Network loop only."""
@@ -199,33 +183,33 @@ class Runtime:
     def wake(self, target: str | JobRef | None = None) -> None:
         """Ask now: everyone, one profile, or about one job."""
         if isinstance(target, JobRef):
-            self._soon(self._pollers.wake, target)
-            self._soon(lambda: self._follower.poke([target], force=True))
+            self._net.soon(self._pollers.wake, target)
+            self._net.soon(lambda: self._follower.poke([target], force=True))
         else:
-            self._soon(self._pollers.wake_profile, target)
+            self._net.soon(self._pollers.wake_profile, target)
 
     def pause(self, on: bool) -> None:
         """Stop polling, or go on."""
-        self._soon(self._pollers.pause, on)
+        self._net.soon(self._pollers.pause, on)
 
     def focus(self, on: bool) -> None:
         """The terminal has the focus or not; without it polling relaxes."""
-        self._soon(self._pollers.focus, on)
+        self._net.soon(self._pollers.focus, on)
 
     def select(self, ref: JobRef | None) -> None:
         """The job under the cursor is asked about most often."""
-        self._soon(self._pollers.select, ref)
+        self._net.soon(self._pollers.select, ref)
 
     def watch(self, ref: JobRef, aspects: Collection[Aspect]) -> None:
         """Follow sides of a job. Each begins with all there is (``reset``), then what is new.
 
         Watching what is watched already begins it anew.
         """
-        self._soon(self._follower.watch, ref, tuple(aspects))
+        self._net.soon(self._follower.watch, ref, tuple(aspects))
 
     def unwatch(self, ref: JobRef, aspects: Collection[Aspect] | None = None) -> None:
         """Stop following some sides of a job, or all."""
-        self._soon(self._follower.unwatch, ref, None if aspects is None else tuple(aspects))
+        self._net.soon(self._follower.unwatch, ref, None if aspects is None else tuple(aspects))
 
     # Acts.
 
@@ -268,7 +252,7 @@ class Runtime:
 
     def set_watched(self, ref: JobRef, on: bool) -> None:
         """Whether the end of the job is to be told."""
-        self._soon(self.board.set_watched, ref, on)
+        self._net.soon(self.board.set_watched, ref, on)
 
     # Downloads.
 
@@ -323,45 +307,26 @@ class Runtime:
 
     def apply_config(self, config: Config) -> None:
         """Take over a changed config: new, changed and removed profiles, intervals."""
-        before, self.config = self.config, config
-        self._soon(lambda: self._spawn(self._take_over(before, config)))
+        before = self._profiles.replace(config)
+        self._net.soon(lambda: self._net.spawn(self._take_over(before, config)))
 
     # On the network thread.
 
-    def _main(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        for name in self._polled():
+    def _begin(self) -> None:
+        for name in self._profiles.polled():
             self._poll(name)
-        self._spawn(self._keep_alive(self._downloads.run))
+        self._net.spawn(self._net.serve(self._downloads.run))
         for warning in self.store.warnings:
             self._trouble(warning)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
-
-    async def _keep_alive(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            try:
-                await work()
-            except Exception as error:
-                self._faults.write(error)
-                self._trouble(f"a fault of this program: {type(error).__name__} (console.log)")
-                await asyncio.sleep(1.0)
 
     async def _shut_down(self, timeout: float) -> None:
         self._follower.close()
         self._pollers.close()
         await self._actions.finish(timeout)
-        rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-        for task in rest:
-            task.cancel()
-        if rest:
-            await asyncio.wait(rest, timeout=0.5)
+        await self._net.drop_tasks(0.5)
         await self._links.aclose()
 
     async def _take_over(self, before: Config, config: Config) -> None:
-        self._facts.clear()
         self._actions.observe_for(config.poll.observe_within)
         self._downloads.parallel = config.downloads.parallel
         for name in set(before.profiles) | set(config.profiles):
@@ -371,8 +336,8 @@ class Runtime:
         self._pollers.settings_changed(config.poll)
         gone = set(before.profiles) - set(config.profiles)
         self.board.remove([e.job.ref for e in self.board.entries() if e.job.ref.profile in gone])
-        self.board.load(self._known_jobs(), self.store.watched())
-        for name in self._polled():
+        self.board.load(self._profiles.known_jobs(), self.store.watched())
+        for name in self._profiles.polled():
             self._poll(name)
 
     async def _track(self, ref: JobRef) -> Job:
@@ -388,12 +353,12 @@ class Runtime:
         except TrainerError:
             self.board.load([unseen(ref, facts.name)])  # kept: it is asked again by itself
             raise
-        self.board.merge(ref.profile, [job], self._now(), complete=False)
+        self.board.merge(ref.profile, [job], self._clock.now(), complete=False)
         return job
 
     def _poll(self, name: str) -> None:
-        if not self._closing:
-            self._pollers.add(self.config.profile(name), self.config.poll)
+        if not self._net.closing:
+            self._pollers.add(self._profiles.get(name), self.config.poll)
 
     def _state_changed(self, state: ProfileState) -> None:
         self._publish(ProfileChanged(state))
@@ -423,32 +388,6 @@ class Runtime:
 
     # Helpers.
 
-    def _polled(self) -> list[str]:
-        """The configured profiles, and ``local`` once it has been used."""
-        names = list(self.config.profiles)
-        if LOCAL not in names and LOCAL in self.store.profiles():
-            names.append(LOCAL)
-        return names
-
-    def _known_jobs(self) -> list[Job]:
-        polled = set(self._polled())
-        return [job for job in self.store.jobs() if job.ref.profile in polled]
-
-    def _facts_of(self, profile: Profile) -> Facts:
-        found = self._facts.get(profile.name)
-        if found is None:
-            found = self._facts[profile.name] = self._provider_facts(profile.provider)
-        return found
-
-    def _why_read_only(self, profile: str) -> str | None:
-        if self._read_only:
-            return "this console is read-only (--read-only)"
-        if self.config.read_only:
-            return "this console is read-only (read_only = true in the config)"
-        if self.config.profile(profile).read_only:
-            return f"profile {profile} is read-only (read_only = true in the config)"
-        return None
-
     def _folder_of(self, ref: JobRef) -> Path:
         """A folder of the job's own name; with its id where another job's files are there."""
         entry = self.board.get(ref)
@@ -459,37 +398,5 @@ class Runtime:
             return named.with_name(filename(f"{named.name}-{ref.id}"))
         return named
 
-    def _secrets(self) -> list[str]:
-        tokens = [p.token for p in self.config.profiles.values() if p.token is not None]
-        return [token.spec for token in tokens if token.kind == "literal"]
-
     def _trouble(self, text: str) -> None:
-        self._soon(self._publish, Trouble(text))
-
-    def _soon(self, call: Callable[..., object], *args: Any) -> None:
-        """Run on the network thread; before it starts, when it does."""
-        if not self._loop.is_closed():
-            with contextlib.suppress(RuntimeError):  # closed in between
-                self._loop.call_soon_threadsafe(self._guard, call, args)
-
-    def _guard(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
-        try:
-            call(*args)
-        except Exception as error:
-            self._faults.write(error)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.add(task := self._loop.create_task(self._logged(lambda: work)))
-        task.add_done_callback(self._tasks.discard)
-
-    async def _logged(self, factory: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        try:
-            return await factory()
-        except TrainerError:
-            raise
-        except Exception as error:
-            self._faults.write(error)
-            raise TrainerError(
-                f"a fault of this program: {type(error).__name__}",
-                hint="the details are in console.log",
-            ) from error
+        self._net.soon(self._publish, Trouble(text))
