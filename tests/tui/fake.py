@@ -66,7 +66,9 @@ class MemoryStore:
     def events(self, ref: JobRef, limit: int = 500) -> list[Event]:
         return [event for event in self.kept if event.ref == ref][-limit:]
 
-    def metrics(self, ref: JobRef, key: str | None = None, since_step: int | None = None) -> list[Metric]:
+    def metrics(
+        self, ref: JobRef, key: str | None = None, since_step: int | None = None
+    ) -> list[Metric]:
         return []
 
     def drafts(self, ref: JobRef | None = None) -> list[object]:
@@ -76,7 +78,9 @@ class MemoryStore:
 class FakeRuntime:
     """Runtime's surface; acts are accepted at once and recorded in ``asked``."""
 
-    def __init__(self, jobs: Iterable[Job] = (), *, profiles: Collection[str] = ("comfy", "local")) -> None:
+    def __init__(
+        self, jobs: Iterable[Job] = (), *, profiles: Collection[str] = ("comfy", "local")
+    ) -> None:
         self.board = Board()
         self.store = MemoryStore()
         self.asked: list[tuple[Any, ...]] = []

@@ -72,7 +72,7 @@ async def test_an_act_is_asked_only_after_yes(
 
 
 async def test_x_forgets_where_the_service_cannot_delete(tmp_path: Path) -> None:
-    """A job of a service without deletion is dropped from the console alone, and the dialog says so."""
+    """Without deletion at the service a job is dropped here alone, and the dialog says so."""
     app = make(tmp_path, session={"selected": str(FAILED)})
     async with running(app) as pilot:
         await pilot.press("x")
@@ -169,7 +169,7 @@ async def test_numbers_open_tabs(tmp_path: Path, tab: str) -> None:
         assert app.main is not None
         main = app.main
         await until(pilot, lambda: main.detail.pane is not None and main.detail.tab == tab)
-        assert main.detail.pane is not None and main.detail.pane.TAB == tab
+        assert main.detail.pane is not None and tab == main.detail.pane.TAB
 
 
 async def test_the_models_tab_says_why_it_is_grey(tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ def test_every_command_has_a_handler_and_words() -> None:
     for command in COMMANDS:
         module, function, *_ = command.run.split(":")
         assert callable(getattr(importlib.import_module(f"trainer_tui.tui.{module}"), function))
-        assert command.title and command.help.endswith(".") or "…" in command.help
+        assert (command.title and command.help.endswith(".")) or "…" in command.help
         for key in command.keys.split(","):
             for scope in {command.scope, Scope.MAIN, Scope.APP} - {Scope.TABLE}:
                 if key:

@@ -364,11 +364,20 @@ class TrainerApp(LeanApp):
         """Make a theme known to the app. Raises ConfigError when its file cannot be used."""
         path = self.theme_paths().get(name)
         if path is None:
-            return name in self.available_themes
+            return self._load_textual_theme(name)
         found = themes.read(path)
         self._theme_files[name] = found
         self.register_theme(found.theme)
         return True
+
+    def _load_textual_theme(self, name: str) -> bool:
+        theme = self.available_themes.get(name)
+        if theme is not None:
+            from dataclasses import replace
+
+            variables = {**themes.derived(theme), **theme.variables}
+            self.register_theme(replace(theme, variables=variables))
+        return theme is not None
 
     def use_theme(self, name: str) -> None:
         """Show a theme."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.style import Style
-from textual.color import Color
+from textual.color import Color, ColorParseError
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -27,7 +27,7 @@ class Paint:
             value = self._variables.get(name) or self._variables["foreground"]
             try:
                 found = Color.parse(value)
-            except ValueError:
+            except ColorParseError:
                 found = Color.parse(self._variables["foreground"])
             self._colours[name] = found
         return found

@@ -95,7 +95,7 @@ def cells(entry: Entry, now: datetime, glyphs: Glyphs) -> Cells:
         fraction=fraction(job.progress),
         percent=percent(job),
         step=steps(job.progress, glyphs),
-        eta=eta(estimate) if job.status.active and estimate else glyphs.dash,
+        eta=eta(estimate, glyphs) if job.status.active else glyphs.dash,
         loss=number(job.loss) if job.loss is not None else glyphs.dash,
         age=age(job.created_at, now) or glyphs.dash,
         ended=job.status.ended,
@@ -129,9 +129,9 @@ def steps(progress: Progress | None, glyphs: Glyphs) -> str:
     return f"{lead}{progress.current}{total}"
 
 
-def eta(estimate: Estimate | None) -> str:
+def eta(estimate: Estimate | None, glyphs: Glyphs) -> str:
     """Time left: ``1h12m``; ``<1m``."""
-    return span(estimate.eta) if estimate and estimate.eta is not None else "—"
+    return span(estimate.eta) if estimate and estimate.eta is not None else glyphs.dash
 
 
 def span(seconds: float | None) -> str:

@@ -89,8 +89,6 @@ class Frame(Vertical):
         overflow: hidden;
     }
     Frame.-last > .box { border-bottom: round $frame; }
-    .-ascii Frame > .box { border-left: ascii $frame; border-right: ascii $frame; }
-    .-ascii Frame.-last > .box { border-bottom: ascii $frame; }
     """
 
     def __init__(self, title: EdgeLine, *content: Widget, id: str) -> None:

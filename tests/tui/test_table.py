@@ -1,0 +1,226 @@
+"""The jobs table: order, filter, columns, lines, and that only what changed is drawn again."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tests.tui.console import make, running, screen_text, until
+from tests.tui.fake import NOW, FakeRuntime, few, job, many
+from trainer_tui.core.board import Entry, Pending
+from trainer_tui.core.estimate import Estimate
+from trainer_tui.model import Capability, JobRef, Progress, Status
+from trainer_tui.tui import columns, present
+from trainer_tui.tui.glyphs import ASCII, UNICODE
+from trainer_tui.tui.joblist import JobList
+from trainer_tui.tui.paint import Paint
+from trainer_tui.tui.widgets.jobs_table import draw_row
+
+DARK = Paint({"foreground": "#ffffff", "background": "#000000"})
+
+
+def names(jobs: JobList) -> list[str]:
+    """The shown names in order."""
+    return [jobs.entries[ref].job.name for ref in jobs.order]
+
+
+def loaded(*entries: Entry) -> JobList:
+    """A list of these."""
+    jobs = JobList()
+    jobs.load(entries)
+    return jobs
+
+
+def test_newest_comes_first_and_unknown_values_last() -> None:
+    """By age the newest is on top; by loss jobs without one come after the rest."""
+    jobs = loaded(*(Entry(each) for each in few()))
+    assert names(jobs)[0] == "ünïcode 狗狗 portrait"
+    jobs.arrange(sort="loss")
+    assert names(jobs)[0] == "dog_portrait_small"
+    assert jobs.entries[jobs.order[-1]].job.loss is None
+
+
+def test_an_update_that_moves_nothing_says_so() -> None:
+    """Another loss leaves the order by age alone; another status that the filter wants moves."""
+    entries = [Entry(each) for each in few()]
+    jobs = loaded(*entries)
+    changed = dataclasses.replace(entries[0], job=entries[0].job.replace(loss=0.1))
+    assert jobs.update([changed]) is False
+    jobs.arrange(matches=lambda entry: entry.job.status.active)
+    ended = dataclasses.replace(entries[0], job=entries[0].job.replace(status=Status.SUCCEEDED))
+    assert jobs.update([ended]) is True
+    assert jobs.index(ended.job.ref) is None and jobs.total == 8
+
+
+@given(
+    st.integers(30, 240),
+    st.integers(3, 20),
+)
+def test_columns_fit_and_stay_in_order(width: int, profile: int) -> None:
+    """No column leaves the row, none overlaps another, name and status are always there."""
+    found = columns.columns(width, profile)
+    assert {"name", "status"} <= {column.name for column in found}
+    for one, other in pairwise(found):
+        assert one.x + one.width < other.x
+    if width >= 60:
+        assert found[-1].x + found[-1].width <= width
+
+
+def test_columns_drop_in_the_stated_order() -> None:
+    """Loss goes first, then age, step, profile; at 80 columns nothing that matters is gone."""
+    gone: list[str] = []
+    for width in range(140, 50, -1):
+        shown = {column.name for column in columns.columns(width, 8)}
+        gone += [name for name in columns.ALL if name not in shown and name not in gone]
+    assert gone[:4] == ["loss", "age", "step", "profile"]
+    assert {"name", "profile", "status", "progress", "eta"} <= {
+        column.name for column in columns.columns(78, 8)
+    }
+
+
+@given(st.text(max_size=60), st.integers(1, 40))
+def test_fit_gives_exactly_the_width(text: str, width: int) -> None:
+    """Cut or padded, a text takes the cells it is given, wide characters included."""
+    clean = "".join(c for c in text if c.isprintable())
+    assert cell_len(present.fit(clean, width, UNICODE)) == width
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+@pytest.mark.parametrize("width", [60, 78, 118, 196])
+def test_a_row_is_as_wide_as_it_should_be(glyphs: Any, width: int) -> None:
+    """Every sort of job gives a row of exactly the width."""
+    found = columns.columns(width, 8)
+    for each in few():
+        for pending in (None, Pending(Capability.CANCEL, "late", NOW)):
+            cells = present.cells(Entry(each, pending=pending), NOW, glyphs)
+            strip = draw_row(cells, found, width, glyphs, DARK, cursor=True)
+            assert strip.cell_length == width
+            if not glyphs.unicode:
+                assert strip.text.replace("ünïcode 狗狗", "").isascii()
+
+
+@pytest.mark.parametrize(
+    ("value", "width", "filled"),
+    [(0.0, 10, ""), (1.0, 10, "█" * 10), (0.48, 10, "████▊"), (0.0126, 10, "▏"), (2.0, 4, "████")],
+)
+def test_bars_are_exact_to_an_eighth(value: float, width: int, filled: str) -> None:
+    """Never more than is done; the rest is track."""
+    text, track = present.bar(value, width, UNICODE)
+    assert text == filled and len(text + track) == width
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3, "<1m"), (61, "1m"), (3599, "59m"), (4320, "1h12m"), (187_200, "2d4h"), (None, "")],
+)
+def test_spans_read_well(seconds: float | None, text: str) -> None:
+    """At most two units, no seconds."""
+    assert present.span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.3124, "0.312"), (12.345, "12.35"), (0.00001234, "1.2e-5"), (float("nan"), "nan"),
+     (123456.0, "1.2e5"), (0.0, "0.000"), (float("inf"), "inf"), (-0.5, "-0.500")],
+)  # fmt: skip
+def test_numbers_take_little_room(value: float, text: str) -> None:
+    """About four digits, at most seven cells."""
+    assert present.number(value) == text and len(text) <= 7
+
+
+def test_the_three_phases_of_an_act_are_told_apart() -> None:
+    """Asked, accepted and late read differently."""
+    texts = {
+        present.pending_text(Pending(Capability.CANCEL, phase, NOW), UNICODE)
+        for phase in ("asked", "acknowledged", "late")
+    }
+    assert texts == {"canceling…", "canceling ✓", "canceling ?"}
+
+
+def test_a_stalled_job_is_shown_as_such() -> None:
+    """A running job without steps says stalled, in the colour of a warning."""
+    entry = Entry(few()[0], estimate=Estimate(stalled=True))
+    cells = present.cells(entry, NOW, UNICODE)
+    assert (cells.status, cells.colour) == ("stalled", "status-interrupted")
+
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_only_lines_that_read_otherwise_are_drawn(tmp_path: Path) -> None:
+    """A job off the screen, or one whose texts stay the same, repaints nothing."""
+    app = make(tmp_path, many(500))
+    async with running(app) as pilot:
+        assert app.main is not None
+        table = app.main.table
+        drawn: list[int] = []
+        original = table.refresh_line
+        table.refresh_line = lambda y: (drawn.append(y), original(y))[1]  # type: ignore[assignment,method-assign,func-returns-value]
+        runtime: Any = app.runtime
+        shown = table.jobs.entries[table.jobs.order[3]].job
+        hidden = table.jobs.entries[table.jobs.order[400]].job
+        for each in (hidden.replace(loss=9.0), shown.replace(extra={"note": "new"})):
+            runtime.board.merge(each.ref.profile, [each], NOW, complete=False)
+        await pilot.pause()
+        assert drawn == []
+        changed = shown.replace(progress=Progress.of(1999, 2000))
+        runtime.board.merge(changed.ref.profile, [changed], NOW, complete=False)
+        await until(pilot, lambda: drawn)
+        assert drawn == [3]
+
+
+async def test_a_new_job_does_not_move_the_cursor_off_its_job(tmp_path: Path) -> None:
+    """A job that comes in on top leaves the selection, and its place on the screen, alone."""
+    app = make(tmp_path, many(500), session={"selected": "local/j000201"})
+    async with running(app) as pilot:
+        assert app.main is not None
+        table = app.main.table
+        offset = table.row - table.scroll_offset.y
+        runtime: Any = app.runtime
+        fresh = job("comfy/new", "brand_new", Status.QUEUED, age=1)
+        runtime.board.merge("comfy", [fresh], NOW, complete=False)
+        await until(pilot, lambda: table.jobs.total == 501)
+        assert table.cursor == JobRef("local", "j000201")
+        assert table.row - table.scroll_offset.y == offset
+
+
+async def test_a_hundred_thousand_jobs_move_at_once(tmp_path: Path) -> None:
+    """The last of 100,000 rows is drawn when asked for; only what is seen is made."""
+    runtime = FakeRuntime(profiles=("comfy", "local"))
+    runtime.board.load(many(100_000))
+    app = make(tmp_path, runtime=runtime)
+    async with running(app) as pilot:
+        assert app.main is not None
+        await pilot.press("G")
+        await until(pilot, lambda: "scene_run_99999" in screen_text(app))
+        assert len(app.main.table._lines) < 200
+
+
+async def test_hostile_names_are_only_text(tmp_path: Path) -> None:
+    """Markup in names is shown as it is and breaks nothing."""
+    jobs = [job("local/a", "run[v2] [/x] [bold]b[/]", Status.RUNNING)]
+    app = make(tmp_path, jobs)
+    async with running(app) as pilot:
+        assert "run[v2] [/x] [bold]b[/]" in screen_text(app)
+        app.say("done [/x] [red]", "error")
+        await pilot.pause()
+        assert "done [/x] [red]" in screen_text(app)
+
+
+async def test_a_click_selects_and_a_double_click_opens(tmp_path: Path) -> None:
+    """The mouse does what the keys do."""
+    app = make(tmp_path)
+    async with running(app) as pilot:
+        assert app.main is not None
+        main = app.main
+        await pilot.click(main.table, offset=(10, 3))
+        assert main.table.row == 3
+        await pilot.click(main.table, offset=(10, 2), times=2)
+        await until(pilot, lambda: main.detail.has_focus_within)
