@@ -33,7 +33,7 @@ class Codec:
 
     @classmethod
     def for_resolution(cls, resolution: int) -> Codec:
-        """The codec for a training resolution in pixels: 8 to 24 frequencies."""
+        """The codec for a training resolution in pixels: 12 to 24 frequencies."""
         return cls(frequencies(resolution))
 
     @property
@@ -91,8 +91,8 @@ class Codec:
 
 
 def frequencies(resolution: int) -> int:
-    """Luma frequencies kept at a resolution: one for every 32 pixels, even, 8 to 24."""
-    return min(24, max(8, resolution // 64 * 2))
+    """Luma frequencies kept at a resolution: one for every 32 pixels, even, 12 to 24."""
+    return min(24, max(12, resolution // 64 * 2))
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ import numpy as np
 from trainer_tui.server.runners.smoke.data import TEXT
 from trainer_tui.server.runners.smoke.latent import Array
 
-HIDDEN = 320
+HIDDEN = 512
 _TIME = 32
 _BASE_SEED = 20_240_801  # the base is the same in all jobs, as a published base model would be
 # Makes the rates that suit real models (1e-4) suit this one: its layers are hundreds of times

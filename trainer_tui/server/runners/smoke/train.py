@@ -19,7 +19,7 @@ from trainer_tui.server.runners.smoke.model import Adam, Denoiser, Tensors
 from trainer_tui.server.runners.smoke.options import Options
 
 _REFRESH = 0.2  # seconds between two states of the bar and two writes of metrics
-_DRAWS = 16  # noisy versions of an image in a batch of one: a calmer loss for little time
+_DRAWS = 40  # noisy versions of an image in a batch of one: a calmer loss for little time
 
 
 @dataclass(frozen=True, slots=True)
