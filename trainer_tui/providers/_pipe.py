@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from trainer_tui.providers.base import Download
 
-_QUEUED = 8
+_QUEUED = 32
+"""Items under way: eight MiB of a file at most."""
 
 
 class Pipe:
