@@ -111,6 +111,8 @@ def _gap(count: int) -> DiffLine:
 def changes(old: str, new: str) -> list[Change]:
     """The values that differ, in the order of the new text; layout and comments do not count."""
     before, after = parse(old), parse(new)
+    if before.broken or after.broken:
+        return []  # what cannot be read has no values to compare
     had, has = _values(before), _values(after)
     found = [
         Change(_short(path), had.get(path), value)

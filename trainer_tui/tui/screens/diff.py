@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from trainer_tui.core.yamlconfig import DiffLine, changes, diff
+from trainer_tui.core.yamlconfig import DiffLine, changes, diff, parse
 from trainer_tui.tui.screens.confirm import Answers
 from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
@@ -98,6 +98,7 @@ class DiffScreen(Screen[bool]):
         self._same, self._new = same, new
         self._diff = diff(old, new)
         self._changes = changes(old, new) if self._diff else []
+        self._broken = parse(new).broken
         self._names, self._notes = names, notes
         added = sum(1 for line in self._diff if line.kind == "added")
         removed = sum(1 for line in self._diff if line.kind == "removed")
@@ -146,7 +147,7 @@ class DiffScreen(Screen[bool]):
             )
         if len(self._changes) > _MOST_WORDS:
             lines.append([Piece(f"   and {len(self._changes) - _MOST_WORDS} more", "text-muted")])
-        if self._diff and not self._changes:
+        if self._diff and not self._changes and not self._broken:
             lines.append([Piece("   Only remarks and layout change.", "text-muted")])
         if not self._diff:
             if self._same:

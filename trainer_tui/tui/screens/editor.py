@@ -231,9 +231,11 @@ class EditorScreen(TextScreen):
         )
 
     def _what_follows(self) -> str:
-        facts = self.console.facts(self.ref.profile)
-        title = facts.title if facts is not None else self.ref.profile
-        return f"{title} runs it only when the job is resumed; you will be asked."
+        entry = self.console.board.get(self.ref)
+        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else None
+        if reason is not None:
+            return f"Nothing runs by itself then: {reason}."
+        return "It runs only when the job is resumed; you will be asked."
 
     def _perform(self, text: str, base: str) -> None:
         self.busy(f"Sending to {self.ref.profile}{self.console.glyphs.ellipsis}")
@@ -268,7 +270,9 @@ class EditorScreen(TextScreen):
 
     def _offer_resume(self) -> None:
         entry = self.console.board.get(self.ref)
-        if entry is None or self.console.why_not(entry.job, Act.RESUME) is not None:
+        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else ""
+        if entry is None or reason is not None:
+            self.console.say(f"The edit is in{': ' + reason if reason else ''}.", "success")
             self.leave()
             return
         from trainer_tui.tui.screens.confirm import ConfirmScreen, Item

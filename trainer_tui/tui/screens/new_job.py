@@ -225,12 +225,12 @@ def read_file(path: str) -> str:
             data = source.read(4 * MAX_SIZE + 1)
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text.") from error
+        raise UsageError(f"{Path(path).name} is not UTF-8 text.") from error
     except (OSError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{path} cannot be read: {why}.") from error
+        raise UsageError(f"{Path(path).name} cannot be read: {why}.") from error
     if len(text) > MAX_SIZE:
-        raise UsageError(f"{path} is larger than any config ({len(data):,} bytes).")
+        raise UsageError(f"{Path(path).name} is larger than any config.")
     return text
 
 

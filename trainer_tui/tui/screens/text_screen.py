@@ -57,6 +57,7 @@ class TextScreen(Screen[None]):
         self.checked = Checked("")
         self.sending = False
         self._began = False
+        self._noted = ""
         self._writing: Timer | None = None
         self._checker = Checker(self, self._told)  # type: ignore[arg-type]
         self.heading = Heading(self.VERB)
@@ -147,6 +148,7 @@ class TextScreen(Screen[None]):
         """Go on with a draft: its text in place of what is shown, as one edit."""
         self.keeper = keeper
         self.area.replace_all(text)
+        self._noted = self.area.text
 
     # Typing -----------------------------------------------------------------------------------
 
@@ -154,6 +156,8 @@ class TextScreen(Screen[None]):
         """A key was pressed in the text."""
         event.stop()
         if self._began:
+            if not self.sending and self.area.text != self._noted:
+                self.note.display = False
             self.changed()
 
     def changed(self) -> None:
@@ -262,6 +266,7 @@ class TextScreen(Screen[None]):
     def banner(self, colour: str, text: str, hint: str = "") -> None:
         """Say something that stays above the text until the next key."""
         self.note.say(colour, text, hint)
+        self._noted = self.area.text
 
     def busy(self, text: str) -> None:
         """Something is being sent: the text is held as it is."""
@@ -275,7 +280,7 @@ class TextScreen(Screen[None]):
         self.sending = False
         self.area.read_only = False
         hint = error.hint or "Your text is kept as a draft."
-        self.note.say("error", error.message, hint)
+        self.banner("error", error.message, hint)
         self._renew()
 
     def accepted(self) -> None:

@@ -184,6 +184,7 @@ class ConfigPane(JobPane):
         self.view = ConfigView()
         self.foot = Foot()
         self.ref: JobRef | None = None
+        self._shown = False
         self._provider: str | None = None
         self._checker: Checker | None = None
 
@@ -194,9 +195,9 @@ class ConfigPane(JobPane):
     def show(self, entry: Entry | None) -> None:
         """Another job: its config is asked for by whoever shows the pane."""
         ref = entry.job.ref if entry is not None else None
-        if ref == self.ref:
+        if ref == self.ref and self._shown:
             return
-        self.ref = ref
+        self.ref, self._shown = ref, True
         self.foot.checked = None
         self.foot.renew()
         if entry is None:
