@@ -58,7 +58,6 @@ class _Mark:
     options: _Options
     config_time: int
     position: progress_log.Position
-    metrics: int
     total: int | None = None
 
 
@@ -120,7 +119,7 @@ class CommandRunner:
             progress=progress,
             loss=loss,
             checkpoint_step=max(steps, default=0),
-            mark=_Mark(options, mark.config_time, position, mark.metrics, total),
+            mark=_Mark(options, mark.config_time, position, total),
         )
 
     def artifacts(self, folder: JobFolder) -> Sequence[FileEntry]:
@@ -175,7 +174,7 @@ def _mark(folder: JobFolder, previous: Observed) -> _Mark | None:
     except (OSError, ValueError, TrainerError):
         return mark
     position = mark.position if mark else progress_log.load(folder)
-    return _Mark(options, changed, position, 0)
+    return _Mark(options, changed, position)
 
 
 def _read(config: Mapping[str, object], text: str) -> _Options:

@@ -23,7 +23,7 @@ from trainer_tui.server.runners.files import read_lines, read_new
 
 GROUPS = ("current", "total", "percent", "loss", "lr")
 """Named groups that a pattern may have."""
-_MAX_LINE = 64 * 1024
+_MAX_LINE = 4096  # a pattern that backtracks must not hold up the looks at other jobs for long
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
