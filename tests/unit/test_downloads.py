@@ -226,15 +226,6 @@ async def test_the_rows_of_a_living_program_are_left_to_it(rig: Rig) -> None:
     assert rig.reopened().rows() == []
 
 
-async def test_a_single_command_does_not_take_over_a_queue(rig: Rig) -> None:
-    """Rows left by a dead program wait for a console; what has ended is still known."""
-    left, done = rig.add(rig.artifact("a.bin"), rig.artifact("b.bin"))
-    rig.store.put_download(left.replace(owner=_dead_pid()))
-    rig.store.put_download(done.replace(phase=DownloadPhase.DONE))
-    queue = Downloads(rig.store, rig.clock, provider=rig._open, adopt=False)
-    assert [row.id for row in queue.rows()] == [done.id]
-
-
 async def test_a_file_that_another_program_fetches_is_not_written(rig: Rig) -> None:
     """The partial file is locked by its writer; the second says so."""
     import fcntl

@@ -49,9 +49,7 @@ class Downloads:
         parallel: int = 3,
         room: Callable[[Path], int] = free_bytes,
         chance: Callable[[], float] = lambda: 1.0,
-        adopt: bool = True,
     ) -> None:
-        """``adopt``: take over what a program that died has left; a single command does not."""
         self.parallel = parallel
         self._store = store
         self._clock = clock
@@ -67,8 +65,7 @@ class Downloads:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bell = asyncio.Event()
         for row in store.downloads():
-            if adopt or row.phase.ended:
-                self._adopt(row)
+            self._adopt(row)
 
     def rows(self) -> list[DownloadRow]:
         """All rows, oldest first."""
