@@ -21,6 +21,16 @@ COMMAND_TIMEOUT = 10.0
 _LARGEST = 64 * 1024  # bytes; more than any credential, far less than a wrong file
 
 
+class CredentialError(ConfigError):
+    """A credential cannot be had from its place; for a script the same as being refused."""
+
+    default_title = "No credential"
+    exit_code = 5
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, code="NO_CREDENTIAL")
+
+
 def place(secret: Secret) -> str:
     """Where the credential is, in words that may be shown."""
     rest = secret.spec.partition(":")[2]
@@ -78,11 +88,9 @@ def _from_env(name: str) -> str:
     value = os.environ.get(name)
     if not value:
         state = "is empty" if value == "" else "is not set"
-        raise ConfigError(
+        raise CredentialError(
             f"the environment variable {name} {state}",
-            title="No credential",
             hint=f"Set it before starting: export {name}=…",
-            code="NO_CREDENTIAL",
         )
     return value.strip()
 
@@ -92,14 +100,12 @@ def _from_file(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except OSError as error:
-        raise ConfigError(
+        raise CredentialError(
             f"the credential file {path} cannot be read: {error.strerror or 'unknown reason'}",
-            title="No credential",
             hint="Put the credential there, or point the profile's token elsewhere.",
-            code="NO_CREDENTIAL",
         ) from None
     if len(data) > _LARGEST:
-        raise ConfigError(f"{path} is too large to be a credential", code="NO_CREDENTIAL")
+        raise CredentialError(f"{path} is too large to be a credential")
     return data.decode(errors="replace").rstrip("\r\n")
 
 
@@ -110,9 +116,9 @@ def _from_command(command: str) -> str:
     try:
         argv = shlex.split(command)
     except ValueError as error:
-        raise ConfigError(f"the cmd: of a credential cannot be split: {error}") from None
+        raise CredentialError(f"the cmd: of a credential cannot be split: {error}") from None
     if not argv:
-        raise ConfigError("cmd: names no command", hint="For example: cmd:pass show runcomfy")
+        raise CredentialError("cmd: names no command", hint="For example: cmd:pass show runcomfy")
     what = f"the command that gives the credential ({argv[0]})"
     try:
         done = subprocess.run(
@@ -124,24 +130,18 @@ def _from_command(command: str) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ConfigError(
+        raise CredentialError(
             f"{what} did not end within {COMMAND_TIMEOUT:g} seconds",
-            title="No credential",
             hint="Unlock your password manager first, then try again.",
-            code="NO_CREDENTIAL",
         ) from None
     except OSError as error:
-        raise ConfigError(
+        raise CredentialError(
             f"{what} cannot be run: {error.strerror or 'unknown reason'}",
-            title="No credential",
-            code="NO_CREDENTIAL",
         ) from None
     if done.returncode != 0:
-        raise ConfigError(
+        raise CredentialError(
             f"{what} ended with exit code {done.returncode}",
-            title="No credential",
             hint="Run it by hand to see why.",
-            code="NO_CREDENTIAL",
         )
     return done.stdout.decode(errors="replace").split("\n", 1)[0].rstrip("\r")
 
@@ -153,27 +153,21 @@ def _from_keyring(rest: str) -> str:
         keyring = importlib.import_module("keyring")
         keyring_error = importlib.import_module("keyring.errors").KeyringError
     except ImportError:
-        raise ConfigError(
+        raise CredentialError(
             "keyring: needs a package that is not installed",
-            title="No credential",
             hint="Install it with: pip install 'trainer-tui[keyring]'",
-            code="NO_CREDENTIAL",
         ) from None
     service, _, user = rest.partition("/")
     try:
         value: str | None = keyring.get_password(service, user)
     except keyring_error as error:
-        raise ConfigError(
+        raise CredentialError(
             f"the keyring did not answer ({type(error).__name__})",
-            title="No credential",
-            code="NO_CREDENTIAL",
         ) from None
     if value is None:
-        raise ConfigError(
+        raise CredentialError(
             f"the keyring has no entry {service}/{user}",
-            title="No credential",
             hint=f"Add it with: keyring set {service} {user}",
-            code="NO_CREDENTIAL",
         )
     return value
 
@@ -181,11 +175,10 @@ def _from_keyring(rest: str) -> str:
 def _checked(value: str, where: str) -> str:
     """A credential goes into an HTTP header: printable ASCII, on one line, not empty."""
     if not value:
-        raise ConfigError(f"the credential is empty ({where})", code="NO_CREDENTIAL")
+        raise CredentialError(f"the credential is empty ({where})")
     if not (value.isascii() and value.isprintable()):
-        raise ConfigError(
+        raise CredentialError(
             f"the credential holds line breaks or characters that cannot be sent ({where})",
             hint="It must be one line of printable ASCII.",
-            code="NO_CREDENTIAL",
         )
     return value

@@ -18,7 +18,7 @@ RECENT = timedelta(days=7)
 """Ended jobs older than this are left out unless they are asked for."""
 
 _COLUMNS = (
-    render.Column("REF", shrinks=True),
+    render.Column("REF"),  # whole, so that it can be copied
     render.Column("NAME", shrinks=True),
     render.Column("STATUS"),
     render.Column("DONE", "right"),
