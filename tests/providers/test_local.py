@@ -82,18 +82,19 @@ def stop_server(path: Path) -> None:
     async def stop() -> None:
         provider = open_provider(context(path, "local", name="local", token=None))
         with contextlib.suppress(TrainerError):
-            os.kill(int((await provider.info())["pid"]), signal.SIGTERM)
-            await eventually(lambda: alive(provider), lambda up: not up)
+            pid = int((await provider.info())["pid"])
+            os.kill(pid, signal.SIGTERM)
+            await eventually(lambda: exists(pid), lambda there: not there)
         await provider.aclose()
 
     asyncio.run(stop())
 
 
-async def alive(provider: Local) -> bool:
-    """Whether the server answers."""
+async def exists(pid: int) -> bool:
+    """Whether there is such a process."""
     try:
-        await provider.info()
-    except NetworkError:
+        os.kill(pid, 0)
+    except ProcessLookupError:
         return False
     return True
 
