@@ -361,7 +361,9 @@ async def test_the_same_request_twice_at_once_is_one_job(make: Open) -> None:
 # -- what goes wrong ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [TrainerError("no checkout"), OSError(28, "no space")])
+@pytest.mark.parametrize(
+    "error", [TrainerError("no checkout"), OSError(28, "no space"), KeyError("a mistake")]
+)
 async def test_a_runner_that_cannot_launch_fails_its_job_only(
     make: Open, runner: ShellRunner, error: Exception
 ) -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,19 +19,30 @@ import httpx
 import pytest
 
 from tests.server.conftest import WAITS, LocalServer, release, shell, wait_for
+from trainer_tui.__main__ import main
 from trainer_tui.paths import Paths
 from trainer_tui.server.signing import Signer
 
 TOKEN = "t0p-s3cret-tökén"
 
 
-@pytest.fixture
-def tcp(idle_server: LocalServer) -> Iterator[httpx.Client]:
-    """A client on TCP that sends nothing by itself, of a server with a known token."""
-    path = idle_server.home / "token"
-    path.write_text(TOKEN + "\n")
-    said = idle_server.start("--port", "0", "--token-file", str(path), "--cpu-slots", "2")
-    with httpx.Client(base_url=said["tcp"], timeout=20) as client:
+@pytest.fixture(scope="module")
+def tcp_server() -> Iterator[LocalServer]:
+    """A server on TCP with a known token."""
+    folder = Path(tempfile.mkdtemp(prefix="tts-"))
+    local = LocalServer(folder)
+    (folder / "token").write_text(TOKEN + "\n")
+    local.start("--port", "0", "--token-file", str(folder / "token"), "--cpu-slots", "2")
+    yield local
+    local.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def tcp(tcp_server: LocalServer) -> Iterator[httpx.Client]:
+    """A client on TCP that sends nothing by itself."""
+    origin = json.loads(tcp_server.info_file.read_text())["tcp"]
+    with httpx.Client(base_url=origin, timeout=20) as client:
         yield client
 
 
@@ -39,12 +51,12 @@ def bearer(token: str) -> dict[str, bytes]:
     return {"Authorization": f"Bearer {token}".encode()}
 
 
-def test_tcp_is_on_loopback_only(tcp: httpx.Client, idle_server: LocalServer) -> None:
+def test_tcp_is_on_loopback_only(tcp: httpx.Client, tcp_server: LocalServer) -> None:
     """And it is told in server.json and by info; the socket answers as well, without a token."""
     assert tcp.base_url.host == "127.0.0.1"
     origin = str(tcp.base_url).rstrip("/")
-    assert json.loads(idle_server.info_file.read_text())["tcp"] == origin
-    assert idle_server.client.get("/v1/info").json()["tcp"] == origin
+    assert json.loads(tcp_server.info_file.read_text())["tcp"] == origin
+    assert tcp_server.client.get("/v1/info").json()["tcp"] == origin
 
 
 def test_tcp_wants_the_token(tcp: httpx.Client) -> None:
@@ -89,13 +101,16 @@ def test_a_large_body_is_refused_whether_announced_or_not(tcp: httpx.Client) -> 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
 
 
-def test_the_token_is_written_nowhere(tcp: httpx.Client, idle_server: LocalServer) -> None:
+def test_the_token_is_written_nowhere(idle_server: LocalServer) -> None:
     """Not in server.json, not in any log, not in the environment of a job."""
-    tcp.get("/v1/info", headers=bearer(TOKEN))
-    tcp.get("/v1/info", headers=bearer(TOKEN + "wrong"))
+    path = idle_server.home / "token"
+    path.write_text(TOKEN)
+    said = idle_server.start("--port", "0", "--token-file", str(path))
+    for token in (TOKEN, TOKEN + "wrong"):
+        httpx.get(said["tcp"] + "/v1/info", headers=bearer(token))
     job = idle_server.submit(shell("env"))
     assert idle_server.wait(job["id"])["status"] == "succeeded"
-    idle_server.terminate()
+    assert idle_server.terminate() == 0
     for path in idle_server.home.rglob("*"):
         if path.is_file() and path.name != "token":
             assert TOKEN.encode() not in path.read_bytes(), path
@@ -113,12 +128,12 @@ def test_a_token_from_the_environment_is_not_handed_to_jobs(idle_server: LocalSe
 
 
 def test_a_signed_url_needs_no_token_and_is_good_for_one_file(
-    tcp: httpx.Client, idle_server: LocalServer
+    tcp: httpx.Client, tcp_server: LocalServer
 ) -> None:
     """For its path until its time; with Range; 403 for any other, so that it is asked again."""
-    job = idle_server.submit(shell("echo 0123456789"))
-    idle_server.wait(job["id"])
-    signer = Signer.open(idle_server.state / "signing.key")
+    job = tcp_server.submit(shell("echo 0123456789"))
+    tcp_server.wait(job["id"])
+    signer = Signer.open(tcp_server.state / "signing.key")
     path = f"/files/{job['id']}/log.txt"
     good = signer.sign(path, int(time.time()) + 60)
     assert tcp.get(good).text == "0123456789\n"
@@ -138,6 +153,15 @@ def test_a_signed_url_needs_no_token_and_is_good_for_one_file(
         answer = tcp.get(bad)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "URL_EXPIRED"), bad
     assert tcp.get(good, headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_a_signed_url_outlives_the_server(idle_server: LocalServer) -> None:
+    """The key is kept, so a link that was given out stays good."""
+    idle_server.start()
+    job = idle_server.submit(shell("echo 0123456789"))
+    idle_server.wait(job["id"])
+    signer = Signer.open(idle_server.state / "signing.key")
+    good = signer.sign(f"/files/{job['id']}/log.txt", int(time.time()) + 60)
     idle_server.kill()
     again = idle_server.start("--port", "0")
     assert httpx.get(again["tcp"] + good).text == "0123456789\n"
@@ -341,11 +365,19 @@ def test_a_server_whose_socket_was_cleared_away_is_found(
         ["--stop", "--status"],
     ],
 )
-def test_wrong_usage_is_exit_code_2(serve: Serve, arguments: list[str]) -> None:
+def test_wrong_usage_is_exit_code_2(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """And starts nothing."""
-    done = serve(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr
+    monkeypatch.setenv("TRAINER_TUI_HOME", str(tmp_path))
+    assert main(["serve", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("module", ["trainer_tui", "trainer_tui.server"])

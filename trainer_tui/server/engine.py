@@ -2,7 +2,8 @@
 
 Lives on the server's event loop. Its acts are coroutines that raise children of
 :class:`~trainer_tui.errors.TrainerError`; between two awaits nothing else changes a job. The part
-that looks after running jobs is :mod:`trainer_tui.server.watch`.
+that starts jobs is :mod:`trainer_tui.server.scheduler`, the one that looks after running jobs
+:mod:`trainer_tui.server.watch`.
 
 What is durable, in this order: a job's folder is written whole before the job is queued; a launch
 is recorded before its supervisor is started, and claimed by whoever comes first; the end of a job
@@ -19,17 +20,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trainer_tui import sanitize
-from trainer_tui.errors import StateError, TrainerError, UsageError
-from trainer_tui.model import EventKind, Gpu, JobError, Status
+from trainer_tui.errors import StateError, UsageError
+from trainer_tui.model import EventKind, Gpu, Status
 from trainer_tui.server import configs
 from trainer_tui.server.book import Book
 from trainer_tui.server.disk import Disk, config_etag
 from trainer_tui.server.events import Hub
-from trainer_tui.server.executors.base import Executor, Order
+from trainer_tui.server.executors.base import Executor
 from trainer_tui.server.executors.process import ProcessExecutor
-from trainer_tui.server.records import Act, JobRecord, format_time
+from trainer_tui.server.records import Act, JobRecord
 from trainer_tui.server.runners import base as runners_base
-from trainer_tui.server.runners.base import FileEntry, GpuUse, InvalidConfig, JobFolder, Runner
+from trainer_tui.server.runners.base import FileEntry, InvalidConfig, JobFolder, Runner
+from trainer_tui.server.scheduler import Scheduler
 from trainer_tui.server.settings import ServerSettings
 from trainer_tui.server.slots import GpuInfo, Pool, find_gpus
 from trainer_tui.server.watch import Watch
@@ -87,6 +89,7 @@ class Engine:
         self._threads = max(1, settings.cores // max(1, settings.cpu_slot_count))
         self.pool = Pool(settings.cpu_slot_count, gpus or (), self._threads)
         self.watch = Watch(self)
+        self.scheduler = Scheduler(self)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life -----------------------------------------------------------------------------------
@@ -99,7 +102,7 @@ class Engine:
         self.pool = Pool(self.settings.cpu_slot_count, self._gpus, self._threads)
         self.book.load()
         self.watch.recover()
-        self.schedule()
+        self.scheduler.schedule()
         self.watch.start()
         self._spawn(asyncio.to_thread(self.disk.empty_trash))
 
@@ -196,14 +199,14 @@ class Engine:
             config_name=config_name,
             total=runner.total_steps(config),
             gpu=request.gpu,
-            gpu_count=self._gpu_count(runner, request.gpu),
+            gpu_count=self.scheduler.gpu_count(runner, request.gpu),
             token=request.token,
             origin=request.origin,
             queue_key=self.book.next_queue_key(),
         )
         record = self.book.add(record, data)
         record = self.book.tell(record, EventKind.STATUS, "queued")
-        self.schedule()
+        self.scheduler.schedule()
         return self.book.get(record.id), True
 
     async def cancel(self, job_id: str) -> JobRecord:
@@ -243,7 +246,7 @@ class Engine:
                 attempt=record.attempt + 1,
                 queue_key=self.book.next_queue_key(),
                 gpu=gpu,
-                gpu_count=self._gpu_count(runner, gpu),
+                gpu_count=self.scheduler.gpu_count(runner, gpu),
                 requested=None,
                 requested_at=None,
                 started_at=None,
@@ -254,7 +257,7 @@ class Engine:
         )
         where = f"from step {record.checkpoint_step}" if record.checkpoint_step else "from step 0"
         self.book.tell(record, EventKind.ACT, f"resume asked for, {where}")
-        self.schedule()
+        self.scheduler.schedule()
         return self.book.get(job_id)
 
     async def edit(self, job_id: str, text: str, *, if_match: str | None = None) -> JobRecord:
@@ -324,84 +327,6 @@ class Engine:
         self._executor.ask(self.disk.folder(record.id), record.launch, act)
         self.watch.wake()
         return record
-
-    def _gpu_count(self, runner: Runner, gpu: Gpu | None) -> int:
-        """How many GPUs a job gets. Raises UsageError (``NO_GPU``)."""
-        here = len(self.pool.gpus)
-        if runner.gpu is GpuUse.NEVER:
-            return 0
-        asked = gpu.count if gpu is not None else 0
-        if asked > here:
-            what = "no GPU" if here == 0 else f"only {here} GPU{'s' if here > 1 else ''}"
-            raise UsageError(
-                f"The job asks for {asked} GPU{'s' if asked > 1 else ''}; nvidia-smi lists {what} "
-                "on this machine.",
-                hint="Submit it without a GPU, or as a smoke job, which needs none.",
-                code="NO_GPU",
-            )
-        if asked == 0 and gpu is None and runner.gpu is GpuUse.PREFERRED and here > 0:
-            return 1
-        return asked
-
-    # -- the queue ------------------------------------------------------------------------------
-
-    def schedule(self) -> None:
-        """Start what can be started: in order, CPU and GPU jobs each in a line of their own."""
-        blocked: set[bool] = set()
-        for record in self.book.queue():
-            on_gpu = record.gpu_count > 0
-            if on_gpu in blocked:
-                if len(blocked) == 2:
-                    return
-                continue
-            if record.gpu_count > len(self.pool.gpus):
-                message = f"It needs {record.gpu_count} GPUs, which this machine no longer has."
-                self.watch.end(record, Status.FAILED, JobError(message, "NO_GPU"))
-                continue
-            slot = self.pool.take(record.gpu_count)
-            if slot is None:
-                blocked.add(on_gpu)
-                continue
-            self._launch(record, slot)
-
-    def _launch(self, record: JobRecord, slot: runners_base.Slot) -> None:
-        """Record a launch, then start it."""
-        folder = self.disk.folder(record.id)
-        number = record.launch + 1
-        record = record.replace(slot_gpus=slot.gpus)
-        try:
-            runner = self.runner(record.runner)
-            launch = runner.launch(folder, self.config(record.id), slot, self.settings)
-            order = Order(
-                number=number,
-                launch=launch,
-                env=self.pool.environment(slot),
-                marker=self._marker(record),
-                grace=self.settings.grace,
-                kill_after=self.settings.kill_after,
-            )
-            self._executor.record(folder, order)
-            record = self.book.put(
-                record.replace(
-                    status=Status.PREPARING, launch=number, requested=None, requested_at=None
-                )
-            )
-            self._executor.start(folder, number)
-        except (TrainerError, OSError, ValueError) as error:
-            _log.warning("job %s could not be started: %s", record.id, sanitize.line(error))
-            self.pool.give_back(slot.gpus)
-            said = JobError(f"It could not be started: {sanitize.line(error)}", "START")
-            self.watch.end(record, Status.FAILED, said)
-            return
-        self.book.tell(record, EventKind.STATUS, "preparing")
-        self.watch.add(record)
-
-    def _marker(self, record: JobRecord) -> str | None:
-        """The line in the log that parts two attempts."""
-        if record.attempt == 1:
-            return None
-        where = f"step {record.checkpoint_step}" if record.checkpoint_step else "step 0"
-        return f"\n===== attempt {record.attempt}, {format_time(self.now())}, from {where} ====="
 
 
 def _encode(text: str) -> bytes:

@@ -145,7 +145,7 @@ class Watch:
         for look in looks:
             ended = self._apply(look) or ended
         if ended:
-            self._engine.schedule()
+            self._engine.scheduler.schedule()
 
     def _look_at(self, watched: list[_Watched]) -> list[_Look]:
         """On a thread: only reads files and asks for processes."""

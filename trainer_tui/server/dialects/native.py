@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from trainer_tui import __version__, sanitize
+from trainer_tui import __version__
 from trainer_tui.errors import NotFoundError, StateError, TrainerError, UsageError
-from trainer_tui.model import Gpu
 from trainer_tui.server.auth import TooLarge
 from trainer_tui.server.context import ServerContext
+from trainer_tui.server.dialects import native_wire as wire
 from trainer_tui.server.disk import config_etag
 from trainer_tui.server.engine import Engine
 from trainer_tui.server.engine import Request as JobRequest
@@ -26,7 +24,7 @@ from trainer_tui.server.files import RangeError, serve_file
 from trainer_tui.server.procs import Process
 from trainer_tui.server.reading import read_log, read_metrics
 from trainer_tui.server.records import JobRecord, format_time
-from trainer_tui.server.runners.base import FileEntry, InvalidConfig
+from trainer_tui.server.runners.base import InvalidConfig
 
 PREFIX = "/v1/"
 HEARTBEAT = 15.0
@@ -68,7 +66,7 @@ def routes(engine: Engine, context: ServerContext) -> list[Route]:
 
 def refuse(status: int, code: str, message: str) -> Response:
     """An error in this protocol's shape."""
-    return _json({"error": {"code": code, "message": message, "hint": None}}, status)
+    return wire.answer({"error": {"code": code, "message": message, "hint": None}}, status)
 
 
 def answer_error(error: TrainerError) -> Response:
@@ -89,7 +87,7 @@ def answer_error(error: TrainerError) -> Response:
     body: dict[str, object] = {"code": code, "message": error.message, "hint": error.hint}
     if isinstance(error, InvalidConfig) and error.line is not None:
         body |= {"line": error.line, "column": error.column}
-    return _json({"error": body}, status, headers)
+    return wire.answer({"error": body}, status, headers)
 
 
 class Native:
@@ -106,7 +104,7 @@ class Native:
 
     async def info(self, request: Request) -> Response:
         engine, pool = self._engine, self._engine.pool
-        return _json(
+        return wire.answer(
             {
                 "server": "trainer-tui",
                 "version": __version__,
@@ -129,7 +127,7 @@ class Native:
         )
 
     async def list_jobs(self, request: Request) -> Response:
-        limit = _number(request, "limit", 1000, 1, MAX_PAGE)
+        limit = wire.number(request, "limit", 1000, 1, MAX_PAGE)
         cursor = request.query_params.get("cursor") or None
         rev = self._engine.book.rev
         etag = f'"{self._process.pid}-{self._process.start_time}-{rev}"'
@@ -159,26 +157,26 @@ class Native:
 
     async def logs(self, request: Request) -> Response:
         record = self._engine.get(request.path_params["id"])
-        offset = _number(request, "offset", 0, -(1 << 62), 1 << 62)
-        limit = _number(request, "limit", 1 << 20, 1, 1 << 62)
+        offset = wire.number(request, "offset", 0, -(1 << 62), 1 << 62)
+        limit = wire.number(request, "limit", 1 << 20, 1, 1 << 62)
         path = self._engine.folder(record.id).log
         piece = await asyncio.to_thread(read_log, path, offset, limit, ended=record.status.ended)
         answer = asdict(piece)
-        return _json({"log": answer.pop("text"), **answer})
+        return wire.answer({"log": answer.pop("text"), **answer})
 
     async def metrics(self, request: Request) -> Response:
         folder = self._engine.folder(request.path_params["id"])
-        since = _number(request, "since", 0, 0, 1 << 62)
-        limit = _number(request, "limit", 10_000, 1, 100_000)
+        since = wire.number(request, "since", 0, 0, 1 << 62)
+        limit = wire.number(request, "limit", 10_000, 1, 100_000)
         points, following = await asyncio.to_thread(read_metrics, folder.metrics, since, limit)
         for point in points:
-            point["time"] = _epoch(point["time"])
-        return _json({"points": points, "next": following})
+            point["time"] = wire.moment(point["time"])
+        return wire.answer({"points": points, "next": following})
 
     async def artifacts(self, request: Request) -> Response:
         job_id = request.path_params["id"]
         entries = await self._engine.artifacts(job_id)
-        return _json({"artifacts": [_artifact(job_id, entry) for entry in entries]})
+        return wire.answer({"artifacts": [wire.artifact(job_id, entry) for entry in entries]})
 
     async def file(self, request: Request) -> Response:
         folder = self._engine.folder(request.path_params["id"])
@@ -186,12 +184,12 @@ class Native:
 
     async def events(self, request: Request) -> Response:
         events = await asyncio.to_thread(self._engine.events, request.path_params["id"])
-        return _json({"events": events})
+        return wire.answer({"events": events})
 
     async def stream(self, request: Request) -> Response:
         since = request.query_params.get("since", request.headers.get("last-event-id"))
         if since is not None and not (since.isascii() and since.isdigit()):
-            raise _bad("since must be the number of an event.")
+            raise wire.bad_request("since must be the number of an event.")
         body = self._events_from(None if since is None else int(since))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(body, media_type="text/event-stream", headers=headers)
@@ -203,22 +201,22 @@ class Native:
                 yield b": still here\n\n"
                 continue
             data = event.to_json() | {"job_id": event.job_id, "job": self._wire(event.job)}
-            yield b"id: %d\nevent: job\ndata: %s\n\n" % (event.seq, _dump(data))
+            yield b"id: %d\nevent: job\ndata: %s\n\n" % (event.seq, wire.dump(data))
 
     # -- acts -----------------------------------------------------------------------------------
 
     async def submit(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await wire.read_object(request)
         config = body.get("config")
         if not isinstance(config, str):
-            raise _bad("config must be the text of a training config.")
+            raise wire.bad_request("config must be the text of a training config.")
         record, new = await self._engine.submit(
             JobRequest(
                 config=config,
-                runner=_text(body, "runner"),
-                name=_text(body, "name"),
-                gpu=_gpu(body.get("gpu")),
-                token=_text(body, "token"),
+                runner=wire.text(body, "runner"),
+                name=wire.text(body, "name"),
+                gpu=wire.gpu(body.get("gpu")),
+                token=wire.text(body, "token"),
             )
         )
         return self._answer(record, 201 if new else 200)
@@ -230,8 +228,8 @@ class Native:
         return self._answer(await self._engine.stop(request.path_params["id"]))
 
     async def resume(self, request: Request) -> Response:
-        body = await _body(request)
-        gpu = _gpu(body.get("gpu"))
+        body = await wire.read_object(request)
+        gpu = wire.gpu(body.get("gpu"))
         return self._answer(await self._engine.resume(request.path_params["id"], gpu))
 
     async def edit(self, request: Request) -> Response:
@@ -264,124 +262,9 @@ class Native:
         if known is None or known[0] != key:
             if len(self._jobs) > 2 * len(self._engine.book) + 100:
                 self._jobs.clear()  # of jobs that were deleted
-            known = self._jobs[record.id] = (key, _dump(self._wire(record)))
+            known = self._jobs[record.id] = (key, wire.dump(self._wire(record)))
         return known[1]
 
     def _wire(self, record: JobRecord) -> dict[str, object]:
-        progress = record.progress
-        total = progress.total if progress is not None else record.total
-        shown: dict[str, object] | None = None
-        if progress is not None:
-            shown = {
-                "current": progress.current,
-                "total": progress.total if progress.total is not None else record.total,
-                "unit": progress.unit,
-            }
-        elif total is not None:
-            shown = {"current": 0, "total": total, "unit": "step"}
-        ended = record.status.ended
-        finished = record.finished_at if ended else None
-        loss = record.loss
-        return {
-            "id": record.id,
-            "name": record.name,
-            "runner": record.runner,
-            "status": str(record.status),
-            "raw_status": record.raw_status,
-            "progress": shown,
-            "loss": None if loss is None or loss != loss or abs(loss) == float("inf") else loss,
-            "created_at": format_time(record.created_at),
-            "started_at": format_time(record.started_at) if record.started_at else None,
-            "finished_at": format_time(finished) if finished else None,
-            "error": asdict(record.error) if record.error else None,
-            "gpu": asdict(record.gpu) if record.gpu else None,
-            "config_name": record.config_name,
-            "origin": record.origin,
-            "config_etag": record.config_etag,
-            "checkpoint_step": record.checkpoint_step,
-            "queue_position": self._engine.book.position(record),
-            "attempt": record.attempt,
-            "pid": record.pid,
-            "folder": str(self._engine.settings.jobs / record.id),
-        }
-
-
-def _artifact(job_id: str, entry: FileEntry) -> dict[str, object]:
-    return {
-        "name": entry.name,
-        "kind": str(entry.kind),
-        "path": f"/v1/jobs/{job_id}/files/{quote(entry.path)}",
-        "size": entry.size,
-        "step": entry.step,
-        "created_at": format_time(entry.created_at),
-        "etag": entry.etag,
-        "prompt": entry.prompt,
-        "seed": entry.seed,
-    }
-
-
-def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(_dump(value), status, headers=headers, media_type="application/json")
-
-
-def _dump(value: object) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent; empty where nothing was."""
-    data = await request.body()
-    if not data.strip():
-        return {}
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _bad(f"The request is not JSON: {sanitize.line(error, limit=200)}.") from error
-    if not isinstance(found, dict):
-        raise _bad("The request must be a JSON object.")
-    return found
-
-
-def _bad(message: str) -> UsageError:
-    return UsageError(message, code="BAD_REQUEST")
-
-
-def _text(body: Mapping[str, Any], key: str) -> str | None:
-    value = body.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, str) or not 0 < len(value) <= 1000:
-        raise _bad(f"{key} must be a text of 1 to 1000 characters.")
-    return value
-
-
-def _gpu(value: object) -> Gpu | None:
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        kind, count = value.get("type", "gpu"), value.get("count", 1)
-        if isinstance(kind, str) and type(count) is int and 0 <= count <= 64:
-            return Gpu(sanitize.line(kind, limit=64), count)
-    raise _bad('gpu must look like {"type": "H100", "count": 1}.')
-
-
-def _number(request: Request, key: str, default: int, low: int, high: int) -> int:
-    """A whole number from the query, brought within its bounds."""
-    text = request.query_params.get(key)
-    if text is None:
-        return default
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
-        raise _bad(f"{key} must be a whole number.")
-    return min(high, max(low, int(text)))
-
-
-def _epoch(seconds: float | None) -> str | None:
-    """Epoch seconds as RFC 3339."""
-    if seconds is None:
-        return None
-    try:
-        return format_time(datetime.fromtimestamp(seconds, UTC))
-    except (OverflowError, ValueError, OSError):
-        return None
+        position = self._engine.book.position(record)
+        return wire.job(record, position, self._engine.settings.jobs / record.id)
