@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 LONGEST_PATTERN = 200
 LONGEST_SUBJECT = 128
-_MAX_OPEN_REPEATS = 2
-_MAX_CHOICES = 8
+_MOST_WAYS = 8 * LONGEST_SUBJECT**2
+"""Ways that a pattern may have to match from one place: two open repeats, and some choices."""
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d*)(,?)(\d*)\}")
 _GROUP = re.compile(r"\((?:\?(?::|=|!|<=|<!|P<\w+>|P=\w+)?)?")
-_WIDE = 4  # a repeat whose count may vary by more than this is as bad as an open one
 
 
 class PatternError(ValueError):
@@ -55,7 +54,7 @@ def _refuse_slow(pattern: str) -> None:
     """Walk over the pattern once, atom by atom. Where it is malformed, the compiler says so."""
     stack = [_Frame()]
     group: _Frame | None = None  # the group that has just been closed, if that is the last atom
-    open_repeats = choices = 0
+    ways = 1.0
     at = 0
     while at < len(pattern):
         char = pattern[at]
@@ -66,9 +65,7 @@ def _refuse_slow(pattern: str) -> None:
                 raise PatternError("could take for ever: a repeat or choice in a repeat", at)
             if high != low:
                 stack[-1].varies = True
-                wide = high - low > _WIDE
-                open_repeats += wide
-                choices += not wide
+                ways *= min(high - low + 1, LONGEST_SUBJECT)
             at = quantifier.end()
             if pattern[at : at + 1] in {"?", "+"}:
                 at += 1
@@ -92,13 +89,11 @@ def _refuse_slow(pattern: str) -> None:
         else:
             if char == "|":
                 stack[-1].varies = True
-                choices += len(stack) > 1
+                ways *= 2 if len(stack) > 1 else 1
             at += 1
         group = closed
-        if open_repeats > _MAX_OPEN_REPEATS or choices > _MAX_CHOICES:
-            raise PatternError("could take for ever: too many repeats or choices", at - 1)
-    if open_repeats > _MAX_OPEN_REPEATS or choices > _MAX_CHOICES:
-        raise PatternError("could take for ever: too many repeats or choices", len(pattern) - 1)
+    if ways > _MOST_WAYS:
+        raise PatternError("could take for ever: too many repeats or choices", 0)
 
 
 def _bounds(quantifier: re.Match[str]) -> tuple[float, float]:
