@@ -198,6 +198,46 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """One model that a job made, where a job makes several (a search, a grid) or names its one."""
+
+    id: str
+    name: str
+    status: str = ""
+    """The service's own word, made safe; empty when it says none."""
+    metrics: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    score: float | None = None
+    """The one number that the service ranks it by, where there is one."""
+    hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    starred: bool | None = None
+    """``None``: the service does not say, or cannot star this one."""
+    recommended: bool = False
+    """Whether the service itself recommends it."""
+    group: str | None = None
+    """What the service files it under (a NAS family, a partition of the data, …)."""
+    created_at: datetime | None = None
+    artifact: Artifact | None = None
+    """Its files, where they can be had without asking further."""
+    extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """More facts, in the order to show them: label → text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """A page of a job's models, in the order that was asked for."""
+
+    models: tuple[Model, ...]
+    page: int = 0
+    """Counted from 0."""
+    pages: int = 1
+    """How many there are; at least 1."""
+    available_metrics: tuple[str, ...] = ()
+    """What they can be sorted by."""
+    sort_by: str | None = None
+    """The metric that they are sorted by here; ``None``: the service's own order."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogChunk:
     """A piece of a job's log, as the provider gave it.
 

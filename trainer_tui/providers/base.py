@@ -36,6 +36,8 @@ from trainer_tui.model import (
     Job,
     LogChunk,
     Metric,
+    Model,
+    ModelPage,
     Status,
 )
 from trainer_tui.paths import Paths
@@ -204,6 +206,31 @@ class HasArtifacts(Protocol):
 class HasEvents(Protocol):
     async def events(self, job_id: str) -> Sequence[Event]:
         """What the service itself knows to have happened."""
+
+
+@runtime_checkable
+class HasModels(Protocol):
+    async def models(self, job_id: str, *, page: int = 0, sort_by: str | None = None) -> ModelPage:
+        """The models that a job has made so far.
+
+        Args:
+            page: From 0; beyond the last it is the last.
+            sort_by: One of ``available_metrics``, best first as the service understands best;
+                ``None`` is its own order.
+
+        Raises:
+            StateError: There are none to be told of in the job's present state.
+        """
+
+
+@runtime_checkable
+class CanStar(Protocol):
+    async def star(self, job_id: str, model_id: str, on: bool) -> Model | None:
+        """Mark a model as a favourite, or unmark it; idempotent.
+
+        Gives the model when the answer tells it. Raises StateError when this one cannot be
+        starred (``MODEL_NOT_NAS``), NotFoundError when there is no such model.
+        """
 
 
 @dataclass(frozen=True, slots=True)
