@@ -47,9 +47,33 @@ class DemoJob:
 
 # Steps are chosen so that each job takes a minute or two on one core: long enough to look at.
 JOBS = (
-    DemoJob("local", "hills_style_lora", 4000, 16, "3e-5", ("an orange sun at dusk", "a moon")),
-    DemoJob("comfy-local", "dusk_portrait_lora", 6000, 32, "2e-5", ("a pale sun at dawn",)),
-    DemoJob("local", "night_sketch_lora", 3000, 8, "5e-5", ("a moon over high mountains",)),
+    DemoJob(
+        "local",
+        "hills_style_lora",
+        2400,
+        16,
+        "3e-5",
+        (
+            "an orange sun on the left over low hills at dusk",
+            "a moon in the middle over high mountains at night",
+        ),
+    ),
+    DemoJob(
+        "comfy-local",
+        "dusk_portrait_lora",
+        3600,
+        32,
+        "2e-5",
+        ("a pale sun in the middle over low hills at dawn",),
+    ),
+    DemoJob(
+        "local",
+        "night_sketch_lora",
+        1600,
+        8,
+        "5e-5",
+        ("a moon on the right over high mountains at night",),
+    ),
 )
 
 
@@ -149,10 +173,10 @@ config:
       datasets:
         - folder_path: "{dataset}"
           caption_ext: "txt"
-          resolution: [ 128 ]
+          resolution: [ 768 ]
       train:
         batch_size: 96
-        gradient_accumulation: 4
+        gradient_accumulation: 1
         steps: {job.steps}
         noise_scheduler: "flowmatch"
         optimizer: "adamw8bit"

@@ -1,6 +1,6 @@
 """The smoke trainer's process: ``python -m trainer_tui.server.runners.smoke CONFIG --out FOLDER``.
 
-Ends with 0 when it is done or was stopped by SIGINT, with 2 when the config or the dataset cannot
+Ends with 0 when it is done, with 130 when SIGINT stopped it before its last step, with 2 when the config or the dataset cannot
 be used, with 1 for anything else. The last line of its output says why.
 """
 
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr, flush=True)
         return 2 if isinstance(error, TrainerError) else 1
     print(f"Result:\n - {1 if reached else 0} completed job", flush=True)
-    return 0
+    return 0 if reached else 128 + signal.SIGINT
 
 
 def _run(config: Path, out: Path, stop: _Stop) -> bool:
