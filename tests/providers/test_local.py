@@ -263,6 +263,16 @@ async def test_a_killed_server_is_started_again(local: Local, home: Home) -> Non
     assert (await local.info())["pid"] != pid
 
 
+async def test_a_download_starts_a_killed_server(local: Local, home: Home) -> None:
+    """A download that goes on after the server was killed finds one again."""
+    job = await finished(local, home)
+    (weights, *_) = [a for a in await local.artifacts(job.ref.id) if a.size == 7000]
+    for _ in range(2):
+        os.kill(int((await local.info())["pid"]), signal.SIGKILL)
+        items = [item async for item in local.download(weights)]
+        assert b"".join(item for item in items if isinstance(item, bytes)) == b"weights" * 1000
+
+
 async def test_many_consoles_start_one_server(home: Home) -> None:
     """However many ask at once, one server runs afterwards."""
     stop = opened(home)

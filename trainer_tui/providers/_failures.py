@@ -101,7 +101,8 @@ def file_failure(
         )
     if isinstance(problem, OSError):
         words = tidy(problem.strerror or str(problem) or "broken off", clean, 200)
-        code = "CONNECT" if isinstance(problem, ConnectionRefusedError) else "LOST"
+        nobody = isinstance(problem, ConnectionRefusedError | FileNotFoundError)
+        code = "CONNECT" if nobody else "LOST"
         return NetworkError(
             f"the connection to {origin} failed: {words}",
             hint="Is the network up? Going on continues from what is held.",

@@ -311,13 +311,21 @@ class Local:
     async def download(
         self, artifact: Artifact, *, offset: int = 0, etag: str | None = None
     ) -> AsyncIterator[Download]:
-        """Stream an artifact from a byte offset."""
-        stream = self._http.download(artifact.url, own_origin=True, offset=offset, etag=etag)
-        try:
-            async for item in stream:
-                yield item
-        finally:
-            await stream.aclose()
+        """Stream an artifact from a byte offset; the server is started when it does not run."""
+        begun = False
+        for last in (self._starter is None, True):
+            stream = self._http.download(artifact.url, own_origin=True, offset=offset, etag=etag)
+            try:
+                async for item in stream:
+                    begun = True
+                    yield item
+                return
+            except NetworkError as problem:
+                if begun or last or problem.code not in ("CONNECT", "LOST"):
+                    raise
+            finally:
+                await stream.aclose()
+            await self.info()
 
     async def events(self, job_id: str) -> Sequence[Event]:
         """What the server itself knows to have happened to the job."""
