@@ -218,17 +218,17 @@ def test_the_plain_spelling_means_the_same(text: str, jobs: list[Job]) -> None:
 
 
 def test_ten_thousand_jobs_in_thirty_milliseconds() -> None:
-    """A usual filter goes over 10,000 jobs within the time of two frames (best of five)."""
+    """A usual filter goes over 10,000 jobs within two frames' time (the processor's, best of ten)."""
     jobs = [
         job(f"run_{n}", f"id{n}", loss=n / 100, created_at=NOW - timedelta(minutes=n))
         for n in range(10_000)
     ]
     query = parse("status:active run_ (loss<50 or age<2h) not profile:local")
     took = []
-    for _ in range(5):
-        start = time.perf_counter()
+    for _ in range(10):
+        start = time.process_time()
         assert sum(query.matches(j, NOW) for j in jobs) == 5_000
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert min(took) < 0.030 * 2  # twice the goal: the machine may be busy
 
 
