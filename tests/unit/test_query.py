@@ -218,7 +218,7 @@ def test_the_plain_spelling_means_the_same(text: str, jobs: list[Job]) -> None:
 
 
 def test_ten_thousand_jobs_in_thirty_milliseconds() -> None:
-    """A usual filter goes over 10,000 jobs within two frames' time (the processor's, best of ten)."""
+    """A usual filter goes over 10,000 jobs within two frames (processor time, best of ten)."""
     jobs = [
         job(f"run_{n}", f"id{n}", loss=n / 100, created_at=NOW - timedelta(minutes=n))
         for n in range(10_000)

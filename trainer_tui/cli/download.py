@@ -170,6 +170,7 @@ async def _fetch(
         service.clock,
         provider=service.link,
         on_change=show.change,
+        on_bug=service.faults.append,
         parallel=context.config.downloads.parallel,
     )
     wanted = [row.id for row in queue.add(job.ref, artifacts, folder)]
@@ -194,8 +195,10 @@ class _RowsOf:
 
     def __init__(self, store: Store, ref: JobRef, folder: Path) -> None:
         self._store, self._ref, self._folder = store, ref, folder
-        self.put_download = store.put_download
-        self.drop_download = store.drop_download
+
+    def __getattr__(self, name: str) -> object:
+        """All else is the store's."""
+        return getattr(self._store, name)
 
     def downloads(self) -> list[DownloadRow]:
         """The rows that concern the command."""

@@ -33,7 +33,8 @@ class Service:
         self.context = context
         self.clock = SystemClock()
         self.now = self.clock.now
-        self._bugs: list[BaseException] = []
+        self.faults: list[BaseException] = []
+        """Faults of the program itself; the first is raised at the end."""
         self._open: dict[str, Provider] = {}
         self._board: Board | None = None
 
@@ -43,8 +44,8 @@ class Service:
     async def __aexit__(self, kind: object, error: object, trace: object) -> None:
         providers, self._open = list(self._open.values()), {}
         await asyncio.gather(*(each.aclose() for each in providers), return_exceptions=True)
-        if self._bugs and error is None:
-            raise self._bugs[0]  # a fault of the program is not to pass for an answer
+        if self.faults and error is None:
+            raise self.faults[0]  # a fault of the program is not to pass for an answer
 
     # -- profiles ------------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ class Service:
             provider=self.link,
             facts=self.facts,
             read_only=self.why_read_only,
-            on_bug=self._bugs.append,
+            on_bug=self.faults.append,
         )
 
     def why_read_only(self, profile: str) -> str | None:
