@@ -65,6 +65,7 @@ async def test_a_template_is_fitted_to_the_service(tmp_path: Path, index: int) -
         await pilot.press("end", *["up"] * (3 - index), "enter")
         screen = await to_text(pilot, app)
         assert screen.area.text == TEMPLATES[index].text("runcomfy")
+        assert "job: extension" in shown(app)
         assert [p for p in screen.checked.problems if p.severity == "error"] == []
         assert check(screen.area.text, provider="runcomfy") == list(screen.checked.problems)
 

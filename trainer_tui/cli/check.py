@@ -58,7 +58,9 @@ def read_config(file: str, context: CliContext) -> str:
         if file == "-":
             return context.stdin.read(MAX_SIZE + 1)
         with Path(file).expanduser().open("rb") as source:
-            return source.read(4 * MAX_SIZE + 1).decode()
+            data = source.read(4 * MAX_SIZE + 1)
+        # A longer one is refused for its size, wherever the cut fell.
+        return data.decode(errors="ignore" if len(data) > 4 * MAX_SIZE else "strict")
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{file} is not UTF-8 text (byte {error.start})", hint="Save it as UTF-8."

@@ -116,7 +116,11 @@ def check_document(
         )
     elif provider == "local":
         problems += provider_rules.local(document, base=base_folder)
-    return in_order(problems)
+    # What a service refuses need not be advised against as well.
+    refused = {(p.line, p.column) for p in problems if p.code.startswith("provider-dataset")}
+    return in_order(
+        p for p in problems if p.code != "advice-path" or (p.line, p.column) not in refused
+    )
 
 
 def _is_ai_toolkit(document: Document, provider: str | None) -> bool:

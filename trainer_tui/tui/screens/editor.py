@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.widgets import TextArea
+from textual.binding import BindingType
 
 from trainer_tui.core.acts import Act, Outcome, resume_point
 from trainer_tui.core.drafts import Keeper, ago, sent_before, unsent_edit
@@ -23,13 +23,12 @@ from trainer_tui.tui.screens.text_screen import TextScreen
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
 
-__all__ = ["EditorScreen", "TextArea"]
-
 
 class EditorScreen(TextScreen):
     """Edits the config of a job that exists."""
 
     VERB = "Edit"
+    BINDINGS: ClassVar[list[BindingType]] = TextScreen.BINDINGS  # listed with the editor's name
 
     def __init__(self, ref: JobRef) -> None:
         super().__init__()
@@ -69,15 +68,13 @@ class EditorScreen(TextScreen):
 
     # Getting the text ---------------------------------------------------------------------------
 
-    def on_mount(self) -> None:
+    def started(self) -> None:
         """Ask for the config; a follower brings it."""
-        super().on_mount()
         self.wait(f"Asking {self.ref.profile} for the config{self.console.glyphs.ellipsis}")
         self.console.runtime.watch(self.ref, {Aspect.CONFIG})
 
-    def on_unmount(self) -> None:
-        """What is waiting is written; nothing is followed any more."""
-        super().on_unmount()
+    def ended(self) -> None:
+        """Nothing is followed any more."""
         self.console.runtime.unwatch(self.ref, {Aspect.CONFIG})
 
     def receive(self, message: Message) -> None:

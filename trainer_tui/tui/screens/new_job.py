@@ -223,7 +223,7 @@ def read_file(path: str) -> str:
     try:
         with Path(path.strip()).expanduser().open("rb") as source:
             data = source.read(4 * MAX_SIZE + 1)
-        text = data.decode()
+        text = data.decode(errors="ignore" if len(data) > 4 * MAX_SIZE else "strict")
     except UnicodeDecodeError as error:
         raise UsageError(f"{Path(path).name} is not UTF-8 text.") from error
     except (OSError, RuntimeError, ValueError) as error:
@@ -487,9 +487,8 @@ class NewTextScreen(TextScreen):
         extra = self.console.config.schema_extra_keys
         return Rules(target.provider, None, extra, target.gpu_type, target.gpu_count)
 
-    def on_mount(self) -> None:
+    def started(self) -> None:
         """The text is there already."""
-        super().on_mount()
         draft = self._draft
         if draft is None:
             # Compared with nothing: whatever is written is worth keeping.

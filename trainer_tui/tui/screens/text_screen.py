@@ -93,6 +93,12 @@ class TextScreen(Screen[None]):
         """What a file with this text is called."""
         return "config"
 
+    def started(self) -> None:
+        """The screen is up: get the text. (Textual would call an `on_mount` of a child first.)"""
+
+    def ended(self) -> None:
+        """The screen is gone."""
+
     def send(self) -> None:
         """Ask, then send."""
         raise NotImplementedError
@@ -119,9 +125,12 @@ class TextScreen(Screen[None]):
         if not self.console.glyphs.unicode:
             self.area.styles.scrollbar_size_vertical = 0  # drawn with block characters
 
+        self.started()
+
     def on_unmount(self) -> None:
         """Whatever still waits is written before the screen is gone."""
         self._write()
+        self.ended()
 
     def wait(self, text: str, hint: str = "", colour: str = "text-muted") -> None:
         """Say something in place of the text."""

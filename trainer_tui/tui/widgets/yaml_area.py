@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -14,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.document._document import Document, EditResult, Location
 from textual.document._edit import Edit
 from textual.document._wrapped_document import WrappedDocument
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widgets import TextArea
 
@@ -51,6 +52,18 @@ class ExactDocument(Document):
             part for pair in zip(self._lines, self._breaks, strict=True) for part in pair
         )
 
+    def get_size(self, tab_width: int) -> Size:
+        """Width and height in cells; plain lines are not measured letter by letter."""
+        width = 0
+        for line in self._lines:
+            if line.isascii() and "\t" not in line:
+                cells = len(line)
+            else:
+                cells = cell_len(line.expandtabs(tab_width))
+            if cells > width:
+                width = cells
+        return Size(width, len(self._lines))
+
     def replace_range(self, start: Location, end: Location, text: str) -> EditResult:
         """Put text in place of a range; its line breaks are taken as they are."""
         top, bottom = sorted((start, end))
@@ -79,6 +92,16 @@ class ExactDocument(Document):
             parts += (lines[row], breaks[row])
         parts.append(lines[bottom_row][:bottom_column])
         return "".join(parts)
+
+
+class UnwrappedDocument(WrappedDocument):
+    """Lines that are never wrapped: their number is the height. Textual adds it up line by line,
+    once for every line that it paints."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return len(self._wrap_offsets)
 
 
 class YamlArea(TextArea):
@@ -165,7 +188,7 @@ class YamlArea(TextArea):
         self._lexed = Lexed()
         self._held_text = None
         self.document = ExactDocument(text)
-        self.wrapped_document = WrappedDocument(self.document, tab_width=self.indent_width)
+        self.wrapped_document = UnwrappedDocument(self.document, tab_width=self.indent_width)
         from textual.document._document_navigator import DocumentNavigator
 
         self.navigator = DocumentNavigator(self.wrapped_document)
