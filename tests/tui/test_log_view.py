@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from tests.tui.panes import REF, PaneApp, entry
@@ -149,6 +150,26 @@ async def test_search_while_typing() -> None:
         assert "/7 19/19" in told(it.pane)
         await it.press("escape")
         assert it.view.search is None
+
+
+async def test_keys_typed_ahead_belong_to_the_question() -> None:
+    """Pasted or typed faster than the focus moves, no letter of a search is a command."""
+    async with Shown() as it:
+        for key in ("slash", "s", "l", "backspace", "backspace", "7", "7"):
+            character = "/" if key == "slash" else key if len(key) == 1 else None
+            it.app.post_message(events.Key(key, character))
+        await it.pilot.pause()
+        await it.pilot.pause()
+        assert it.pane.query_one(Input).value == "77"
+        assert "s" not in it.app.keys
+        assert "l" not in it.app.keys
+        for key in ("enter", "k"):
+            it.app.post_message(events.Key(key, key[:1] if len(key) == 1 else None))
+        await it.pilot.pause()
+        await it.pilot.pause()
+        assert it.view.search is not None
+        assert it.view.search.pattern.pattern == "77"
+        assert it.pane.question is None
 
 
 async def test_search_taken_back_returns() -> None:

@@ -12,6 +12,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from trainer_tui.core.logsearch import PatternError, compile_pattern
@@ -41,6 +42,39 @@ _EVENT_COLOURS = {
     EventKind.STATUS: "accent",
     EventKind.ACT: "status-stopping",
 }
+
+
+class Answer(Input):
+    """The input of a question.
+
+    Keys that were typed ahead arrive here before the keys' focus has moved, or after it should
+    have: those that answer the question are handled at once, those that come later go back.
+    """
+
+    async def _on_key(self, event: events.Key) -> None:
+        pane = next(node for node in self.ancestors if isinstance(node, LogPane))
+        mine = ("enter", "escape", "backspace")
+        if pane.question is not None and event.key not in mine:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        if pane.question is None:
+            hand_on(event, pane.view)
+        elif event.key == "backspace":
+            # As a binding it would run after letters that were typed later.
+            self.action_delete_left()
+        elif event.key == "enter":
+            pane.answered(self.value)
+        else:
+            pane.take_back()
+
+
+def hand_on(event: events.Key, target: Widget) -> None:
+    """Give a key to another widget, as if the app had given it there."""
+    again = events.Key(event.key, event.character)
+    again._set_forwarded()
+    target.post_message(again)
 
 
 class LogPane(JobPane):
@@ -85,7 +119,7 @@ class LogPane(JobPane):
         self.job: Job | None = None
         self._error: TrainerError | None = None
         self._events: tuple[Event, ...] = ()
-        self._question: Question | None = None
+        self.question: Question | None = None
         self._origin: tuple[int, int, bool] = (0, 0, True)
         self._trouble = ""
         self._told = ""
@@ -99,12 +133,13 @@ class LogPane(JobPane):
             yield Static(id="log-reason", markup=False)
         with Horizontal(id="log-line"):
             yield Static(id="log-sign", markup=False)
-            yield Input(id="log-answer", compact=True, select_on_focus=False)
+            yield Answer(id="log-answer", compact=True, select_on_focus=False)
             yield Static(id="log-told", markup=False)
 
     def on_mount(self) -> None:
         """No blinking; a first look at what there is to say."""
         self.answer.cursor_blink = False
+        self.view.first_look = self.take_key
         self._settle()
 
     @property
@@ -220,7 +255,7 @@ class LogPane(JobPane):
         parts: list[tuple[str, str]] = []
         if self._trouble:
             parts.append((self._trouble, "status-failed"))
-        if self._question is None:
+        if self.question is None:
             if view.selection is not None:
                 count = (
                     abs(view.rows.item_of(view.selection[1]) - view.rows.item_of(view.selection[0]))
@@ -236,26 +271,26 @@ class LogPane(JobPane):
                 parts.append((f"{lines} below {glyphs.dot} f follows", "status-stopping"))
             else:
                 parts.append((f"at the end {glyphs.dot} f follows", "text-muted"))
-        if view.search and self._question != "filter":
+        if view.search and self.question != "filter":
             hits = len(view.search.hits)
             more = "" if view.search.done else "+"
             place = f"{view.position}/" if view.position else ""
             found = f"{place}{hits:,}{more}" if hits else "no match" if not more else "searching"
-            shown = "" if self._question else f"/{view.search.pattern.pattern} "
+            shown = "" if self.question else f"/{view.search.pattern.pattern} "
             parts.append((f"{shown}{found}", "warning" if hits else "status-failed"))
         if view.filter:
             kept = f"{len(view.filter.hits):,} of {len(view.buffer):,} lines"
-            shown = "" if self._question else f"&{view.filter.pattern.pattern} "
+            shown = "" if self.question else f"&{view.filter.pattern.pattern} "
             parts.append((f"{shown}{kept}", "accent"))
-        elif self._question is None:
+        elif self.question is None:
             count = view.buffer.end
             parts.append(("1 line" if count == 1 else f"{count:,} lines", "text-faint"))
-        if view.wrapping and self._question is None:
+        if view.wrapping and self.question is None:
             parts.append(("wrapped", "text-faint"))
-        if view.left and self._question is None:
+        if view.left and self.question is None:
             parts.append((f"from column {view.left + 1}", "text-faint"))
         text = Text(no_wrap=True, overflow="ellipsis")
-        if self._question is None:
+        if self.question is None:
             text.append(" ")
         for index, (part, colour) in enumerate(parts):
             text.append("   " if index else "").append(part, view.paint(colour))
@@ -270,7 +305,7 @@ class LogPane(JobPane):
         view, answer = self.view, self.answer
         if self.has_class("instead"):
             return
-        self._question, self._trouble = question, ""
+        self.question, self._trouble = question, ""
         self._origin = (view.here, view.top, view.following)
         held = {"search": view.search, "filter": view.filter}.get(question)
         self._kept = held.pattern if held else None
@@ -280,7 +315,7 @@ class LogPane(JobPane):
         answer.placeholder = _HINTS[question]
         self.query_one("#log-sign", Static).update(_SIGNS[question])
         self.add_class("asking")
-        answer.focus()
+        self.screen.set_focus(answer)
         self._tell()
 
     def _suggestion(self, question: Question) -> str:
@@ -292,59 +327,73 @@ class LogPane(JobPane):
 
     def close_question(self) -> None:
         """Close the line and give the keys back to the view."""
-        if self._question is not None:
-            self._question, self._trouble = None, ""
+        if self.question is not None:
+            self.question, self._trouble = None, ""
             self.remove_class("asking")
-            self.view.focus()
+            self.screen.set_focus(self.view)
             self._tell()
 
     @on(Input.Changed, "#log-answer")
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self._trouble = ""
-        if self._question in ("search", "filter"):
+        if self.question in ("search", "filter"):
             try:
                 pattern = compile_pattern(event.value) if event.value else None
             except PatternError as error:
                 self._trouble = str(error)
             else:
-                if self._question == "search":
+                if self.question == "search":
                     self._back()
                     self.view.set_search(pattern, self._origin[0])
                 else:
                     self.view.set_filter(pattern)
         self._tell()
 
-    @on(Input.Submitted, "#log-answer")
-    def _answered(self, event: Input.Submitted) -> None:
-        event.stop()
-        value = event.value.strip()
-        if self._question == "line" and value:
+    def answered(self, text: str) -> None:
+        """The answer is complete: do it, and close the line, unless it cannot be done."""
+        value = text.strip()
+        if self.question == "line" and value:
             if not value.isdecimal():
                 self._trouble = "a line number, please"
                 return self._tell()
             number = int(value[:12]) - 1
             view = self.view
             view.go(min(max(number, view.buffer.first), view.buffer.end - 1))
-        elif self._question == "save" and not self._save(event.value):
+        elif self.question == "save" and not self._save(text):
             return self._tell()
-        elif self._question == "search" and not event.value and self._kept:
+        elif self.question == "search" and not text and self._kept:
             # As in less: an empty search is the last one again.
             self.view.set_search(self._kept)
         self.close_question()
 
-    def on_key(self, event: events.Key) -> None:
-        """Escape takes the question back, and what it has done so far."""
-        if event.key == "escape" and self._question is not None:
-            event.stop()
-            event.prevent_default()
-            if self._question == "search":
-                self.view.set_search(self._kept, None)
-                self.view.forget_wanted()
-                self._back()
-            elif self._question == "filter":
-                self.view.set_filter(self._kept)
-            self.close_question()
+    def take_back(self) -> None:
+        """Close the line and undo what the question has done so far."""
+        if self.question == "search":
+            self.view.set_search(self._kept, None)
+            self.view.forget_wanted()
+            self._back()
+        elif self.question == "filter":
+            self.view.set_filter(self._kept)
+        self.close_question()
+
+    def take_key(self, event: events.Key) -> bool:
+        """A key that the view got: whether it opens a question or belongs to an open one.
+
+        Done here and not by the binding, which runs a few steps later: by then the next keys
+        are already under way, and an ``s`` of a search must never be the ``s`` that stops a job.
+        """
+        if self.question is not None:
+            hand_on(event, self.answer)
+            return True
+        active = self.screen.active_bindings.get(event.key)
+        if active is None or active.node is not self or not active.enabled:
+            return False
+        for question in _SIGNS:
+            if active.binding.action == f"ask('{question}')":
+                self.action_ask(question)
+                return True
+        return False
 
     def _back(self) -> None:
         """To where the search was begun."""

@@ -7,10 +7,12 @@ is, whatever arrives below or is dropped above.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
@@ -91,9 +93,17 @@ class LogView(LineView):
         self.behind = 0
         """Lines below what is seen."""
         self._strips: dict[tuple[int, int], Strip] = {}
+        self.first_look: Callable[[events.Key], bool] | None = None
+        """Is shown each key first; says whether it took it."""
         self._pumping = False
         self._wanted: tuple[str, int] | None = None
         self._restore: int | None = None
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys that open a question, or were typed ahead to an open one, go there at once."""
+        if self.first_look is not None and self.first_look(event):
+            event.stop()
+            event.prevent_default()
 
     @property
     def filter(self) -> Search | None:
