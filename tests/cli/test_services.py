@@ -176,3 +176,38 @@ def test_what_a_provider_cannot_do_is_three_with_the_reason(cli: Cli, service: A
         assert ran.code == 3, ran.err
         assert word in ran.err
     assert {method for method, _, _ in service.seen} == {"GET"}
+
+
+def test_waiting_for_what_is_refused_or_gone(cli: Cli, service: Answers) -> None:
+    """``wait`` ends with 5 when it is no longer let in, and with 4 when the job is gone."""
+    comfy(cli, service.url)
+    service.body = json.dumps({"id": "abc", "job_id": "abc", "status": "IN_QUEUE"}).encode()
+    assert cli("track", "comfy", "abc").code == 0
+    service.status, service.body = 401, b'{"message": "who are you"}'
+    assert cli("wait", "comfy/abc").code == 5
+    service.status, service.body = 404, b'{"message": "no such job"}'
+    assert cli("wait", "comfy/abc").code == 4
+
+
+def test_a_price_is_shown_beside_the_gpu(cli: Cli, service: Answers) -> None:
+    """With a price in the config ``show`` says what the job has cost so far."""
+    from datetime import UTC, datetime, timedelta
+
+    from trainer_tui.core.store import Store
+    from trainer_tui.model import Gpu, Job, JobRef, Status
+
+    comfy(cli, service.url)
+    with (cli.home / "config.toml").open("a") as file:
+        file.write("[pricing]\nH100 = 4.0\n")
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    job = Job(
+        JobRef("comfy", "abc"), "runcomfy", "dog", Status.SUCCEEDED, "COMPLETED",
+        started_at=started, finished_at=started + timedelta(hours=3), gpu=Gpu("H100", 2),
+    )  # fmt: skip
+    store = Store(cli.home / "state" / "store.db")
+    store.save_jobs([job], started)
+    store.close()
+    service.status = 500
+    ran = cli("show", "dog")
+    assert ran.code == 6
+    assert "H100 x2 · about 24.00 so far" in ran.out

@@ -9,6 +9,7 @@ from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value, time_value
 from trainer_tui.cli.service import Service, run_async, utcnow
+from trainer_tui.core.estimate import cost
 from trainer_tui.errors import NetworkError, ServiceError, StateError, TrainerError
 from trainer_tui.model import Capability, Event, EventKind, Job
 from trainer_tui.providers.base import HasConfig, HasEvents
@@ -39,7 +40,8 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     if context.json:
         context.print_json(full_value(job, events, now))
     else:
-        for line in _lines(job, events, now, context.color):
+        money = cost(job, context.config.pricing, now)
+        for line in _lines(job, events, now, context.color, money):
             context.out(line)
     if error is not None:
         error.message += " (shown as last known)"
@@ -93,7 +95,9 @@ def full_value(job: Job, events: list[Event], now: datetime) -> dict[str, object
     }
 
 
-def _lines(job: Job, events: list[Event], now: datetime, color: bool) -> list[str]:
+def _lines(
+    job: Job, events: list[Event], now: datetime, color: bool, money: float | None
+) -> list[str]:
     raw = f" ({job.ref.profile}: {job.raw_status})" if job.raw_status else ""
     left = render.eta(job, now)
     facts: list[tuple[str, str]] = [
@@ -123,7 +127,8 @@ def _lines(job: Job, events: list[Event], now: datetime, color: bool) -> list[st
             ("checkpoint", f"step {job.checkpoint_step}" if job.checkpoint_step else "none yet")
         )
     if job.gpu is not None:
-        facts.append(("gpu", f"{job.gpu.type} x{job.gpu.count}"))
+        so_far = f" · about {money:.2f} so far" if money is not None else ""
+        facts.append(("gpu", f"{job.gpu.type} x{job.gpu.count}{so_far}"))
     if job.config_name is not None:
         facts.append(("config name", job.config_name))
     for label, value in (
