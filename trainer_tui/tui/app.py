@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -97,6 +98,8 @@ class TrainerApp(LeanApp):
         self.glyphs = glyphs or choose(config.ui.ascii, self.env)
         self.read_only = read_only or config.read_only
         self.paused = False
+        self.begun = False
+        """Whether the first frame is out; what it does not need waits for that."""
         self.session = Session.read(runtime.store)
         self.filter = Filter(now)
         self._start_filter(filter_text or self.session.filter)
@@ -282,6 +285,11 @@ class TrainerApp(LeanApp):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        if not gc.isenabled():
+            # What was made so far lives until the end: the collector need not look at it again.
+            gc.freeze()
+            gc.enable()
+        self.begun = True
         self.runtime.subscribe(self.feed)
         self.runtime.start()
         self.set_interval(_TICK, self.tick)
@@ -331,6 +339,23 @@ class TrainerApp(LeanApp):
     def on_app_blur(self, event: events.AppBlur) -> None:
         """The person looks elsewhere: polling relaxes."""
         self.runtime.focus(False)
+
+    def exit(self, *arguments: Any, **named: Any) -> None:
+        """Leave; what is seen now is what the next start paints first."""
+        self._keep_frame()
+        super().exit(*arguments, **named)
+
+    def _keep_frame(self) -> None:
+        if self.main is None or self.screen is not self.main or self.is_headless:
+            return
+        from trainer_tui.tui import splash
+        from trainer_tui.tui.output import Shadow
+
+        width, height = self.size
+        shadow = Shadow(width, height)
+        for y, strip in enumerate(self.main._compositor.render_strips()):
+            shadow.paint(0, y, strip, self.console._color_system)
+        splash.keep(self.paths.cache, width, height, shadow.flush())
 
     def on_unmount(self) -> None:
         """Keep the session as it is left."""

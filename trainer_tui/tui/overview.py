@@ -81,7 +81,9 @@ def lines(
     if acts:
         out.append([])
     for key, sentence in acts:
-        out.append([Piece(f" {key:>2} ", "accent", bold=True), Piece(sentence, "text-muted")])
+        for number, part in enumerate(wrap(sentence, width - 6)):
+            lead = "" if number else key
+            out.append([Piece(f" {lead:>2} ", "accent", bold=True), Piece(part, "text-muted")])
     return out
 
 

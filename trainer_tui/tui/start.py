@@ -6,10 +6,14 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trainer_tui.config import Config, load
-from trainer_tui.errors import TrainerError
 from trainer_tui.paths import Paths, private_folder
+from trainer_tui.tui import splash
+
+if TYPE_CHECKING:
+    from trainer_tui.config import Config
+    from trainer_tui.tui.app import TrainerApp
 
 
 def start(
@@ -30,15 +34,26 @@ def start(
         return 2
     # What is made while starting lives until the end: looking through it again and again is waste.
     gc.disable()
+    # A kept frame is Unicode and unfiltered as it was left; only where that is what comes.
+    painted = ascii is None and not filter_text and splash.show(paths.cache)
+    drawn = False
     try:
-        return _start(paths, config or load(paths), read_only, ascii, filter_text)
+        if config is None:
+            from trainer_tui.config import load
+
+            config = load(paths)
+        app = _prepare(paths, config, read_only, ascii, filter_text)
+        drawn = True
+        return _run(app, paths, mouse=config.ui.mouse)
     finally:
+        if painted and not drawn:
+            splash.hide()
         gc.enable()
 
 
-def _start(
+def _prepare(
     paths: Paths, config: Config, read_only: bool, ascii: bool | None, filter_text: str
-) -> int:
+) -> TrainerApp:
     from trainer_tui.core.runtime import Runtime
     from trainer_tui.tui.app import TrainerApp
     from trainer_tui.tui.glyphs import choose
@@ -46,14 +61,16 @@ def _start(
     private_folder(paths.state)
     runtime = Runtime(config, paths, read_only=read_only)
     glyphs = choose(ascii if ascii is not None else config.ui.ascii)
-    app = TrainerApp(
+    return TrainerApp(
         runtime, config, paths, glyphs=glyphs, read_only=read_only, filter_text=filter_text
     )
-    app.call_later(_thaw, app)
+
+
+def _run(app: TrainerApp, paths: Paths, *, mouse: bool) -> int:
     try:
-        app.run(mouse=config.ui.mouse)
+        app.run(mouse=mouse)
     finally:
-        runtime.close()
+        app.runtime.close()
     if app._exception is not None:
         log = write_crash(paths, app._exception)
         print(f"trainer-tui: the console broke; the traceback is in {log}", file=sys.stderr)
@@ -61,17 +78,12 @@ def _start(
     return app.return_code or 0
 
 
-def _thaw(app: object) -> None:
-    gc.collect()
-    gc.freeze()
-    gc.enable()
-
-
 def write_crash(paths: Paths, error: BaseException) -> Path:
     """Append a traceback, without local variables, to the log in the state folder."""
     import traceback
     from datetime import datetime
 
+    from trainer_tui.errors import TrainerError
     from trainer_tui.sanitize import text
 
     log = private_folder(paths.state) / "console.log"

@@ -15,7 +15,7 @@ from textual.timer import Timer
 from trainer_tui.model import JobRef
 from trainer_tui.tui.commands import BY_ID, Scope, bindings, key_name
 from trainer_tui.tui.widgets.detail import Detail
-from trainer_tui.tui.widgets.frame import Frame, EdgeLine
+from trainer_tui.tui.widgets.frame import EdgeLine, Frame
 from trainer_tui.tui.widgets.jobs_table import JobsTable, TableHeader
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line import Piece
@@ -205,7 +205,7 @@ class MainScreen(Screen[None]):
             if command.write and app.read_only:
                 continue
             enabled = True
-            if command.act is not None:
+            if command.act is not None and app.begun:
                 enabled = entry is not None and app.why_not_act(entry.job, command.act) is None
             hint = Hint(self._key_name(key), command.label, binding.action, enabled)
             if not any(other.action == hint.action for other in found):
