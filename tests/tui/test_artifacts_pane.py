@@ -85,14 +85,16 @@ def test_newest_first_and_old_samples_closed() -> None:
 async def test_columns_line_up() -> None:
     """Sizes end in one column whatever the depth; markup in a prompt is text; no URL is shown."""
     pane = ArtifactsPane()
-    async with PaneApp(pane).run_test(size=(100, 20)) as pilot:
+    app = PaneApp(pane)
+    async with app.run_test(size=(100, 20)) as pilot:
         await shown(pane, pilot)
+        await pilot.pause()
         text = screen(pane)
         ends = {row.index("MB") for row in text if "MB" in row}
         assert len(ends) == 1
         assert any("a [dog] on the beach" in row for row in text)
         assert "SECRET" not in "".join(text) + told(pane)
-        head = str(pane.query_one("#files-head").render())
+        head = app.seen()[0]
         assert head.index("SIZE") + 4 == ends.pop() + 2
 
 

@@ -18,7 +18,7 @@ from trainer_tui.core.messages import DownloadChanged
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.tui.present import fit, size, span
 from trainer_tui.tui.widgets import transfer
-from trainer_tui.tui.widgets.line_view import LineList
+from trainer_tui.tui.widgets.line_view import ColumnNames, LineList
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
@@ -86,12 +86,11 @@ class Queue(LineList):
             state,
         )
 
-    def header(self, width: int) -> Text:
+    def header(self, width: int) -> str:
         """The names of the columns."""
         name, job, state = self._widths(width)
         text = f"   {'FILE':<{name}}{'JOB'[:job]:<{job}}{'PROGRESS':<{_BAR + 6}}{'SIZE':>9}"
-        text += f"{'SPEED':>11}{'LEFT':>7}  {'STATE'[:state]}"
-        return Text(text[:width], self.paint("text-faint"), no_wrap=True)
+        return text + f"{'SPEED':>11}{'LEFT':>7}  {'STATE'[:state]}"
 
     def _widths(self, width: int) -> tuple[int, int, int]:
         """Cells of file, job and state: job and state go first when it is narrow."""
@@ -136,7 +135,7 @@ class DownloadsScreen(Screen[None]):
         & #queue-title {
             height: 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis;
         }
-        & #queue-head { height: 1; margin: 1 0 0 0; }
+        & #queue-head { margin: 1 0 0 0; }
         & #queue-line, & #queue-keys {
             height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
         }
@@ -168,8 +167,9 @@ class DownloadsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Title, column names, rows, a line about the row under the cursor, keys."""
         yield Static(id="queue-title", markup=False)
-        yield Static(id="queue-head", markup=False)
-        yield Queue()
+        queue = Queue()
+        yield ColumnNames(queue.header, id="queue-head")
+        yield queue
         yield Static(
             "No downloads. Mark files in a job's Artifacts and press d.",
             id="queue-empty",
@@ -193,15 +193,6 @@ class DownloadsScreen(Screen[None]):
     def queue(self) -> Queue:
         """The rows."""
         return self.query_one(Queue)
-
-    def on_resize(self) -> None:
-        """The column names move with the columns."""
-        self.call_after_refresh(self._head)
-
-    def _head(self) -> None:
-        queue = self.queue
-        if queue.size.width:
-            self._put("#queue-head", queue.header(queue.text_width))
 
     def receive(self, message: Message) -> None:
         """A download moved."""

@@ -22,7 +22,7 @@ from trainer_tui.model import Artifact, Capability, Job
 from trainer_tui.tui.present import age, fit, size
 from trainer_tui.tui.widgets import transfer
 from trainer_tui.tui.widgets.artifact_tree import Node, key_of, rows
-from trainer_tui.tui.widgets.line_view import LineList
+from trainer_tui.tui.widgets.line_view import ColumnNames, LineList
 from trainer_tui.tui.widgets.pane import JobPane
 
 if TYPE_CHECKING:
@@ -66,15 +66,11 @@ class FileTree(LineList):
         """Cells of the download column: bar, percentage and words, or less."""
         return 38 if width >= 100 else 26 if width >= 70 else 8
 
-    def header(self, width: int) -> Text:
+    def header(self, width: int) -> str:
         """The names of the columns."""
         wide = self.transfer_width(width)
         room = max(8, width - 3 - _SIZE - _AGE - wide - 2)
-        return Text(
-            f"   {'NAME':<{room}}{'SIZE':>{_SIZE}}{'AGE':>{_AGE}}  {'DOWNLOAD':<{wide}}"[:width],
-            self.paint("text-faint"),
-            no_wrap=True,
-        )
+        return f"   {'NAME':<{room}}{'SIZE':>{_SIZE}}{'AGE':>{_AGE}}  DOWNLOAD"
 
     def render_row(self, row: int, width: int) -> Strip:
         """Mark, name, size, age, download."""
@@ -146,7 +142,6 @@ class ArtifactsPane(JobPane):
 
     DEFAULT_CSS = """
     ArtifactsPane {
-        & #files-head { height: 1; }
         & #files-line {
             height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
         }
@@ -187,8 +182,9 @@ class ArtifactsPane(JobPane):
 
     def compose(self) -> ComposeResult:
         """Column names, tree, a line about the row under the cursor."""
-        yield Static(id="files-head", markup=False)
-        yield FileTree(id="files")
+        tree = FileTree(id="files")
+        yield ColumnNames(tree.header, id="files-head")
+        yield tree
         yield Static(id="files-line", markup=False)
         with VerticalScroll(id="files-instead"):
             yield Static(id="files-reason", markup=False)
@@ -196,10 +192,6 @@ class ArtifactsPane(JobPane):
     def on_mount(self) -> None:
         """A first look."""
         self._settle()
-
-    def on_resize(self) -> None:
-        """The column names move with the columns."""
-        self.call_after_refresh(self._head)
 
     @property
     def tree_view(self) -> FileTree:
@@ -300,13 +292,7 @@ class ArtifactsPane(JobPane):
             tree.marked &= {key_of(artifact) for artifact in self.artifacts or ()}
             tree.move_to(tree.top)
             tree.refresh()
-            self._head()
         self._tell()
-
-    def _head(self) -> None:
-        tree = self.tree_view
-        if tree.size.width:
-            self.query_one("#files-head", Static).update(tree.header(tree.text_width))
 
     def _reason(self) -> Text:
         tree, job = self.tree_view, self.job

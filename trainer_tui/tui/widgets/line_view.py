@@ -7,6 +7,7 @@ million lines costs what is seen of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.color import Color as RichColor
@@ -273,3 +274,24 @@ class LineList(LineView):
         row = self.top + event.y
         if event.x < self.size.width - 1 and row < self.row_count():
             self.put_cursor(row)
+
+
+class ColumnNames(Widget):
+    """The names above the columns of a list; drawn for the width that there is."""
+
+    ALLOW_SELECT = False
+
+    DEFAULT_CSS = """
+    ColumnNames { height: 1; width: 1fr; color: $text-faint; }
+    """
+
+    def __init__(self, names: Callable[[int], str], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.names = names
+        """Width of the list's text → the line."""
+
+    def render_line(self, y: int) -> Strip:
+        """Textual: the one line."""
+        width = max(0, self.size.width - 1)
+        strip = Strip([Segment(self.names(width)[:width], self.rich_style)])
+        return strip.adjust_cell_length(self.size.width, self.rich_style)

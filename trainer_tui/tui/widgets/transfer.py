@@ -66,5 +66,6 @@ def middle(text: str, width: int, glyphs: Glyphs) -> str:
     """A file name cut in its middle, so that its step and ending are seen; padded to the width."""
     if len(text) <= width or not text.isascii() or width < 12:
         return fit(text, width, glyphs)
-    tail = width * 3 // 5
+    # The ending of a checkpoint with its step: 000750.safetensors.
+    tail = max(width * 3 // 5, min(width - 5, 18))
     return text[: width - 1 - tail] + glyphs.ellipsis + text[-tail:]
