@@ -35,10 +35,12 @@ class Heading(PieceLine):
 
     def pieces(self, width: int) -> Sequence[Piece]:
         left = [Piece(f" {self.title}", "accent", True), Piece(f"  {self.about}", "foreground")]
-        right = Piece(f"{self.right} ", "text-muted")
-        gap = width - sum(piece.width for piece in left) - right.width
-        if gap < 1:
-            return left
+        room = width - sum(piece.width for piece in left) - 2
+        facts = self.right
+        while facts and Piece(facts).width > room:
+            facts = facts.rpartition("  ")[0]
+        right = Piece(f"{facts} ", "text-muted")
+        gap = room + 2 - right.width
         return [*left, Piece(" " * gap), right]
 
 

@@ -223,8 +223,7 @@ class TextScreen(Screen[None]):
         self.problems_title.renew()
         if checked.summary:
             facts = facts_of(checked.summary)[:5]
-            gap = f" {self.console.glyphs.dot} "
-            self.heading.right = gap.join(f"{label} {value}" for label, value in facts)
+            self.heading.right = "  ".join(f"{label} {value}" for label, value in facts)
             self.heading.renew()
         self._renew()
 
