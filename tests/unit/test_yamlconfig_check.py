@@ -498,3 +498,27 @@ def test_a_long_config_is_checked_quickly() -> None:
     start = time.monotonic()
     assert check(GOOD + prompts) == []
     assert time.monotonic() - start < 1.5
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        pytest.param(GOOD.replace("lr: 1e-4", "lr: 1.0"), ["advice-lr"], id="config"),
+        pytest.param("a: 1\na: 2\n", ["yaml-duplicate-key"], id="duplicate"),
+        pytest.param("a: [1, 2\nb: 3\n", ["yaml-syntax"], id="syntax"),
+        pytest.param("[" * 50_000, ["yaml-too-deep"], id="deep"),
+    ],
+)
+def test_without_libyaml_it_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, text: str, codes: list[str]
+) -> None:
+    """Where PyYAML was built without its C parser the pure one finds the same."""
+    import yaml
+
+    provider = None if text.startswith("job") else "kaos"
+    with_it = check(text, provider=provider)
+    monkeypatch.delattr(yaml.cyaml, "CParser")  # type: ignore[attr-defined]
+    without = check(text, provider=provider)
+    assert [p.code for p in with_it] == [p.code for p in without] == codes
+    if codes != ["yaml-syntax"]:  # the two word syntax errors, and place them, differently
+        assert [(p.line, p.column) for p in with_it] == [(p.line, p.column) for p in without]

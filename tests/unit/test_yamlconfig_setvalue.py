@@ -117,7 +117,7 @@ def test_a_value_in_its_place(path: str, value: object, before: str, after: str)
         ("trigger_word", "p3r5on", "        sample_steps: 20\n", "      trigger_word: p3r5on\n"),
         ("train.max_grad_norm", "0.5", "        dtype: bf16\n", "        max_grad_norm: 0.5\n"),
         ("meta.author", "me", "  version: '1.0'", "\n  author: me"),
-        ("datasets[0].flip_x", "true", "flux enjoys multiple resolutions\n", f"{PAD}flip_x: true\n"),
+        ("datasets[0].flip_x", "true", "enjoys multiple resolutions\n", f"{PAD}flip_x: true\n"),
         ("train.brand_new", "1", "        dtype: bf16\n", "        brand_new: 1\n"),
     ],
 )  # fmt: skip
