@@ -24,8 +24,9 @@ def main() -> None:
     console: list[dict[str, float]] = []
     with home() as installation:
         installation.remember(options.jobs)
+        floor_argv = minimal_argv()
         programs = (
-            (floor, minimal_argv(), "ready"),
+            (floor, floor_argv, "ready"),
             (console, console_argv(), r"lora_run_0000\d\d"),
         )
         for turn in range(options.runs + 1):
@@ -39,6 +40,7 @@ def main() -> None:
                         "bytes": float(session.bytes),
                         "memory": session.memory(),
                     }
+                    session.quit("q" if argv is not floor_argv else "\x11")
                 if turn:  # the first pair warms the caches
                     results.append(measured)
     rows = []

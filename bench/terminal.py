@@ -129,6 +129,13 @@ class Session:
         while (left := limit - time.perf_counter()) > 0:
             self.read(left)
 
+    def quit(self, key: str, timeout: float = 3.0) -> None:
+        """Press the key that leaves the program, and wait until it has left."""
+        self.press(key)
+        limit = time.perf_counter() + timeout
+        while not self.ended and time.perf_counter() < limit:
+            self.read(0.05)
+
     def settle(self, silence: float = 0.3, timeout: float = 20.0) -> None:
         """Read until nothing has come for ``silence`` seconds after the first visible text."""
         limit = time.perf_counter() + timeout
