@@ -146,6 +146,8 @@ class LocalSettings:
     """A checkout of AI Toolkit."""
     ai_toolkit_python: Path | None = None
     """The Python that runs it; ``None``: the checkout's ``venv``, else this one."""
+    projects: Path | None = None
+    """Images as ``WORKSPACE/PROJECT/VERSION/…``, served to Roboflow's clients."""
     grace: float = 10.0
     """Seconds from SIGINT to SIGTERM."""
     kill_after: float = 5.0

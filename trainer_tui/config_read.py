@@ -62,6 +62,7 @@ def sections(base: Path) -> dict[str, dict[str, checks.Check]]:
             "gpus": checks.gpus,
             "ai_toolkit": checks.path(base),
             "ai_toolkit_python": checks.path(base),
+            "projects": checks.path(base),
             "grace": checks.number(0, 3600, "seconds"),
             "kill_after": checks.number(0, 3600, "seconds"),
         },

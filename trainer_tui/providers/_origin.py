@@ -168,6 +168,8 @@ class Credential:
 
     profile: Profile
     needed: bool
+    place: str = "bearer"
+    """Where the service wants it: ``bearer``, ``header:NAME`` or ``query:NAME``."""
     _value: str | None = field(default=None, repr=False)
     _known: bool = field(default=False, repr=False)
     _forms: tuple[str, ...] = field(default=(), repr=False)
@@ -210,8 +212,17 @@ class Credential:
 
     def apply(self, headers: MutableMapping[str, str]) -> None:
         """Put it into the headers of a request to the profile's own origin."""
-        if self._value:
+        kind, _, name = self.place.partition(":")
+        if self._value and kind == "bearer":
             headers["Authorization"] = f"Bearer {self._value}"
+        elif self._value and kind == "header":
+            headers[name] = self._value
+
+    @property
+    def query(self) -> tuple[str, str] | None:
+        """Name and value for services that want it in the URL. Not for showing."""
+        kind, _, name = self.place.partition(":")
+        return (name, self._value) if self._value and kind == "query" else None
 
     def redact(self, text: str) -> str:
         """The text without it, in whichever way it is written there."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +82,7 @@ class Http:
         base_url: Where its API lives, with or without a path.
         socket: A Unix socket to speak to instead of the URL's host.
         needs_credential: Whether a missing token is an error of its own.
+        credential_in: ``bearer``, ``header:NAME`` or ``query:NAME``: where the service wants it.
         now: The clock, for ``Retry-After`` dates.
     """
 
@@ -93,6 +94,7 @@ class Http:
         base_url: str,
         socket: Path | None = None,
         needs_credential: bool = True,
+        credential_in: str = "bearer",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.profile = profile
@@ -101,7 +103,7 @@ class Http:
         self._socket = socket
         self._now = now
         self._base: Base | None = None
-        self._credential = Credential(profile, needs_credential)
+        self._credential = Credential(profile, needs_credential, credential_in)
         self._client: httpx.AsyncClient | None = None
         self._preparing = asyncio.Lock()
         self._turn = asyncio.Semaphore(CONNECTIONS)
@@ -355,6 +357,7 @@ class Http:
                 limits=pool,
                 timeout=httpx.Timeout(self.profile.timeout, pool=None),
                 follow_redirects=False,
+                auth=_InQuery(self._credential),
                 trust_env=self._socket is None and not base.origin.loopback,
                 headers={
                     "User-Agent": f"trainer-tui/{__version__}",
@@ -385,6 +388,30 @@ class Http:
         if isinstance(failure, ServiceError):
             return failure.code == "CUT" or failure.status in _AGAIN
         return False
+
+
+class _InQuery(httpx.Auth):
+    """Puts the credential into the URL where the service wants it there.
+
+    It goes into a request of its own on the way out, so that the URL that others hold, and an
+    error might show, is without it.
+    """
+
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        named = self._credential.query
+        if named is None:
+            yield request
+            return
+        yield httpx.Request(
+            request.method,
+            request.url.copy_merge_params({named[0]: named[1]}),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
 
 
 class _Again(Exception):

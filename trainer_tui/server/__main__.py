@@ -52,6 +52,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ai-toolkit-python", type=Path, metavar="FILE", help="the Python to run it with"
     )
+    parser.add_argument(
+        "--projects",
+        type=Path,
+        metavar="DIR",
+        help="images as DIR/WORKSPACE/PROJECT/VERSION/…, served to Roboflow's clients",
+    )
+
+
+_SETTINGS = ("cpu_slots", "ai_toolkit", "ai_toolkit_python", "projects", "grace", "kill_after")
 
 
 def options_from(args: argparse.Namespace, paths: Paths) -> Options:
@@ -71,9 +80,7 @@ def options_from(args: argparse.Namespace, paths: Paths) -> Options:
 
     gpus = pick("gpus", "auto")
     known: dict[str, object] = {
-        name: value
-        for name in ("cpu_slots", "ai_toolkit", "ai_toolkit_python", "grace", "kill_after")
-        if (value := pick(name)) is not None
+        name: value for name in _SETTINGS if (value := pick(name)) is not None
     }
     settings = ServerSettings(
         folder=(args.state or paths.server).absolute(),

@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from trainer_tui.errors import TrainerError
 from trainer_tui.server import dialects as dialects_package
@@ -41,6 +42,7 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
         for module in pkgutil.iter_modules(dialects_package.__path__)
     ]
     dialects = [module for module in dialects if hasattr(module, "routes")]
+    dialects.sort(key=lambda module: -min(map(len, _prefixes(module))))  # the narrow ones first
     routes = [Route("/files/{id}/{path:path}", _signed_file(engine, context), methods=["GET"])]
     for dialect in dialects:
         routes.extend(dialect.routes(engine, context))
@@ -84,6 +86,7 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
         refuse=refuse,
         limit=lambda path: _ask(dialects, path, "body_limit") or BODY_LIMIT,
         is_open=lambda path: path.startswith("/files/") or bool(_ask(dialects, path, "is_signed")),
+        token_in=lambda scope: _token_in(dialects, scope),
     )
     app = Starlette(
         routes=routes,
@@ -111,10 +114,24 @@ def _signed_file(engine: Engine, context: ServerContext) -> Callable[[Request], 
 
 
 def _dialect_of(dialects: Sequence[ModuleType], path: str) -> ModuleType:
+    if path.startswith("/files/"):
+        return native
     for dialect in dialects:
-        if path.startswith(dialect.PREFIX):
+        if path.startswith(_prefixes(dialect)):
             return dialect
     return native
+
+
+def _prefixes(dialect: ModuleType) -> tuple[str, ...]:
+    prefix: str | tuple[str, ...] = dialect.PREFIX
+    return (prefix,) if isinstance(prefix, str) else prefix
+
+
+def _token_in(dialects: Sequence[ModuleType], scope: Scope) -> str | None:
+    """The token, where the path's dialect knows another place for it."""
+    asked = getattr(_dialect_of(dialects, scope["path"]), "token_in", None)
+    found: str | None = asked(scope) if asked is not None else None
+    return found
 
 
 def _ask(dialects: Sequence[ModuleType], path: str, name: str) -> int | bool | None:

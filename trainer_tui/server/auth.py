@@ -32,6 +32,7 @@ class Gate:
         refuse: Makes the answer of a refusal.
         limit: Path → the bytes that its body may have.
         is_open: Path → whether the URL carries its own proof (a signature) instead of the token.
+        token_in: Request → the token where its dialect's clients send it elsewhere, or ``None``.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Gate:
         refuse: Refuse,
         limit: Callable[[str], int],
         is_open: Callable[[str], bool],
+        token_in: Callable[[Scope], str | None] = lambda scope: None,
     ) -> None:
         self._app = app
         self._token = token.encode() if token else None
         self._refuse = refuse
         self._limit = limit
         self._is_open = is_open
+        self._token_in = token_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,7 +60,7 @@ class Gate:
         headers = Headers(scope=scope)
         refusal = None
         if not _is_unix(scope):
-            refusal = self._check_tcp(path, headers)
+            refusal = self._check_tcp(path, headers, scope)
         length = headers.get("content-length", "")
         limit = self._limit(path)
         if refusal is None and length.isdigit() and int(length) > limit:
@@ -67,7 +70,7 @@ class Gate:
             return
         await self._app(scope, _limited(receive, limit), send)
 
-    def _check_tcp(self, path: str, headers: Headers) -> Response | None:
+    def _check_tcp(self, path: str, headers: Headers, scope: Scope) -> Response | None:
         if not is_loopback_host(headers.get("host", "")):
             # A web page can make a browser ask under a name of its own that leads here.
             message = "This server answers only under 127.0.0.1 or localhost."
@@ -77,7 +80,8 @@ class Gate:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         sent = given.strip(" \t").encode("latin-1")  # the bytes as they came
         if scheme.lower() != "bearer" or not self._token:
-            sent = b""
+            elsewhere = self._token_in(scope) if self._token else None
+            sent = (elsewhere or "").encode("utf-8", "replace")
         if self._token is None or not hmac.compare_digest(sent, self._token):
             message = "A valid token is needed: Authorization: Bearer TOKEN."
             return self._refuse(path, 401, "UNAUTHORIZED", message)

@@ -16,11 +16,14 @@ class ServerContext:
 
     A dialect is a module in ``dialects/`` with
 
-    * ``PREFIX``: the path that all of it is below, such as ``/v1/``;
+    * ``PREFIX``: the path that all of it is below, such as ``/v1/``, or a tuple of such; of two
+      dialects that both fit a path, the one with the longer prefix has it;
     * ``routes(engine, context)``: a list of Starlette routes with full paths;
     * ``refuse(status, code, message)``: a Response in its own error shape, for what is refused
       before a route is reached (401, 403, 404, 405, 413, 500);
     * optionally ``answer_error(error)``: a Response for a TrainerError that a route let through;
+    * optionally ``token_in(scope)``: the token as its clients send it, where that is not in the
+      header ``Authorization: Bearer``; ``None``: there is none;
     * optionally ``body_limit(path)``: the bytes that a request's body may have there, or ``None``
       for the usual limit;
     * optionally ``is_signed(path)``: whether requests there prove themselves by a signature, which

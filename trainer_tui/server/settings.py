@@ -25,6 +25,8 @@ class ServerSettings:
     """A checkout of AI Toolkit (the folder that holds ``run.py``)."""
     ai_toolkit_python: Path | None = None
     """The interpreter of that checkout's environment; ``None``: its own venv, or ours."""
+    projects: Path | None = None
+    """Folders of images, ``WORKSPACE/PROJECT/VERSION/…``, that the Roboflow dialect serves."""
     grace: float = 10.0
     """Seconds from SIGINT to SIGTERM."""
     kill_after: float = 5.0
