@@ -17,7 +17,8 @@ from trainer_tui.core.yamlconfig import check, set_value
 from trainer_tui.errors import NotFoundError, ServiceError
 from trainer_tui.model import JobRef
 from trainer_tui.tui.screens.diff import DiffScreen
-from trainer_tui.tui.screens.new_job import NewJobScreen, NewTextScreen, completions
+from trainer_tui.tui.screens.new_job import NewJobScreen, NewTextScreen
+from trainer_tui.tui.screens.new_job_parts import completions
 
 SIZE = (120, 40)
 

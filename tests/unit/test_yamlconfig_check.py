@@ -517,7 +517,7 @@ def test_without_libyaml_it_is_the_same(
 
     provider = None if text.startswith("job") else "kaos"
     with_it = check(text, provider=provider)
-    monkeypatch.delattr(yaml.cyaml, "CParser")  # type: ignore[attr-defined]
+    monkeypatch.delattr(yaml.cyaml, "CParser")
     without = check(text, provider=provider)
     assert [p.code for p in with_it] == [p.code for p in without] == codes
     if codes != ["yaml-syntax"]:  # the two word syntax errors, and place them, differently
