@@ -77,6 +77,8 @@ class Options:
     prompts: tuple[Prompt, ...]
     trigger: str
     datasets: tuple[Dataset, ...]
+    evaluate_every: int = 0
+    """Steps of an epoch, at the end of which the model is measured; 0: it never is."""
 
     @property
     def stem(self) -> str:
@@ -137,6 +139,13 @@ def read(config: Mapping[str, object], text: str = "") -> Options:
         sampling=train.get("disable_sampling") is not True,
         first_sample=train.get("skip_first_sample") is not True,
         trigger=trigger,
+        evaluate_every=aitk.integer(
+            aitk.section(config, "evaluate", text),
+            (*aitk.PROCESS, "evaluate"),
+            "every",
+            0,
+            text=text,
+        ),
         datasets=tuple(_datasets(config, text)),
         **_sampling(config, text, trigger),  # type: ignore[arg-type]
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer_tui.server.runners.smoke import checkpoints, sampling
+from trainer_tui.server.runners.smoke import checkpoints, evaluation, sampling
 from trainer_tui.server.runners.smoke.data import Examples, load
 from trainer_tui.server.runners.smoke.latent import Array, Codec
 from trainer_tui.server.runners.smoke.model import Adam, Denoiser, Tensors
@@ -43,6 +43,10 @@ class Places:
     @property
     def state(self) -> Path:
         return self.out / "work" / "state.safetensors"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.out / "work" / "evaluations.jsonl"
 
     @property
     def sample_index(self) -> Path:
@@ -130,6 +134,8 @@ class _Loop:
                 if now - bar.drawn >= _REFRESH or step == options.steps:
                     bar.draw(step, loss, now)
                     metrics.flush()
+                if options.evaluate_every and step % options.evaluate_every == 0:
+                    self.evaluate(step, metrics)
                 if options.save_every and step % options.save_every == 0 and step < options.steps:
                     bar.leave()
                     metrics.flush()
@@ -182,6 +188,17 @@ class _Loop:
         return self.model.gradient(
             clean[rows], noise, texts[rows], t.astype(np.float32), weights[rows]
         )
+
+    def evaluate(self, step: int, metrics: _Metrics) -> None:
+        """Measure the model, for the curves and for whoever asks how good it is."""
+        options = self.options
+        epoch = step // options.evaluate_every
+        found = evaluation.evaluate(
+            self.examples, self.codec, self.model, options.seed, epoch=epoch, step=step
+        )
+        for key, value in found.curves.items():
+            metrics.add(step, key, value)
+        evaluation.append(self.places.evaluations, found)
 
     def sampling_due(self, step: int) -> bool:
         options = self.options
