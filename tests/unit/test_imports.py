@@ -16,7 +16,7 @@ import trainer_tui
 from trainer_tui.providers import base
 
 ROOT = Path(trainer_tui.__file__).parent
-GROUND = {"model", "errors", "sanitize", "paths", "config", "query"}
+GROUND = {"model", "errors", "sanitize", "paths", "config", "query", "bundles"}
 """What everything may build on; a name with a suffix (``config_read``) belongs to it as well."""
 MAY: dict[str, set[str]] = {
     "ground": {"ground"},
