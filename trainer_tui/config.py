@@ -148,6 +148,8 @@ class LocalSettings:
     """The Python that runs it; ``None``: the checkout's ``venv``, else this one."""
     projects: Path | None = None
     """Images as ``WORKSPACE/PROJECT/VERSION/…``, served to Roboflow's clients."""
+    bundle_venv: bool = False
+    """Whether a kaos bundle gets an environment of its own with what its requirements ask for."""
     grace: float = 10.0
     """Seconds from SIGINT to SIGTERM."""
     kill_after: float = 5.0

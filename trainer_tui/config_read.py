@@ -63,6 +63,7 @@ def sections(base: Path) -> dict[str, dict[str, checks.Check]]:
             "ai_toolkit": checks.path(base),
             "ai_toolkit_python": checks.path(base),
             "projects": checks.path(base),
+            "bundle_venv": checks.boolean,
             "grace": checks.number(0, 3600, "seconds"),
             "kill_after": checks.number(0, 3600, "seconds"),
         },

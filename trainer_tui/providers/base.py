@@ -90,6 +90,8 @@ class Submission:
     """Only ``local``: smoke, command or ai-toolkit."""
     token: str | None = None
     """The caller's own id of this request: sent twice, it makes one job where that can be had."""
+    moved: Callable[[int, int], None] | None = None
+    """Called with the bytes sent and their number, where a submission uploads much."""
 
 
 class Provider(Protocol):
@@ -230,6 +232,48 @@ class CanStar(Protocol):
 
         Gives the model when the answer tells it. Raises StateError when this one cannot be
         starred (``MODEL_NOT_NAS``), NotFoundError when there is no such model.
+        """
+
+
+@runtime_checkable
+class HasBundle(Protocol):
+    async def bundle(
+        self,
+        job_id: str,
+        *,
+        code: bool = True,
+        data: bool = False,
+        model: bool = False,
+        model_id: str | None = None,
+    ) -> Artifact:
+        """A zip with the code, the data and the models of a job, to be downloaded like any file.
+
+        Args:
+            model_id: Only this one of the job's models.
+        """
+
+
+@runtime_checkable
+class HasProvenance(Protocol):
+    async def provenance(self, job_id: str, model_id: str | None = None) -> str:
+        """What a model was made of, as Graphviz DOT; :mod:`trainer_tui.core.dot` draws it.
+
+        Args:
+            model_id: ``None`` for the job's best one.
+
+        Raises:
+            NotFoundError: There is no such model.
+            StateError: The job has no model yet.
+        """
+
+
+@runtime_checkable
+class HasPipeline(Protocol):
+    async def pipeline(self) -> Mapping[str, str]:
+        """What a job that is submitted now would run on: label → text, in the order to show.
+
+        Raises:
+            NotFoundError: Nothing was deployed yet (``PIPELINE_NOT_FOUND``).
         """
 
 

@@ -58,9 +58,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="images as DIR/WORKSPACE/PROJECT/VERSION/…, served to Roboflow's clients",
     )
+    parser.add_argument(
+        "--bundle-venv",
+        action="store_true",
+        default=None,
+        help="install what a kaos bundle's requirements ask for, into the job's own environment",
+    )
 
 
-_SETTINGS = ("cpu_slots", "ai_toolkit", "ai_toolkit_python", "projects", "grace", "kill_after")
+_SETTINGS = (
+    "cpu_slots",
+    "ai_toolkit",
+    "ai_toolkit_python",
+    "projects",
+    "bundle_venv",
+    "grace",
+    "kill_after",
+)
 
 
 def options_from(args: argparse.Namespace, paths: Paths) -> Options:

@@ -27,6 +27,8 @@ class ServerSettings:
     """The interpreter of that checkout's environment; ``None``: its own venv, or ours."""
     projects: Path | None = None
     """Folders of images, ``WORKSPACE/PROJECT/VERSION/…``, that the Roboflow dialect serves."""
+    bundle_venv: bool = False
+    """Whether a kaos bundle's requirements are installed, into an environment of the job's own."""
     grace: float = 10.0
     """Seconds from SIGINT to SIGTERM."""
     kill_after: float = 5.0
