@@ -42,6 +42,7 @@ _UNKNOWN_TO_PYTE = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[P_^X][^\x1b]*\x1b\\"
     rb"|\x1b\[[<=>][0-9;:]*[@-~]|\x1b\[[0-9;?]*[ !\"#$%&'()*+,\-./]+[@-~]"
 )
+_DRIVER_BEGAN = b"\x1b[?1004h"  # focus events: the first thing that only the driver asks for
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -137,10 +138,10 @@ class Session:
             self.read(0.05)
 
     def settle(self, silence: float = 0.3, timeout: float = 20.0) -> None:
-        """Read until nothing has come for ``silence`` seconds after the first visible text."""
+        """Read until nothing has come for ``silence`` seconds after Textual's first frame."""
         limit = time.perf_counter() + timeout
         while time.perf_counter() < limit and not self.ended:
-            if not self.read(silence) and self.first_paint() is not None:
+            if not self.read(silence) and self.drawn() is not None:
                 return
 
     def wait_for(self, pattern: str, timeout: float = 30.0) -> float:
@@ -158,10 +159,21 @@ class Session:
 
     def first_paint(self) -> float | None:
         """Milliseconds from the start until the first visible character."""
+        return self._visible_after(b"")
+
+    def drawn(self) -> float | None:
+        """Milliseconds until the first frame of the running app, which then answers to keys.
+
+        What stands on the screen before Textual's driver has begun is a picture of the last time.
+        """
+        return self._visible_after(_DRIVER_BEGAN)
+
+    def _visible_after(self, mark: bytes) -> float | None:
         seen = b""
         for moment, data in self.chunks:
             seen += data
-            if re.search(rb"[!-~\x80-\xff]", _ESCAPES.sub(b"", seen)):
+            _, found, after = seen.partition(mark) if mark else (b"", True, seen)
+            if found and re.search(rb"[!-~\x80-\xff]", _ESCAPES.sub(b"", after)):
                 return (moment - self.began) * 1000
         return None
 

@@ -106,14 +106,8 @@ def _console(context: CliContext, *, ascii: bool | None = None, filter_text: str
             "the console needs a terminal",
             hint="Without one: trainer-tui jobs. All commands: trainer-tui --help",
         )
-    from trainer_tui.tui.app import run as open_console
+    from trainer_tui.tui.start import start  # neither Textual nor the config: first the last frame
 
-    return int(
-        open_console(
-            context.paths,
-            config=context.config,
-            read_only=context.read_only,
-            ascii=ascii,
-            filter_text=filter_text,
-        )
+    return start(
+        context.paths, read_only=context.read_only_flag, ascii=ascii, filter_text=filter_text
     )

@@ -309,9 +309,9 @@ async def _upload(provider: object, dataset: Path) -> None:
 
 
 def _console(paths: Paths) -> int:
-    from trainer_tui.tui.app import run as open_console
+    from trainer_tui.tui.start import start
 
-    return open_console(paths)
+    return start(paths)
 
 
 def _asked_to_remove(context: CliContext, home: Path) -> bool:

@@ -22,6 +22,8 @@ from rich.style import Style
 from textual.app import App
 from textual.strip import Strip
 
+from trainer_tui.tui.scrolling import scroll
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.screen import Screen
@@ -129,7 +131,7 @@ class Shadow:
 
     def flush(self) -> str:
         """The bytes that make the terminal show the wanted screen; empty when it does already."""
-        out: list[str] = []
+        out: list[str] = [scroll(self)]
         look: Look | None = None
         at: tuple[int, int] | None = None
         for y in sorted(self._dirty):

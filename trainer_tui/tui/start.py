@@ -59,6 +59,7 @@ def _prepare(
     from trainer_tui.tui.glyphs import choose
 
     private_folder(paths.state)
+    read_only = read_only or config.read_only
     runtime = Runtime(config, paths, read_only=read_only)
     glyphs = choose(ascii if ascii is not None else config.ui.ascii)
     return TrainerApp(
