@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -34,17 +33,6 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
-@pytest.fixture(autouse=True)
-def steady_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The picture's ids are a hash that also tells where a line was cut, which nobody sees."""
-    export = TrainerApp.export_screenshot
-
-    def steady(self: TrainerApp, **named: Any) -> str:
-        return re.sub(r"terminal-\d+", "terminal", export(self, **named))
-
-    monkeypatch.setattr(TrainerApp, "export_screenshot", steady)
-
-
 def runtime() -> FakeRuntime:
     """Seven jobs; one is watched and estimated, one is being canceled, one is as last known."""
     made = FakeRuntime(few())
@@ -70,6 +58,9 @@ def ready(app: TrainerApp, *keys: str) -> Callable[[Any], Any]:
         await until(pilot, lambda: app.main is not None and app.main.detail.pane is not None)
         await until(pilot, lambda: app.begun)
         fake: Any = app.runtime
+        small = app.main is not None and not app.main.detail.display
+        # The pane is there and has shown the job once the job is watched.
+        await until(pilot, lambda: fake.watching or app.selected is None or small)
         points = [Metric("loss", n, 1.2 * 0.99**n + 0.3) for n in range(0, 960, 10)]
         fake.tell(MetricsArrived(DOG, points, True))
         await pilot.press(*keys)
