@@ -1,4 +1,4 @@
-"""The console over the real runtime: what a service tells reaches the screen, an act the service."""
+"""The console over the real runtime: from a service to the screen, from a key to the service."""
 
 from __future__ import annotations
 
