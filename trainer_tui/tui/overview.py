@@ -70,7 +70,7 @@ def lines(
     if pieces := _loss(job, metrics, glyphs, min(_SPARK, room - 14)):
         row("loss", *pieces)
     if pieces := _gpu(job, now, glyphs, pricing or {}):
-        row("gpu", *pieces)
+        row("gpu" if job.gpu is not None else "ran", *pieces)
     if job.checkpoint_step is not None and not job.status.ended:
         step = job.checkpoint_step
         row("checkpoint", Piece(f"at step {step}" if step else "none yet", "text-muted"))
