@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,8 @@ from trainer_tui.model import (
     JobRef,
     LogChunk,
     Metric,
+    Model,
+    ModelPage,
     Progress,
     Status,
 )
@@ -121,6 +124,9 @@ class FakeProvider:
         self.ignores_etag = False
         self.config = "job: extension\n"
         self.told: list[Event] = []
+        self.made: list[Model] = []
+        self.silent_stars = False
+        """Whether a star is answered without the model."""
 
     async def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -238,3 +244,43 @@ class FakeProvider:
     async def events(self, job_id: str) -> Sequence[Event]:
         await self._call(f"events {job_id}")
         return list(self.told)
+
+    async def models(self, job_id: str, *, page: int = 0, sort_by: str | None = None) -> ModelPage:
+        await self._call(f"models {job_id} {page} {sort_by}")
+        order = list(self.made)
+        if sort_by is not None:
+            order.sort(key=lambda model: -model.metrics[sort_by])
+        pages = max(1, (len(order) + 1) // 2)
+        page = min(page, pages - 1)
+        shown = tuple(order[page * 2 : page * 2 + 2])
+        return ModelPage(shown, page, pages, ("map",), sort_by)
+
+    async def star(self, job_id: str, model_id: str, on: bool) -> Model | None:
+        await self._call(f"star {job_id} {model_id} {on}")
+        for place, model in enumerate(self.made):
+            if model.id == model_id:
+                self.made[place] = replace(model, starred=on)
+                return None if self.silent_stars else self.made[place]
+        return None
+
+    async def provenance(self, job_id: str, model_id: str | None = None) -> str:
+        await self._call(f"provenance {job_id} {model_id}")
+        return "digraph { a -> b }"
+
+    async def pipeline(self) -> Mapping[str, str]:
+        await self._call("pipeline")
+        return {"image": "python:3.11"}
+
+    async def bundle(
+        self,
+        job_id: str,
+        *,
+        code: bool = True,
+        data: bool = False,
+        model: bool = False,
+        model_id: str | None = None,
+    ) -> Artifact:
+        from trainer_tui.model import ArtifactKind
+
+        await self._call(f"bundle {job_id} {model_id}")
+        return Artifact("bundle.zip", ArtifactKind.BUNDLE, "/bundle", own_origin=True)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.fakes import EVERYTHING, FakeClock, FakeProvider, facts, job, settle
+from trainer_tui.core import questions
 from trainer_tui.core.actions import Act, Actions, Outcome, consequence, why_not
 from trainer_tui.core.board import GONE, Board, gone, unseen
 from trainer_tui.core.observing import observed
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NetworkError, NotFoundError, StateError, UsageError
-from trainer_tui.model import Capability, EventKind, Job, JobRef, Status
+from trainer_tui.model import Capability, EventKind, Job, JobRef, Model, Status
 from trainer_tui.providers.base import Submission
 
 REF = JobRef("p", "1")
@@ -406,3 +407,45 @@ def test_what_counts_as_observed() -> None:
     assert observed(Act.RESUME, before, again)
     assert not observed(Act.RESUME, before, before)
     assert not observed(Act.CANCEL, before, unseen(REF, "fake"))
+
+
+async def test_a_star_is_of_a_model(rig_of: RigOf) -> None:
+    """The answer shows the star; the job's row has no part in it, its history does."""
+    rig = rig_of(job())
+    rig.provider.made = [Model("m1", "first", starred=False)]
+    outcome = await rig.actions.perform(Act.STAR, job(), model_id="m1", starred=True)
+    assert outcome.ok and outcome.model_id == "m1" and outcome.message == "first is starred"
+    assert rig.phase() is None and rig.hurried.now == set()
+    rig.provider.silent_stars = True
+    outcome = await rig.actions.perform(Act.STAR, job(), model_id="m1", starred=False)
+    assert outcome.ok and outcome.message == "m1: unstar was accepted"
+    assert rig.provider.calls == ["star 1 m1 True", "star 1 m1 False"]
+    assert rig.events()[:2] == ["star of m1 asked", "star of m1 accepted"]
+
+
+async def test_a_model_that_cannot_be_starred_is_explained(rig_of: RigOf) -> None:
+    """``MODEL_NOT_NAS`` is told in words; the job is not asked again for it."""
+    rig = rig_of(job())
+    rig.provider.fail = StateError("nope", code="MODEL_NOT_NAS")
+    outcome = await rig.actions.perform(Act.STAR, job(), model_id="m1")
+    assert not outcome.ok and outcome.error is rig.provider.fail
+    assert outcome.message.startswith("m1 cannot be starred: stars are for the children of a NAS")
+    assert rig.provider.calls == ["star 1 m1 True"]
+    assert not (await rig.actions.perform(Act.STAR, job())).ok
+
+
+async def test_questions_are_asked_once_or_explained() -> None:
+    """Provenance, bundle and pipeline come from the service, or with the reason why not."""
+    provider = FakeProvider(facts())
+
+    async def open_(profile: str) -> FakeProvider:
+        return provider
+
+    assert await questions.provenance(open_, REF, "m") == "digraph { a -> b }"
+    assert (await questions.bundle(open_, REF, "m")).name == "bundle.zip"
+    assert await questions.pipeline(open_, "p") == {"image": "python:3.11"}
+    provider.facts = replace(facts(capabilities=frozenset()), reasons={Capability.PIPELINE: "why"})
+    with pytest.raises(StateError, match="why"):
+        await questions.pipeline(open_, "p")
+    with pytest.raises(StateError, match="no provenance to show"):
+        await questions.provenance(open_, REF)

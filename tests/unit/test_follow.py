@@ -20,11 +20,12 @@ from trainer_tui.core.messages import (
     LogArrived,
     Message,
     MetricsArrived,
+    ModelsArrived,
 )
 from trainer_tui.core.sides import LOG_PIECE, METRICS_PIECE
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NetworkError, RateLimitError, StateError
-from trainer_tui.model import Capability, Event, EventKind, JobRef, Metric, Progress, Status
+from trainer_tui.model import Capability, Event, EventKind, JobRef, Metric, Model, Progress, Status
 from trainer_tui.providers.base import Facts
 
 REF = JobRef("p", "1")
@@ -306,3 +307,55 @@ async def test_watching_again_begins_anew_and_unwatching_ends(rig: Rig) -> None:
     rig.calls()
     await rig.clock.turn(600)
     assert rig.calls() == []
+
+
+def models(*scores: float) -> list[Model]:
+    """Models with a metric each."""
+    return [Model(f"m{n}", f"m{n}", metrics={"map": score}) for n, score in enumerate(scores)]
+
+
+def shown(message: Message) -> list[str]:
+    """The models of a page, by id."""
+    assert isinstance(message, ModelsArrived)
+    return [model.id for model in message.page.models]
+
+
+async def test_models_are_followed_a_page_at_a_time(rig: Rig) -> None:
+    """The first page at first; told again only when it differs; turning asks at once."""
+    rig.provider.made = models(0.1, 0.5, 0.9)
+    await rig.watch(Aspect.MODELS)
+    (first,) = rig.news()
+    assert shown(first) == ["m0", "m1"] and rig.calls() == ["models 1 0 None"]
+    await rig.clock.turn(5)
+    assert rig.news() == [] and rig.calls() == ["models 1 0 None"]
+    rig.follower.turn(REF, 1, "map")
+    await rig.clock.turn(0)
+    (second,) = rig.news()
+    assert shown(second) == ["m0"] and rig.calls() == ["models 1 1 map"]
+    rig.follower.turn(REF, 1, "map")
+    await rig.clock.turn(0)
+    assert rig.calls() == []
+
+
+async def test_the_page_holds_when_following_begins_anew(rig: Rig) -> None:
+    """Another screen covered the models: back on them, the page and the order are as before."""
+    rig.provider.made = models(0.1, 0.5, 0.9)
+    rig.follower.turn(REF, 1, "map")
+    await rig.watch(Aspect.MODELS)
+    rig.follower.unwatch(REF)
+    rig.calls()
+    await rig.watch(Aspect.MODELS)
+    assert rig.calls() == ["models 1 1 map"]
+
+
+async def test_a_page_that_comes_back_after_a_failure_is_told(rig: Rig) -> None:
+    """No models while the job is at it, then the same ones again: both are told."""
+    rig.provider.made = models(0.1)
+    await rig.watch(Aspect.MODELS)
+    rig.provider.fail = StateError("not while it runs")
+    await rig.clock.turn(5)
+    rig.provider.fail = None
+    await rig.clock.turn(60)
+    first, failed, again = rig.news()
+    assert isinstance(failed, AspectFailed) and failed.aspect is Aspect.MODELS
+    assert shown(first) == shown(again) == ["m0"]

@@ -11,9 +11,17 @@ import dataclasses
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 
-from trainer_tui.core.acts import Act, Outcome, consequence, ended_already, resume_point, why_not
+from trainer_tui.core.acts import (
+    Act,
+    Outcome,
+    consequence,
+    ended_already,
+    resume_point,
+    star_refused,
+    why_not,
+)
 from trainer_tui.core.board import Board, Pending, gone, unseen
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.observing import Hurrier, Observers, observed
@@ -25,6 +33,7 @@ from trainer_tui.providers.base import (
     CanDelete,
     CanEdit,
     CanResume,
+    CanStar,
     CanStop,
     CanSubmit,
     Facts,
@@ -43,6 +52,24 @@ class Params:
     base_text: str | None = None
     gpu_type: str | None = None
     gpu_count: int | None = None
+    model_id: str | None = None
+    """Which of the job's models, for a star."""
+    starred: bool = True
+    """Whether the star is put on or taken off."""
+    without_refund: bool = False
+    """Cancel also where nothing is paid back (``NO_REFUND``)."""
+
+
+class Wishes(TypedDict, total=False):
+    """The same as keyword arguments; see :class:`Params`."""
+
+    config_text: str | None
+    base_text: str | None
+    gpu_type: str | None
+    gpu_count: int | None
+    model_id: str | None
+    starred: bool
+    without_refund: bool
 
 
 class Actions:
@@ -87,19 +114,9 @@ class Actions:
         self._locks: dict[JobRef, asyncio.Lock] = {}
         self._calls: set[asyncio.Task[Outcome]] = set()
 
-    async def perform(
-        self,
-        act: Act,
-        job: Job,
-        *,
-        config_text: str | None = None,
-        base_text: str | None = None,
-        gpu_type: str | None = None,
-        gpu_count: int | None = None,
-    ) -> Outcome:
+    async def perform(self, act: Act, job: Job, **wishes: Unpack[Wishes]) -> Outcome:
         """Ask an act of a job; never raises a TrainerError, the outcome carries it."""
-        params = Params(config_text, base_text, gpu_type, gpu_count)
-        return await self._detached(self._perform(act, job, params))
+        return await self._detached(self._perform(act, job, Params(**wishes)))
 
     async def submit(self, profile: str, submission: Submission) -> Outcome:
         """Ask for a new job; its id is in the store before anything else happens."""
@@ -167,6 +184,8 @@ class Actions:
         if act is Act.FORGET:
             self._drop(job.ref)
             return Outcome(job.ref, act, True, f"{job.name} is forgotten here")
+        if act is Act.STAR:
+            return await self._star(job, params)
         assert act.capability is not None
         if self._observers is not None:
             self._observers.drop(job.ref)
@@ -193,6 +212,27 @@ class Actions:
         if self._hurrier is not None:
             self._hurrier.wake(job.ref)
         return Outcome(job.ref, act, True, _accepted(act, job), job=answer or job)
+
+    async def _star(self, job: Job, params: Params) -> Outcome:
+        """Put a star on a model, or take it off. The row of the job has no part in it: it is
+        observed where the models are seen."""
+        if params.model_id is None:
+            raise UsageError("a star needs the model that it is for")
+        word = "star" if params.starred else "unstar"
+        self._note(job.ref, EventKind.ACT, f"{word} of {params.model_id} asked")
+        provider = cast(CanStar, await self._provider(job.ref.profile))
+        try:
+            model = await provider.star(job.ref.id, params.model_id, params.starred)
+        except TrainerError as error:
+            message = star_refused(params.model_id, error)
+            self._note(job.ref, EventKind.ERROR, f"{word} not possible: {message}")
+            return Outcome(job.ref, Act.STAR, False, message, error, job, params.model_id)
+        self._note(job.ref, EventKind.ACT, f"{word} of {params.model_id} accepted")
+        name = model.name if model is not None else params.model_id
+        message = f"{name}: {word} was accepted"
+        if model is not None and model.starred is params.starred:
+            message = f"{name} is {'starred' if params.starred else 'not starred any more'}"
+        return Outcome(job.ref, Act.STAR, True, message, None, job, params.model_id)
 
     async def _failed(self, act: Act, job: Job, error: TrainerError) -> Outcome:
         self._board.clear_pending(job.ref)

@@ -41,6 +41,8 @@ class Outcome:
     error: TrainerError | None = None
     job: Job | None = None
     """As known right after."""
+    model_id: str | None = None
+    """The model that a star was asked for."""
 
 
 _HAS = {
@@ -108,6 +110,20 @@ def ended_already(job: Job) -> str:
     return f"{job.name}: it had already finished ({job.status})"
 
 
+NO_REFUND = "NO_REFUND"
+"""Code of a refused cancel that would be accepted once no refund is insisted on."""
+
+
+def star_refused(model_id: str, error: TrainerError) -> str:
+    """What to say when a model could not be starred."""
+    if error.code == "MODEL_NOT_NAS":
+        return (
+            f"{model_id} cannot be starred: stars are for the children of a NAS training, "
+            "and this model is not one"
+        )
+    return error.message
+
+
 def _why_not_forget(job: Job, facts: Facts) -> str | None:
     if not facts.lists or job.status is Status.UNKNOWN:
         return None
@@ -156,6 +172,8 @@ def _usual_consequence(job: Job, act: Act, facts: Facts) -> str:
         case Act.FORGET:
             goes_on = " (it goes on at the service)" if job.status.active else ""
             return f"drops it from this console{goes_on}; T tracks it again as {job.ref.id}"
+        case Act.STAR:
+            return "marks one of its models as a favourite"
         case Act.SUBMIT:
             return f"starts a new job at {facts.title}"
         case _:

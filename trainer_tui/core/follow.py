@@ -1,4 +1,4 @@
-"""Following sides of a job: logs, metrics, artifacts, config, events.
+"""Following sides of a job: logs, metrics, artifacts, config, models, events.
 
 One task a side; each begins with all there is, then tells only what is new. A failure is told
 once, and again only when the reason changes; it goes on trying by itself.
@@ -14,7 +14,7 @@ from trainer_tui.core import schedule
 from trainer_tui.core.board import Board
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.messages import Aspect, AspectFailed, Message
-from trainer_tui.core.sides import NO_CAPABILITY, SIDES, Side, Surroundings
+from trainer_tui.core.sides import NO_CAPABILITY, SIDES, ModelsSide, Side, Surroundings
 from trainer_tui.core.store import Store
 from trainer_tui.errors import RateLimitError, TrainerError
 from trainer_tui.model import JobRef, Status
@@ -50,12 +50,14 @@ class Follower:
         self._on_bug = on_bug
         self._followed: dict[tuple[JobRef, Aspect], _Followed] = {}
         self._statuses: dict[JobRef, Status | None] = {}
+        self._turned: tuple[JobRef, int, str | None] | None = None
 
     def watch(self, ref: JobRef, aspects: Collection[Aspect]) -> None:
         """Begin (or begin anew) to follow sides of a job."""
         for aspect in aspects:
             self._drop((ref, aspect))
             followed = _Followed(SIDES[aspect](self._around, ref))
+            self._turn(followed.side)
             self._followed[ref, aspect] = followed
             followed.task = asyncio.ensure_future(self._follow(ref, aspect, followed))
         self._statuses[ref] = self._status(ref)
@@ -65,6 +67,26 @@ class Follower:
         for key in list(self._followed):
             if key[0] == ref and (aspects is None or key[1] in aspects):
                 self._drop(key)
+
+    def turn(self, ref: JobRef, page: int, sort_by: str | None) -> None:
+        """Show this page of a job's models, in this order, from now on.
+
+        Remembered for the job that was turned last, so that it holds when the following begins
+        anew.
+        """
+        self._turned = (ref, page, sort_by)
+        followed = self._followed.get((ref, Aspect.MODELS))
+        if followed is not None and self._turn(followed.side):
+            followed.bell.set()
+
+    def _turn(self, side: Side) -> bool:
+        if not isinstance(side, ModelsSide) or self._turned is None:
+            return False
+        ref, page, sort_by = self._turned
+        if side.ref != ref or (side.page, side.sort_by) == (page, sort_by):
+            return False
+        side.page, side.sort_by = page, sort_by
+        return True
 
     def poke(self, refs: Iterable[JobRef], *, force: bool = False) -> None:
         """These jobs changed: look at what follows from the store now, and at all when the status

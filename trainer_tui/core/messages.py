@@ -11,7 +11,7 @@ from trainer_tui.core.board import Delta
 from trainer_tui.core.poller import ProfileState
 from trainer_tui.core.rows import DownloadRow
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import Artifact, Event, Job, JobRef, LogChunk, Metric
+from trainer_tui.model import Artifact, Event, Job, JobRef, LogChunk, Metric, ModelPage
 
 
 class Aspect(StrEnum):
@@ -21,6 +21,7 @@ class Aspect(StrEnum):
     METRICS = "metrics"
     ARTIFACTS = "artifacts"
     CONFIG = "config"
+    MODELS = "models"
     EVENTS = "events"
 
 
@@ -86,6 +87,14 @@ class ConfigArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsArrived:
+    """A page of a followed job's models: the one that was turned to, in the order asked for."""
+
+    ref: JobRef
+    page: ModelPage
+
+
+@dataclass(frozen=True, slots=True)
 class EventsArrived:
     """All that is known to have happened to a followed job, oldest first."""
 
@@ -125,6 +134,7 @@ Message = (
     | MetricsArrived
     | ArtifactsArrived
     | ConfigArrived
+    | ModelsArrived
     | EventsArrived
     | AspectFailed
     | DownloadChanged

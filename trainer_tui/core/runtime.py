@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from trainer_tui.config import Config, Profile
-from trainer_tui.core.actions import Act, Actions, Outcome, why_not
+from trainer_tui.core import questions
+from trainer_tui.core.actions import Act, Actions, Outcome, Wishes, why_not
 from trainer_tui.core.board import Board, Delta, unseen
 from trainer_tui.core.clock import SystemClock
 from trainer_tui.core.downloads import Downloads
@@ -211,30 +212,39 @@ class Runtime:
         """Stop following some sides of a job, or all."""
         self._net.soon(self._follower.unwatch, ref, None if aspects is None else tuple(aspects))
 
+    def turn_models(self, ref: JobRef, page: int, sort_by: str | None) -> None:
+        """Which page of a job's models is followed, and in what order."""
+        self._net.soon(self._follower.turn, ref, page, sort_by)
+
+    # Questions that are asked once.
+
+    def provenance(
+        self, ref: JobRef, model_id: str | None = None
+    ) -> concurrent.futures.Future[str]:
+        """What a model was made of, as Graphviz DOT."""
+        return self.run(lambda: questions.provenance(self.provider, ref, model_id))
+
+    def bundle(
+        self, ref: JobRef, model_id: str | None = None
+    ) -> concurrent.futures.Future[Artifact]:
+        """The zip of a job with its code and its models, or one of them."""
+        return self.run(lambda: questions.bundle(self.provider, ref, model_id))
+
+    def pipeline(self, profile: str) -> concurrent.futures.Future[Mapping[str, str]]:
+        """What a job that is submitted to the profile now would run on."""
+        return self.run(lambda: questions.pipeline(self.provider, profile))
+
     # Acts.
 
     def perform(
-        self,
-        act: Act,
-        ref: JobRef,
-        *,
-        config_text: str | None = None,
-        base_text: str | None = None,
-        gpu_type: str | None = None,
-        gpu_count: int | None = None,
+        self, act: Act, ref: JobRef, **wishes: Unpack[Wishes]
     ) -> concurrent.futures.Future[Outcome]:
         """Ask an act of a job. Canceling the future does not cancel the act."""
 
         async def ask() -> Outcome:
             entry = self.board.get(ref)
-            return await self._actions.perform(
-                act,
-                entry.job if entry else unseen(ref, ""),
-                config_text=config_text,
-                base_text=base_text,
-                gpu_type=gpu_type,
-                gpu_count=gpu_count,
-            )
+            job = entry.job if entry else unseen(ref, "")
+            return await self._actions.perform(act, job, **wishes)
 
         return self.run(ask)
 

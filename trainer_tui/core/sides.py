@@ -19,10 +19,20 @@ from trainer_tui.core.messages import (
     LogArrived,
     Message,
     MetricsArrived,
+    ModelsArrived,
 )
 from trainer_tui.core.store import Store
 from trainer_tui.errors import StateError, TrainerError
-from trainer_tui.model import Artifact, Capability, Event, EventKind, JobRef, Metric, Status
+from trainer_tui.model import (
+    Artifact,
+    Capability,
+    Event,
+    EventKind,
+    JobRef,
+    Metric,
+    ModelPage,
+    Status,
+)
 from trainer_tui.providers.base import (
     Facts,
     HasArtifacts,
@@ -30,6 +40,7 @@ from trainer_tui.providers.base import (
     HasEvents,
     HasLogs,
     HasMetrics,
+    HasModels,
     Provider,
 )
 
@@ -211,6 +222,36 @@ class ConfigSide(Side):
         return None
 
 
+class ModelsSide(Side):
+    """One page of the models: which one, and in what order, can be changed while it is followed."""
+
+    capability = Capability.MODELS
+
+    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+        super().__init__(around, ref)
+        self.page = 0
+        self.sort_by: str | None = None
+        self._told: ModelPage | None = None
+
+    async def look(self) -> float | None:
+        provider = cast(HasModels, await self.provider())
+        asked = (self.page, self.sort_by)
+        try:
+            found = await provider.models(self.ref.id, page=self.page, sort_by=self.sort_by)
+        except TrainerError:
+            self._told = None  # the same page, had again, is news
+            raise
+        if asked != (self.page, self.sort_by):
+            return 0.0  # turned to another page meanwhile
+        bare = dataclasses.replace(
+            found, models=tuple(dataclasses.replace(m, artifact=None) for m in found.models)
+        )
+        if bare != self._told:
+            self._told = bare
+            self.around.publish(ModelsArrived(self.ref, found))
+        return self.pace(5.0, 30.0)
+
+
 class EventsSide(Side):
     """What the service tells to have happened, and what was seen and asked from here."""
 
@@ -260,6 +301,7 @@ SIDES: Mapping[Aspect, type[Side]] = MappingProxyType(
         Aspect.METRICS: MetricsSide,
         Aspect.ARTIFACTS: ArtifactsSide,
         Aspect.CONFIG: ConfigSide,
+        Aspect.MODELS: ModelsSide,
         Aspect.EVENTS: EventsSide,
     }
 )
