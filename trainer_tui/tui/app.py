@@ -26,6 +26,7 @@ from trainer_tui.tui.glyphs import Glyphs, choose
 from trainer_tui.tui.output import LeanApp
 from trainer_tui.tui.screens.main import MainScreen
 from trainer_tui.tui.session import Session
+from trainer_tui.tui.typeahead import TypeAhead
 from trainer_tui.tui.widgets.notice import Notice, Severity
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class TrainerApp(LeanApp):
         self._theme_files: dict[str, themes.ThemeFile] = {}
         self.main: MainScreen | None = None
         super().__init__()
+        self.typed = TypeAhead(self, super().on_event)
         self.runtime = runtime
         self.config = config
         self.paths = paths
@@ -274,6 +276,13 @@ class TrainerApp(LeanApp):
         return empty_state(self)
 
     # -- life ---------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys are handed on one at a time; all else is Textual's."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.typed.take(event)
+        else:
+            await super().on_event(event)
 
     def get_default_screen(self) -> MainScreen:
         """The main screen is the bottom of the stack."""

@@ -99,6 +99,7 @@ def filter_jobs(app: TrainerApp) -> None:
     if main.single and main.in_detail:
         main.close_detail()
     bar = FilterBar(app.filter.text)
+    app.typed.hold()
     main.jobs_frame.query_one(".box").mount(bar, before=0)
 
 

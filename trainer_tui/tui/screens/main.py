@@ -139,7 +139,12 @@ class MainScreen(Screen[None]):
             self.zoom = "detail"
         self.settle()
         self.lay_out()
-        self.call_after_refresh(self.detail.focus_pane)
+        self.console.typed.hold()
+        self.call_after_refresh(self._enter_detail)
+
+    def _enter_detail(self) -> None:
+        self.detail.focus_pane()
+        self.console.typed.release()
 
     def close_detail(self) -> None:
         """Back to the table."""
@@ -291,6 +296,10 @@ class MainScreen(Screen[None]):
 
     # -- filter -----------------------------------------------------------------------------------
 
+    def on_filter_bar_opened(self) -> None:
+        """The filter line has asked for the keys."""
+        self.console.typed.release()
+
     @property
     def filter_bar(self) -> FilterBar | None:
         """The filter line while it is open."""
@@ -309,6 +318,7 @@ class MainScreen(Screen[None]):
         from trainer_tui.tui import views
 
         views.filter_closed(self.console, keep=event.keep)
+        self.console.typed.release()
 
     # -- other screens ----------------------------------------------------------------------------
 

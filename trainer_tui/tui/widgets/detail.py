@@ -178,6 +178,8 @@ class Detail(Frame):
             pane = self._make(tab)
             self._open[tab] = pane
             self.slot.mount(pane)
+            if had_focus:
+                self.console.typed.hold()
             pane.call_after_refresh(self._shown, pane, had_focus)
         else:
             pane.display = True
@@ -211,12 +213,12 @@ class Detail(Frame):
             self._watched = None
 
     def _shown(self, pane: JobPane, focus: bool) -> None:
-        if pane is not self.pane or not pane.is_mounted:
-            return
-        pane.show(self.entry)
-        self.sync()
-        if focus:
-            self.focus_pane()
+        if pane is self.pane and pane.is_mounted:
+            pane.show(self.entry)
+            self.sync()
+            if focus:
+                self.focus_pane()
+        self.console.typed.release()
 
     def _make(self, tab: str) -> JobPane:
         module, name = _PANES[tab]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,6 +13,18 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from trainer_tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from trainer_tui.tui.app import TrainerApp
+
+
+class Field(Input):
+    """The text of the filter."""
+
+    async def action_submit(self) -> None:
+        """Enter: keys that follow wait until the line is closed."""
+        cast("TrainerApp", self.app).typed.hold()
+        await super().action_submit()
 
 
 class FilterBar(Horizontal):
@@ -31,6 +43,9 @@ class FilterBar(Horizontal):
         Binding("enter,down", "keep", "keep", id="filter.keep", tooltip="Keep the filter."),
         Binding("escape", "drop", "undo", id="filter.undo", tooltip="Back to the filter before."),
     ]
+
+    class Opened(Message):
+        """It is there and has asked for the keys."""
 
     class Changed(Message):
         """Another text was typed."""
@@ -53,7 +68,7 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("/", id="filter-lead")
-        field = Input(self.before, id="filter-text", select_on_focus=False, compact=True)
+        field = Field(self.before, id="filter-text", select_on_focus=False, compact=True)
         field.cursor_blink = False
         yield field
         yield Static("", id="filter-say")
@@ -61,6 +76,7 @@ class FilterBar(Horizontal):
     def on_mount(self) -> None:
         """Type at once."""
         self.query_one(Input).focus()
+        self.post_message(self.Opened())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
@@ -79,10 +95,12 @@ class FilterBar(Horizontal):
 
     def action_keep(self) -> None:
         """Keep the filter."""
+        cast("TrainerApp", self.app).typed.hold()
         self.post_message(self.Closed(True))
 
     def action_drop(self) -> None:
         """Back to the filter before."""
+        cast("TrainerApp", self.app).typed.hold()
         self.post_message(self.Closed(False))
 
     def tell(self, shown: int, total: int) -> None:
