@@ -12,6 +12,7 @@ next one that goes out holds both.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 # Unchanged cells between two changed ones that are cheaper to send again than to jump over:
 # a jump is at least four bytes (CSI n C).
 _JOIN = 4
+# Blank cells from which on erasing them is cheaper than sending them (CSI n X, CSI n C).
+_ERASE = 10
+# Terminals that erase in the background colour, whatever screen or tmux may lie between.
+_ERASERS = ("xterm", "tmux", "kitty", "alacritty", "foot", "wezterm", "ghostty", "rxvt")
 # Frames that may wait in Textual's writer before further ones are merged.
 _BACKLOG = 2
 _RETRY_SECONDS = 0.05
@@ -42,7 +47,8 @@ class Look:
     __slots__ = ("attributes", "background", "foreground", "link")
 
     def __init__(self, style: Style | None, system: ColorSystem | None) -> None:
-        self.attributes = self.foreground = self.background = self.link = ""
+        self.attributes: tuple[str, ...] = ()
+        self.foreground = self.background = self.link = ""
         if style is None or system is None:
             return
         if style.color is not None:
@@ -50,17 +56,25 @@ class Look:
         if style.bgcolor is not None:
             codes = style.bgcolor.downgrade(system).get_ansi_codes(foreground=False)
             self.background = ";".join(codes)
-        self.attributes = ";".join(_attribute_codes(style))
+        self.attributes = tuple(_attribute_codes(style))
         self.link = style.link or ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether a blank cell of this look is nothing but background."""
+        return not (self.attributes or self.link)
 
     def after(self, before: Look | None) -> str:
         """The sequence that leads from another look to this one."""
         if before is self:
             return ""
-        if before is None or before.attributes != self.attributes:
-            codes = ["0", self.attributes, self.foreground, self.background]
+        if before is None:
+            codes = ["0", *self.attributes, self.foreground, self.background]
         else:
-            codes = []
+            gone = {_OFF[code] for code in before.attributes if code not in self.attributes}
+            codes = sorted(gone)
+            # Bold and dim share the code that ends them.
+            codes += [c for c in self.attributes if c not in before.attributes or _OFF[c] in gone]
             if before.foreground != self.foreground:
                 codes.append(self.foreground or "39")
             if before.background != self.background:
@@ -70,6 +84,10 @@ class Look:
         if (before.link if before else "") != self.link:
             sequence += f"\x1b]8;;{self.link}\x1b\\"
         return sequence
+
+
+# SGR: what ends an attribute.
+_OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "7": "27", "9": "29"}
 
 
 def _attribute_codes(style: Style) -> Iterable[str]:
@@ -95,13 +113,17 @@ def _look(style: Style | None, system: ColorSystem | None) -> Look:
 class Shadow:
     """Two screens of cells: what the app wants shown, and what the terminal was last sent.
 
+    With ``erase``, long blanks are sent as "erase n characters" in the background colour, which
+    only a terminal with "bce" in its terminfo entry does.
+
     A cell is a piece of text of one column. A character of two columns is held in its first cell
     and leaves the second empty; marks that take no column stay with the character before them.
     """
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, *, erase: bool = True) -> None:
         self.width = width
         self.height = height
+        self._erase = erase
         self._wanted = [[" "] * width for _ in range(height)]
         self._wanted_looks: list[list[Look | None]] = [[None] * width for _ in range(height)]
         # No cell equals "\0": at first everything differs.
@@ -144,7 +166,8 @@ class Shadow:
                     jump = start - at[0] if at and at[1] == y else 0
                     out.append(f"\x1b[{jump}C" if jump > 0 else f"\x1b[{y + 1};{start + 1}H")
                 certain = True
-                for x in range(start, end):
+                x = start - 1
+                while (x := x + 1) < end:
                     cell = row[x]
                     if not certain and cell:
                         # Terminals disagree on the width of some characters: say where we are.
@@ -154,6 +177,12 @@ class Shadow:
                     if wanted is not look and wanted is not None:
                         out.append(wanted.after(look))
                         look = wanted
+                    if cell == " " and self._erase and wanted is not None and wanted.plain:
+                        blank = self._blanks(y, x, end)
+                        if blank > _ERASE:
+                            out.append(f"\x1b[{blank}X\x1b[{blank}C")
+                            x += blank - 1
+                            continue
                     out.append(cell)
                     if cell and not (cell.isascii() or _sure(cell)):
                         certain = False
@@ -167,6 +196,15 @@ class Shadow:
             if look.link:
                 out.append("\x1b]8;;\x1b\\")
         return "".join(out)
+
+    def _blanks(self, y: int, start: int, end: int) -> int:
+        """How many blank cells of one look follow each other, the first included."""
+        row, looks = self._wanted[y], self._wanted_looks[y]
+        x = start
+        while x < end and row[x] == " " and looks[x] is looks[start]:
+            x += 1
+        # A cursor cannot go right of the last column: the last cell is sent as it is.
+        return min(x, self.width - 1) - start
 
     def _runs(self, y: int) -> Iterable[tuple[int, int]]:
         """Half-open column ranges to send: what differs, near ones joined, whole characters."""
@@ -265,7 +303,8 @@ class LeanApp(App[Any]):
                 if shadow is not None and isinstance(renderable, ChopsUpdate):
                     # A partial frame of another size: the layout that follows sends everything.
                     screen.refresh(layout=True)
-                shadow = self._shadow = Shadow(size.width, size.height)
+                erase = os.environ.get("TERM", "").startswith(_ERASERS)
+                shadow = self._shadow = Shadow(size.width, size.height, erase=erase)
                 self._shadow_cursor = None
             system = self.console._color_system
             if isinstance(renderable, LayoutUpdate):
