@@ -240,7 +240,9 @@ class Poller:
 
     def _list_interval(self) -> float:
         jobs = self._board.jobs(self.profile.name)
-        return schedule.list_interval(jobs, self.settings, focused=self._focused)
+        return schedule.list_interval(
+            jobs, self.settings, focused=self._focused, nearby=self.facts.nearby
+        )
 
     # What.
 

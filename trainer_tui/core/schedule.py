@@ -54,8 +54,15 @@ def interval(
     return usual if focused else max(usual, poll.unfocused)
 
 
-def list_interval(jobs: Iterable[Job], poll: PollSettings, *, focused: bool) -> float:
-    """Seconds between two lists of a service that has one: jobs may appear from elsewhere."""
+def list_interval(
+    jobs: Iterable[Job], poll: PollSettings, *, focused: bool, nearby: bool = False
+) -> float:
+    """Seconds between two lists of a service that has one: jobs may appear from elsewhere.
+
+    ``nearby``: the service is on this machine, and a list where nothing changed costs nothing.
+    """
+    if nearby and focused:
+        return poll.selected
     usual = poll.unfocused
     for job in jobs:
         if job.status in _BUSY:

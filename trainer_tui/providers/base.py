@@ -54,6 +54,8 @@ class Facts:
     lists: bool
     """Whether one request answers with every job. Where not, the store's ids are asked one by
     one, and ``track`` adds an id made elsewhere."""
+    nearby: bool = False
+    """Whether the service is on this machine, so that asking it often is no burden."""
     default_base_url: str | None = None
     needs_credential: bool = True
     reasons: Mapping[Capability, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -42,6 +42,7 @@ FACTS = Facts(
     title="Local server",
     capabilities=answers.HAS,
     lists=True,
+    nearby=True,
     needs_credential=False,
     reasons=MappingProxyType(
         {
