@@ -106,8 +106,16 @@ def _console(context: CliContext, *, ascii: bool | None = None, filter_text: str
             "the console needs a terminal",
             hint="Without one: trainer-tui jobs. All commands: trainer-tui --help",
         )
-    from trainer_tui.tui.start import start  # neither Textual nor the config: first the last frame
+    from trainer_tui.tui.start import (  # neither Textual nor the config: first the last frame
+        DEMO,
+        start,
+    )
 
-    return start(
+    code = start(
         context.paths, read_only=context.read_only_flag, ascii=ascii, filter_text=filter_text
     )
+    if code != DEMO:
+        return code
+    from trainer_tui.cli.parser import build, run_command
+
+    return run_command(build().parse_args(["demo"]), context)

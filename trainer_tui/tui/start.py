@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from trainer_tui.config import Config
     from trainer_tui.tui.app import TrainerApp
 
+DEMO = 64
+"""Exit code of a console that was left to see the demo: whoever opened it goes on there."""
+
 
 def start(
     paths: Paths,

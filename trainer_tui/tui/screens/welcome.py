@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from trainer_tui.tui.screens.picker import Choice, ChoiceList
+from trainer_tui.tui.start import DEMO
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView
 
@@ -99,7 +100,7 @@ class WelcomeScreen(ModalScreen[None]):
                 self.dismiss(None)
                 app.push_screen(AddProfileScreen())
             case "demo":
-                app.exit(return_code=0, message="Type this:  trainer-tui demo")
+                app.exit(return_code=DEMO)
             case _:
                 self._show_docs()
 
