@@ -264,17 +264,33 @@ def pack(
     try:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
             made.comment = comment.encode()
-            for path in files:
-                name = PurePosixPath(root, path.relative_to(folder).as_posix())
-                entry = zipfile.ZipInfo.from_file(path, str(name), strict_timestamps=False)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                with path.open("rb") as source, made.open(entry, "w") as sink:
-                    while data := source.read(_CHUNK):
-                        sink.write(data)
-                        moved(len(data))
+            add(made, folder, files, root=root, moved=moved)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def add(
+    made: zipfile.ZipFile,
+    folder: Path,
+    files: Iterable[Path],
+    *,
+    root: str = "",
+    moved: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Add files below a folder to a zip that is being written; as :func:`pack`."""
+    for path in files:
+        name = PurePosixPath(root, path.relative_to(folder).as_posix())
+        entry = zipfile.ZipInfo.from_file(path, str(name), strict_timestamps=False)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with path.open("rb") as source, made.open(entry, "w", force_zip64=_large(path)) as sink:
+            while data := source.read(_CHUNK):
+                sink.write(data)
+                moved(len(data))
+
+
+def _large(path: Path) -> bool:
+    return path.stat().st_size > 1 << 30
 
 
 def _listed(names: Iterable[str]) -> str:
