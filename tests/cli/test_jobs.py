@@ -356,6 +356,11 @@ def test_edit_sends_the_text_and_tells_what_resume_does(local: Cli) -> None:
     assert ran.code == 0, ran.err
     changed = present.replace("steps: 2 ", "steps: 6 ")
     assert local("show", job["ref"], "--config-text").out == changed
+    assert f"continues from step 2: trainer-tui resume {job['ref']}" in ran.err
+    assert local("resume", job["ref"], "--yes").code == 0
+    assert local("wait", job["ref"], "--timeout", "60").code == 0
+    assert local("show", job["ref"], "--json").json["progress"]["current"] == 6
+    assert local("resume", job["ref"], "--yes").code == 3
     running = local.started_job("not-now")
     ran = local("edit", running["ref"], local.config(present), "--yes")
     assert (ran.code, "is running" in ran.err) == (3, True)

@@ -203,6 +203,11 @@ def test_cancel_edit_resume(cloud: Cloud, tmp_path: Path) -> None:
     assert f"Resuming from step {step}" in cloud.local.log(job_id)
     assert cloud.local.get(job_id)["gpu"]["type"] == "HOPPER_141"
     refused(cloud.act(job_id, "resume"), 40951, "last step")
+    cloud.edit(job_id, config(step + 30))
+    told = cloud.get(job_id, "status")
+    assert (told["status"], told["progress"]["percent"]) == ("STOPPED", 100), "not interrupted"
+    cloud.act(job_id, "resume")
+    assert cloud.wait(job_id, "STOPPED")["progress"]["current_step"] == step + 30
 
 
 def test_both_meanings_of_stopped(cloud: Cloud, tmp_path: Path) -> None:

@@ -172,6 +172,8 @@ class Service:
     async def observe(self, ref: JobRef) -> Job:
         """A job asked for afresh, and kept. Raises NotFoundError."""
         provider = self.provider(ref.profile)
+        if isinstance(provider, base.Remembers) and (entry := self.board.get(ref)) is not None:
+            provider.remember([entry.job])
         job = await provider.get_job(ref.id)
         self.board.merge(ref.profile, [job], self.now(), complete=False)
         return job

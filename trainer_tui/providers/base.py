@@ -121,6 +121,14 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Remembers(Protocol):
+    """A provider whose service tells so little of a job that what is known must be kept."""
+
+    def remember(self, known: Sequence[Job]) -> None:
+        """Take jobs as another run of the program observed them; what is known here stays."""
+
+
+@runtime_checkable
 class CanCancel(Protocol):
     async def cancel(self, job_id: str) -> Job | None:
         """End the job. Gives the job when the answer tells its state.

@@ -129,6 +129,11 @@ class RunComfy(Datasets):
 
     # -- looking -----------------------------------------------------------------------------
 
+    def remember(self, known: Sequence[Job]) -> None:
+        """Take what was observed before: names, GPUs, times, that a config was edited."""
+        for job in known:
+            self._last.setdefault(job.ref.id, job)
+
     async def list_jobs(self, known: Sequence[Job]) -> Sequence[Job]:
         """The known jobs, those that can have changed asked afresh, eight at a time.
 
@@ -137,8 +142,7 @@ class RunComfy(Datasets):
         with the error when there are none.
         """
         self._obey_limit()
-        for job in known:
-            self._last.setdefault(job.ref.id, job)
+        self.remember(known)
         waiting = deque(job for job in known if self._can_have_changed(job))
         fresh: dict[str, Job] = {}
         failures: list[TrainerError] = []

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from trainer_tui import sanitize
 from trainer_tui.errors import StateError, UsageError
-from trainer_tui.model import EventKind, Gpu, Status
+from trainer_tui.model import EventKind, Gpu, Progress, Status
 from trainer_tui.server import configs
 from trainer_tui.server.book import Book
 from trainer_tui.server.disk import Disk, config_etag
@@ -294,8 +294,11 @@ class Engine:
                 hint="Submit it as a new job to give it another name.",
             )
         self.disk.write_config(record.id, data)
+        total = runner.total_steps(config)
         record = self.book.put(
-            record.replace(config_etag=config_etag(data), total=runner.total_steps(config))
+            record.replace(
+                config_etag=config_etag(data), total=total, progress=_out_of(record, total)
+            )
         )
         return self.book.tell(record, EventKind.ACT, "config edited")
 
@@ -338,6 +341,14 @@ def _encode(text: str) -> bytes:
 
 def _line(text: str | None) -> str | None:
     return (sanitize.line(text, limit=200) or None) if text is not None else None
+
+
+def _out_of(record: JobRecord, total: int | None) -> Progress | None:
+    """How far a job is once its config asks for another number of steps."""
+    told = record.progress
+    if told is None or total is None or told.total in (None, total) or told.total != record.total:
+        return told
+    return Progress.of(told.current, total, told.unit)
 
 
 def _has_more(record: JobRecord) -> bool:

@@ -228,7 +228,8 @@ def _progress(record: JobRecord) -> dict[str, dict[str, int]]:
     if record.status is Status.SUCCEEDED:
         if not total:
             return {}
-        current = max(current, total)
+        # What it ran to, not what an edit asks for since: more would read as interrupted.
+        current = total = current or total
     percent = min(100, 100 * current // total) if total else 0
     return {"progress": {"current_step": current, "total_steps": total, "percent": percent}}
 
