@@ -90,6 +90,6 @@ class OverviewPane(JobPane):
                 key = key_names(app.config.keys.get(command.id, command.keys)).split(" ")[0]
                 sentence = consequence(job, act, facts)
                 found.append(
-                    (key, f"{command.title.lower()}: {sentence[:1].lower()}{sentence[1:]}")
+                    (key, f"{command.title.lower()}: {sentence}")
                 )
         return found
