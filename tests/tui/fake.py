@@ -47,6 +47,52 @@ FACTS = {
         consequences={Capability.CANCEL: "stops paying at once; checkpoints stay"},
     ),
     "local": Facts("local", "This machine", ALL, lists=True, needs_credential=False),
+    "vision": Facts(
+        "roboflow",
+        "Roboflow",
+        frozenset(
+            {
+                Capability.CANCEL,
+                Capability.STOP,
+                Capability.SUBMIT,
+                Capability.METRICS,
+                Capability.ARTIFACTS,
+                Capability.MODELS,
+                Capability.STAR,
+            }
+        ),
+        lists=True,
+        reasons={
+            Capability.LOGS: "Roboflow gives no log; Events shows what was seen of the job.",
+            Capability.PROVENANCE: "Roboflow keeps no provenance; the version is in Overview.",
+        },
+        consequences={
+            Capability.CANCEL: "Roboflow throws the weights away; s stops and keeps them"
+        },
+    ),
+    "kaos": Facts(
+        "kaos",
+        "kaos",
+        frozenset(
+            {
+                Capability.CANCEL,
+                Capability.SUBMIT,
+                Capability.LOGS,
+                Capability.METRICS,
+                Capability.ARTIFACTS,
+                Capability.MODELS,
+                Capability.PROVENANCE,
+                Capability.PIPELINE,
+                Capability.BUNDLE,
+            }
+        ),
+        lists=True,
+        reasons={
+            Capability.STAR: "kaos cannot star a model; note its id, y copies it.",
+            Capability.STOP: "kaos has no early stop; c kills the job.",
+        },
+        consequences={Capability.CANCEL: "kaos kills the job; models of ended partitions stay"},
+    ),
 }
 
 
@@ -183,6 +229,32 @@ class FakeRuntime:
         held = self.watching.pop(ref, set())
         if aspects is not None and held - set(aspects):
             self.watching[ref] = held - set(aspects)
+
+    def turn_models(self, ref: JobRef, page: int, sort_by: str | None) -> None:
+        self.asked.append(("turn", ref, page, sort_by))
+
+    def _answer(self, *call: Any, answer: Any) -> Future[Any]:
+        self.asked.append(call)
+        future: Future[Any] = Future()
+        if self.refuse is not None:
+            future.set_exception(self.refuse)
+        else:
+            future.set_result(answer)
+        return future
+
+    def provenance(self, ref: JobRef, model_id: str | None = None) -> Future[str]:
+        text = f'digraph {{ code -> job -> "{model_id}"; data -> job }}'
+        return self._answer("provenance", ref, model_id, answer=text)
+
+    def bundle(self, ref: JobRef, model_id: str | None = None) -> Future[Artifact]:
+        from trainer_tui.model import ArtifactKind
+
+        made = Artifact(f"{model_id}.zip", ArtifactKind.BUNDLE, "/bundle", own_origin=True)
+        return self._answer("bundle", ref, model_id, answer=made)
+
+    def pipeline(self, profile: str) -> Future[Mapping[str, str]]:
+        inputs = {"image": "team-image:ab12", "data repo": "team-data", "gpu": "not set"}
+        return self._answer("pipeline", profile, answer=inputs)
 
     def perform(self, act: Act, ref: JobRef, **parameters: Any) -> Future[Outcome]:
         self.asked.append((act, ref))

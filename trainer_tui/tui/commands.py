@@ -255,6 +255,8 @@ _PANES = (
     ("Log, full screen", "screens.log_screen", "LogScreen"),
     ("Metrics", "widgets.metrics_pane", "MetricsPane"),
     ("Artifacts", "widgets.artifacts_pane", "ArtifactsPane"),
+    ("Models", "widgets.models_pane", "ModelsPane"),
+    ("Model", "screens.model", "ModelScreen"),
     ("Config", "widgets.config_pane", "ConfigPane"),
     ("Editor", "screens.editor", "EditorScreen"),
     ("Difference", "screens.diff", "DiffScreen"),

@@ -59,6 +59,10 @@ class Glyphs:
     follow: str
     folder_open: str
     folder_closed: str
+    star: str
+    no_star: str
+    recommended: str
+    """What the service itself recommends."""
 
 
 UNICODE = Glyphs(
@@ -108,6 +112,9 @@ UNICODE = Glyphs(
     follow="⇣",
     folder_open="▾",
     folder_closed="▸",
+    star="★",
+    no_star="☆",
+    recommended="◈",
 )
 
 ASCII = Glyphs(
@@ -157,6 +164,9 @@ ASCII = Glyphs(
     follow="v",
     folder_open="v",
     folder_closed=">",
+    star="*",
+    no_star=".",
+    recommended="!",
 )
 
 

@@ -30,6 +30,7 @@ _PANES = {
     "metrics": ("metrics_pane", "MetricsPane"),
     "config": ("config_pane", "ConfigPane"),
     "artifacts": ("artifacts_pane", "ArtifactsPane"),
+    "models": ("models_pane", "ModelsPane"),
     "events": ("events_pane", "EventsPane"),
 }
 _NAME = 26
@@ -144,6 +145,8 @@ class Detail(Frame):
     def receive(self, fact: Fact) -> None:
         """Hand what was learned of the shown job to the open pane."""
         ref = getattr(fact, "ref", None)
+        if ref is None and (outcome := getattr(fact, "outcome", None)) is not None:
+            ref = outcome.ref
         if ref is None and (row := getattr(fact, "row", None)) is not None:
             ref = row.ref
         if self.entry is None or ref != self.entry.job.ref:
@@ -155,10 +158,10 @@ class Detail(Frame):
         """Why a tab cannot be opened for the shown job."""
         capability = _CAPABILITIES.get(tab)
         if capability is None or self.entry is None:
-            return "No service here tells of models yet." if tab == "models" else None
+            return None
         facts = self.console.facts(self.entry.job.ref.profile)
-        if facts is None or (capability in facts.capabilities and tab in _PANES):
-            return None if tab in _PANES else "Its provider is not known."
+        if facts is None or capability in facts.capabilities:
+            return None
         return facts.reasons.get(capability) or f"{facts.title} has no {tab} to show."
 
     def open_tab(self, tab: str) -> None:
