@@ -23,6 +23,8 @@ PROTOCOLS: dict[Capability, type] = {
     Capability.METRICS: base.HasMetrics,
     Capability.ARTIFACTS: base.HasArtifacts,
     Capability.CONFIG: base.HasConfig,
+    Capability.MODELS: base.HasModels,
+    Capability.STAR: base.CanStar,
 }
 ACTS = {
     Capability.CANCEL,
@@ -31,6 +33,7 @@ ACTS = {
     Capability.EDIT,
     Capability.SUBMIT,
     Capability.DELETE,
+    Capability.STAR,
 }
 pytestmark = pytest.mark.parametrize("name", base.names())
 
