@@ -23,6 +23,9 @@ PROTOCOLS: dict[Capability, type] = {
     Capability.METRICS: base.HasMetrics,
     Capability.ARTIFACTS: base.HasArtifacts,
     Capability.CONFIG: base.HasConfig,
+    Capability.BUNDLE: base.HasBundle,
+    Capability.PIPELINE: base.HasPipeline,
+    Capability.PROVENANCE: base.HasProvenance,
     Capability.MODELS: base.HasModels,
     Capability.STAR: base.CanStar,
 }
