@@ -341,14 +341,19 @@ FACTS = facts(lists=False)
         (
             Status.SUCCEEDED,
             Act.RESUME,
-            "job1 has already succeeded: nothing to resume; y makes a new job from it",
+            "job1 has already succeeded: nothing to resume; "
+            "its config can be submitted as a new job",
         ),
         (Status.RUNNING, Act.RESUME, "job1 is running: nothing to resume"),
         (Status.SUCCEEDED, Act.CANCEL, "job1 has already succeeded: nothing to cancel"),
         (Status.CANCELED, Act.STOP, "job1 has already been canceled: nothing to stop"),
         (Status.STOPPING, Act.STOP, "job1 is already stopping"),
-        (Status.QUEUED, Act.STOP, "job1 is queued and has made nothing yet: c cancels it"),
-        (Status.UNKNOWN, Act.CANCEL, "the state of job1 is not known yet: R asks the service now"),
+        (Status.QUEUED, Act.STOP, "job1 is queued and has made nothing yet: cancel it instead"),
+        (
+            Status.UNKNOWN,
+            Act.CANCEL,
+            "the state of job1 is not known yet: refresh to ask the service",
+        ),
         (Status.RUNNING, Act.FORGET, None),
     ],
 )

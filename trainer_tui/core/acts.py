@@ -77,9 +77,9 @@ def why_not(job: Job, act: Act, facts: Facts, *, read_only: bool | str = False) 
     if act is Act.SUBMIT or capability in job.allowed:
         return None
     if job.raw_status == GONE:
-        return f"{job.name} is gone at the service: x forgets it here"
+        return f"{job.name} is gone at the service: forget it here"
     if job.status is Status.UNKNOWN:
-        return f"the state of {job.name} is not known yet: R asks the service now"
+        return f"the state of {job.name} is not known yet: refresh to ask the service"
     return _why_not_now(job, act, facts)
 
 
@@ -139,7 +139,8 @@ def _why_not_now(job: Job, act: Act, facts: Facts) -> str:
         if act in {Act.CANCEL, Act.STOP}:
             return f"{has}: nothing to {act}"
         if act is Act.RESUME:
-            new = "; y makes a new job from it" if Capability.SUBMIT in facts.capabilities else ""
+            again = Capability.SUBMIT in facts.capabilities
+            new = "; its config can be submitted as a new job" if again else ""
             return f"{has}: nothing to resume{new}"
         return f"{facts.title} does not {act} a job that {_HAS[status].replace(' already', '')}"
     is_ = f"{name} {_IS[status]}"
@@ -154,7 +155,7 @@ def _why_not_now(job: Job, act: Act, facts: Facts) -> str:
     if status is Status.STOPPING:
         return f"{name} is already stopping"
     if act is Act.STOP and Capability.CANCEL in job.allowed:
-        return f"{is_} and has made nothing yet: c cancels it"
+        return f"{is_} and has made nothing yet: cancel it instead"
     return f"{is_}: {facts.title} does not {act} it now"
 
 

@@ -55,10 +55,9 @@ FACTS = Facts(
     needs_credential=True,
     reasons=MappingProxyType(
         {
-            Capability.STOP: "RunComfy has no early stop; c cancels and keeps the artifacts "
-            "so far.",
-            Capability.DELETE: "RunComfy cannot delete a job; x forgets it here.",
-            Capability.LOGS: "RunComfy gives no log; Events shows what was seen of the job.",
+            Capability.STOP: "RunComfy has no early stop; cancel keeps the artifacts so far.",
+            Capability.DELETE: "RunComfy cannot delete a job; forget drops it here.",
+            Capability.LOGS: "RunComfy gives no log; its events tell what was seen of the job.",
             Capability.METRICS: "RunComfy gives no metrics; the Overview tab shows the progress.",
             Capability.MODELS: "RunComfy has no list of models; checkpoints are in Artifacts.",
             Capability.STAR: "RunComfy cannot star a job; w watches it here.",
