@@ -77,6 +77,7 @@ async def test_x_forgets_where_the_service_cannot_delete(tmp_path: Path) -> None
     async with running(app) as pilot:
         await pilot.press("x")
         assert "Drops it from this console" in screen_text(app)
+        assert "Forget this job?" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: asked(app))
         assert asked(app) == [("forget", FAILED)]
@@ -104,6 +105,15 @@ async def test_an_act_in_the_wrong_state_says_why(
         await until(pilot, lambda: words in screen_text(app))
         assert app.screen is app.main
         assert asked(app) == []
+
+
+async def test_a_reason_keeps_the_name_of_the_job_as_it_is(tmp_path: Path) -> None:
+    """A sentence begins with a capital letter, the name of a job with its own."""
+    app = make(tmp_path, session={"selected": str(SMOKE)})
+    async with running(app) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: "nothing to resume" in screen_text(app))
+        assert "Smoke_check" not in screen_text(app)
 
 
 async def test_canceling_several_running_jobs_asks_for_the_word(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def delete(app: TrainerApp) -> None:
             acts[job.ref] = Act.FORGET
         else:
             refused.append(reason)
-    _confirm(app, "Delete", entries, acts, refused)
+    title = "Forget" if set(acts.values()) == {Act.FORGET} else "Delete"
+    _confirm(app, title, entries, acts, refused)
 
 
 def _ask(app: TrainerApp, act: Act) -> None:
@@ -79,8 +80,7 @@ def _confirm(
 ) -> None:
     if not acts:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        reason = refused[0]
-        app.say(f"{reason[:1].upper()}{reason[1:]}{more}", "warning")
+        app.say(f"{_sentence(refused[0], entries)}{more}", "warning")
         return
     from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
 
@@ -121,6 +121,13 @@ def _confirm(
     )
 
 
+def _sentence(reason: str, entries: Sequence[Entry]) -> str:
+    """A reason as a sentence of its own; a job's name stays as it is written."""
+    if any(reason.startswith(entry.job.name) for entry in entries if entry.job.name):
+        return reason
+    return f"{reason[:1].upper()}{reason[1:]}"
+
+
 def _name(job: Job) -> str:
     return f"{job.name or job.ref.id}  {job.ref.profile}"
 
@@ -146,7 +153,7 @@ def edit(app: TrainerApp) -> None:
         return
     reason = app.why_not(entry.job, Act.EDIT)
     if reason is not None:
-        app.say(f"{reason[:1].upper()}{reason[1:]}", "warning")
+        app.say(_sentence(reason, [entry]), "warning")
         return
     app.command_screen("editor", "EditorScreen", entry.job.ref)
 
