@@ -174,6 +174,10 @@ class FakeProvider:
         await self._call(f"cancel {job_id}")
         return None
 
+    async def cancel_without_refund(self, job_id: str) -> Job | None:
+        await self._call(f"cancel {job_id} without refund")
+        return self.set(job_id, Status.CANCELED)
+
     async def stop(self, job_id: str) -> Job | None:
         await self._call(f"stop {job_id}")
         return self.set(job_id, Status.STOPPING)

@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     if getattr(parser, "command", "") == "resume":
         parser.add_argument("--gpu-type", metavar="TYPE", help="run on another kind of GPU")
         parser.add_argument("--gpu-count", metavar="N", type=int, help="how many GPUs")
+    if getattr(parser, "command", "") == "cancel":
+        parser.add_argument(
+            "--without-refund",
+            action="store_true",
+            help="also where nothing is paid back any more (Roboflow)",
+        )
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
@@ -53,6 +59,7 @@ async def _run(args: argparse.Namespace, context: CliContext, act: Act) -> int:
                 job,
                 gpu_type=getattr(args, "gpu_type", None),
                 gpu_count=getattr(args, "gpu_count", None),
+                without_refund=getattr(args, "without_refund", False),
             )
             code = report(context, outcome, job) or code
     return code

@@ -29,6 +29,8 @@ COMMANDS = (
     Command("edit", "edit", "change the config of a job that does not run", True),
     Command("logs", "logs", "print or follow a job's log", True),
     Command("metrics", "metrics", "print a job's loss and other curves", True),
+    Command("models", "models", "the models that a job made, with their metrics", True),
+    Command("star", "star", "mark one of a job's models as a favourite", True),
     Command("download", "download", "fetch checkpoints, samples and other files", True),
     Command("wait", "wait", "wait until jobs have ended", True),
     Command("track", "track", "watch a job that was made elsewhere"),

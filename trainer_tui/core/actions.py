@@ -32,6 +32,7 @@ from trainer_tui.providers.base import (
     CanCancel,
     CanDelete,
     CanEdit,
+    CanForgoRefund,
     CanResume,
     CanStar,
     CanStop,
@@ -335,6 +336,8 @@ class Actions:
 async def _call(provider: Provider, act: Act, job: Job, params: Params) -> Job | None:
     match act:
         case Act.CANCEL:
+            if params.without_refund and isinstance(provider, CanForgoRefund):
+                return await provider.cancel_without_refund(job.ref.id)
             return await cast(CanCancel, provider).cancel(job.ref.id)
         case Act.STOP:
             return await cast(CanStop, provider).stop(job.ref.id)

@@ -138,6 +138,15 @@ class CanCancel(Protocol):
 
 
 @runtime_checkable
+class CanForgoRefund(Protocol):
+    async def cancel_without_refund(self, job_id: str) -> Job | None:
+        """As :meth:`CanCancel.cancel`, also where nothing is paid back.
+
+        Asked for after ``cancel`` was refused with the code ``NO_REFUND``.
+        """
+
+
+@runtime_checkable
 class CanStop(Protocol):
     async def stop(self, job_id: str) -> Job | None:
         """End the job early and keep what it has made. Idempotent where the service is."""

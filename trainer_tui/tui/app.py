@@ -110,6 +110,8 @@ class TrainerApp(LeanApp):
         self._save_asked = False
         self.bulk: dict[str, list[int]] = {}
         """Act → [asked, accepted, refused] of an act on several jobs that is under way."""
+        self.unrefunded: list[JobRef] = []
+        """Jobs whose cancel was refused because nothing would be paid back."""
         if self.no_color:
             self._drop_colour()
         self._first_theme()

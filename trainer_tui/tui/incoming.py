@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from trainer_tui.core.acts import NO_REFUND, Act
 from trainer_tui.core.messages import (
     ActDone,
     BoardChanged,
@@ -15,6 +16,7 @@ from trainer_tui.core.messages import (
 )
 from trainer_tui.model import JobRef, Status
 from trainer_tui.tui.present import gerund
+from trainer_tui.tui.refund import ask_without_refund
 
 if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
@@ -63,6 +65,9 @@ def take(app: TrainerApp, batch: Sequence[Message]) -> None:
 def _act_done(app: TrainerApp, message: ActDone) -> None:
     outcome = message.outcome
     act = str(outcome.act)
+    error = outcome.error
+    if outcome.act is Act.CANCEL and error is not None and error.code == NO_REFUND:
+        app.unrefunded.append(outcome.ref)
     tally = app.bulk.get(act)
     if tally is not None:
         tally[1 if outcome.ok else 2] += 1
@@ -79,11 +84,13 @@ def _act_done(app: TrainerApp, message: ActDone) -> None:
                     "warning",
                     hint="The Events tab of each job says why.",
                 )
+            ask_without_refund(app)
         return
     if outcome.ok:
         app.say(outcome.message, "success")
+    elif app.unrefunded:
+        ask_without_refund(app)
     else:
-        error = outcome.error
         app.say(outcome.message, "error", hint=error.hint if error else None)
 
 

@@ -49,7 +49,9 @@ def columns(page: ModelPage, width: int) -> Columns:
         name = max(8, name + rest - 9)
         rest = width - _LEAD - _STAR - name - 1
     wanted = sorted(metric_names(page), key=lambda key: key != page.sort_by)  # stable
-    score = 9 if any(model.score is not None for model in models) and rest >= 18 else 0
+    # kaos scores by the metric that sorts: the same number need not be there twice.
+    own = any(model.score not in (None, model.metrics.get(page.sort_by or "")) for model in models)
+    score = 9 if own and rest >= 18 else 0
     rest -= score
     taken: dict[str, int] = {}
     for key in wanted:
@@ -68,11 +70,12 @@ def columns(page: ModelPage, width: int) -> Columns:
 
 
 def metric_names(page: ModelPage) -> tuple[str, ...]:
-    """What there is to compare: in the service's order, then what only some models have."""
-    found = dict.fromkeys(page.available_metrics)
-    for model in page.models:
-        found.update(dict.fromkeys(model.metrics))
-    return tuple(found)
+    """What the page tells of its models, in the service's order, then what only some have."""
+    told = {key: None for model in page.models for key in model.metrics}
+    if page.sort_by is not None:
+        told[page.sort_by] = None
+    known = [key for key in page.available_metrics if key in told]
+    return tuple(dict.fromkeys([*known, *told]))
 
 
 def words(model: Model) -> str:
