@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyte
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.segment import Segment
@@ -53,7 +53,6 @@ def _screen(*frames: str) -> list[list[tuple[str, str, str, bool]]]:
 
 
 @given(st.lists(st.lists(st.tuples(TEXTS, st.sampled_from(STYLES)), min_size=5, max_size=5)))
-@settings(max_examples=150, deadline=None)
 def test_differences_add_up_to_the_whole(frames: list[list[tuple[str, Style | None]]]) -> None:
     """A terminal fed with every difference shows the same as one fed with the last frame whole."""
     shadow = Shadow(WIDTH, HEIGHT)
@@ -69,7 +68,6 @@ def test_differences_add_up_to_the_whole(frames: list[list[tuple[str, Style | No
 
 
 @given(PAINTS)
-@settings(max_examples=100, deadline=None)
 def test_the_same_again_sends_nothing(paints: list[tuple[int, int, str, Style | None]]) -> None:
     """Painting what is there already costs not one byte."""
     shadow = Shadow(WIDTH, HEIGHT)

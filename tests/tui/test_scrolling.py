@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyte
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.segment import Segment
@@ -63,7 +63,6 @@ shuffled = st.lists(
 
 
 @given(windows, shuffled)
-@settings(max_examples=200, deadline=None)
 def test_the_terminal_shows_what_was_wanted(starts: list[int], noise: list[list[str]]) -> None:
     """Whatever scrolled where, a terminal fed with the differences shows the last frame."""
     frames = [framed(log(start)) for start in starts] + [framed(rows) for rows in noise]

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trainer_tui.core.logs import PLAIN, LogBuffer, Sgr
@@ -60,7 +60,6 @@ def fed(*pieces: str) -> list[str]:
 @given(nasty, st.lists(st.integers(0, 200), max_size=8))
 @example("\x1b" * 3 + "[31mx", [1, 2])
 @example("a\r\nb", [2])
-@settings(max_examples=400, deadline=None)
 def test_cutting_makes_no_difference(text: str, cuts: list[int]) -> None:
     """Fed in any pieces, a log has the lines and colours that it has when fed at once."""
     whole = LogBuffer()
@@ -73,7 +72,6 @@ def test_cutting_makes_no_difference(text: str, cuts: list[int]) -> None:
 
 
 @given(nasty)
-@settings(max_examples=300, deadline=None)
 def test_nothing_a_terminal_acts_on_survives(text: str) -> None:
     """No control, bidi or surrogate character is left in any line, and spans fit their line."""
     buffer = LogBuffer()

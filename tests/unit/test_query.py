@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from trainer_tui.errors import NotFoundError, UsageError
@@ -187,7 +187,6 @@ _jobs = st.builds(
 )
 
 
-@settings(max_examples=600)
 @given(_texts)
 @example('name~"')
 @example("name:'")
@@ -202,7 +201,6 @@ def test_any_text_is_read_or_refused_in_place(text: str) -> None:
         query.matches(JOBS[0], NOW)
 
 
-@settings(max_examples=400)
 @given(_texts, st.lists(_jobs, max_size=4))
 def test_the_plain_spelling_means_the_same(text: str, jobs: list[Job]) -> None:
     """``str`` of a filter reads back as the same filter, and is its own plain spelling."""
@@ -254,7 +252,6 @@ def test_usual_patterns_are_taken(pattern: str) -> None:
     compile_pattern(pattern)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(
         st.sampled_from(["a", "b", ".", "*", "+", "?", "(", ")", "|", "{1,3}", "{2}", "[ab]", "^",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_tui.core.yamlconfig import (
@@ -38,7 +38,6 @@ VALUES = (
 
 
 @given(st.sampled_from(LEAVES), VALUES)
-@settings(max_examples=400, deadline=None)
 def test_every_other_byte_stays(leaf: tuple[str, tuple[str | int, ...]], value: object) -> None:
     """Whatever value is put wherever in a real config, all bytes around it are as they were."""
     text, path = leaf
@@ -63,7 +62,6 @@ def test_every_other_byte_stays(leaf: tuple[str, tuple[str | int, ...]], value: 
 
 
 @given(st.sampled_from(LEAVES), st.text(st.characters(codec="utf-8"), max_size=30))
-@settings(max_examples=200, deadline=None)
 def test_text_over_quoted_text_comes_back_as_it_is(
     leaf: tuple[str, tuple[str | int, ...]], value: str
 ) -> None:
@@ -217,7 +215,6 @@ def test_diff_gives_lines_with_numbers() -> None:
 @given(
     st.lists(st.sampled_from("abcd"), max_size=12), st.lists(st.sampled_from("abcd"), max_size=12)
 )
-@settings(deadline=None)
 def test_diff_holds_both_texts(old: list[str], new: list[str]) -> None:
     """Same and removed lines are the old text, same and added lines the new one."""
     before, after = "\n".join([*old, ""]), "\n".join([*new, ""])
