@@ -1,78 +1,84 @@
-"""DOT as a tree: what a model was made of, drawn for a terminal."""
+"""Provenance in the DOT language becomes a tree of lines."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer_tui.core import dot
+from trainer_tui.errors import ProtocolError
 
-PROVENANCE = r"""
-digraph provenance {
-  rankdir=LR;  // from the left
-  node [shape=box];
-  "m1" [label="model m1"];
-  "job 7" -> "m1";
-  "code@ab" [label="code\nab"];
-  "code@ab" -> "job 7" [label="built"];
-  "data@cd" -> "job 7";
-  "parameters" [label="lr=0.1"]; "parameters" -> "m1";
-}
-"""
+PROVENANCE = """digraph provenance {
+  rankdir=LR; node [shape=box, label="no node"];
+  "m-0" [label="model m-0"];
+  "job" [shape=box];
+  "job" -> "m-0";
+  "code@1" [label="code 1"]; "code@1" -> "job";
+  data -> "job" [label="an edge's own"];
+  "code@1" -> data; // shared
+}"""
 
 
-def test_the_model_stands_on_top() -> None:
-    """What everything leads to comes first, what it was made of below it."""
-    assert dot.draw(PROVENANCE) == [
-        "model m1",
-        "├ job 7",
-        "│ ├ code ab",
-        "│ └ data@cd",
-        "└ lr=0.1",
+def test_what_it_was_made_from_is_below_it() -> None:
+    """The model first, then what led to it; what is shared is drawn where it is used."""
+    assert dot.tree(PROVENANCE) == [
+        "model m-0",
+        "└─ job",
+        "   ├─ code 1",
+        "   └─ data",
+        "      └─ code 1",
     ]
 
 
-def test_the_arrows_may_point_the_other_way() -> None:
-    """A service that draws from the model to its parts gives the same tree."""
-    text = "digraph { model -> job -> {code data}; model -> params }"
-    assert dot.draw(text, ascii_only=True) == [
-        "model",
-        "|- job",
-        "|  |- code",
-        "|  `- data",
-        "`- params",
-    ]
+def test_ascii() -> None:
+    """Terminals without Unicode get the same tree."""
+    assert dot.tree("digraph { b -> a; c -> a }", ascii_only=True) == ["a", "|- b", "`- c"]
 
 
-def test_a_node_that_is_shown_is_not_opened_again() -> None:
-    """What two things have in common is named twice and opened once; circles come to an end."""
-    lines = dot.draw("digraph { base -> raw; raw -> a -> m; raw -> b -> m }")
-    assert lines == ["m", "├ a", "│ └ raw", "│   └ base", "└ b", "  └ raw (above)"]
-    assert dot.draw("digraph { a -> b; b -> a; c -> c }") == ["c", "a", "└ b", "  └ a (above)"]
+def test_chains_subgraphs_ports_and_bare_words() -> None:
+    """Edges in chains, inside subgraphs, with ports and without quotes are read."""
+    text = "strict digraph G { subgraph cluster_1 { label=x; a -> b -> c:port:n; } a->d }"
+    assert dot.tree(text) == ["c", "└─ b", "   └─ a", "d", "└─ a"]
 
 
-def test_subgraphs_ports_and_comments() -> None:
-    """The rest of the language is passed over without losing a node."""
-    text = """strict digraph "x" { subgraph cluster_0 { label="in"; a; b:p:n -> c /* here */ }
-    # a line
-    c -> d -> 1.5 [color=red, weight=2] graph [bgcolor=white]; d; }"""
-    graph = dot.parse(text)
-    assert list(graph.labels) == ["a", "b", "c", "d", "1.5"]
-    assert list(graph.edges) == [("b", "c"), ("c", "d"), ("d", "1.5")]
+def test_shared_branches_and_circles_end() -> None:
+    """A branch that was told is not told again, and a circle is drawn once around."""
+    text = "digraph { x -> s; s -> a; s -> b; a -> r; b -> r }"
+    assert dot.tree(text)[-1] == "   └─ s (as above)"
+    assert dot.tree("digraph { a -> b -> a }") == ["a", "└─ b", "   └─ a (as above)"]
 
 
-@pytest.mark.parametrize("text", ["", "hello", "digraph {", "digraph { a -> }", "digraph { <b> }"])
-def test_what_is_not_dot_is_shown_as_it_is(text: str) -> None:
-    """No exception reaches the person; the text itself does."""
-    with pytest.raises(ValueError):
-        dot.parse(text)
-    assert dot.draw(text) == text.splitlines()
+def test_labels_are_safe() -> None:
+    """Nothing in a label acts on the terminal."""
+    assert dot.tree('digraph { a [label="x\x1b[31m\\ny"] }') == ["x y"]
 
 
-def test_a_hostile_graph_is_harmless() -> None:
-    """Escapes are taken out of labels; depth, width and size are bounded."""
-    assert "\x1b" not in "".join(dot.draw('digraph { "a\x1b[2J" -> b }'))
-    assert dot.draw("digraph " + "{" * 10_000)[0].startswith("digraph")
-    chain = " -> ".join(f"n{number}" for number in range(4_000))
-    assert dot.draw(f"digraph {{ {chain} }}")[-1] == "(there is more)"
-    wide = "digraph {" + ";".join(f"n{n}" for n in range(9_999)) + "}"
-    assert len(dot.draw(wide)) <= dot.MAX_LINES + 1
+def test_what_is_no_graph() -> None:
+    """Other texts are refused in words."""
+    for text in ("", "hello", "{}", "digraph", "[1, 2]"):
+        with pytest.raises(ProtocolError):
+            dot.tree(text)
+
+
+def test_long_chains_and_many_lines_are_bounded() -> None:
+    """A chain of thousands and a graph that unfolds to millions of lines stay small."""
+    chain = "digraph { " + " -> ".join(f"n{i}" for i in range(3000)) + " }"
+    assert len(dot.tree(chain)) < 100
+    layers = "".join(
+        f"a{i} -> a{i + 1}; a{i} -> b{i + 1}; b{i} -> a{i + 1}; b{i} -> b{i + 1};"
+        for i in range(50)
+    )
+    assert len(dot.tree(f"digraph {{ {layers} }}")) < 500
+    with pytest.raises(ProtocolError, match="nodes"):
+        dot.tree("digraph { " + ";".join(f"n{i}" for i in range(6000)) + " }")
+
+
+@given(st.text(alphabet='digraph {}[]<>"\\;,=:->\n#/*ab', max_size=200))
+def test_no_text_breaks_it(text: str) -> None:
+    """Whatever comes, there are lines or an error of ours."""
+    try:
+        lines = dot.tree("digraph {" + text)
+    except ProtocolError:
+        return
+    assert all("\n" not in line for line in lines)
