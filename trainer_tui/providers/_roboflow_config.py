@@ -48,12 +48,13 @@ class Wanted:
         version = found.get("version")
         if isinstance(version, int) and not isinstance(version, bool):
             version = str(version)
-        for key, value in (("project", project), ("version", version)):
-            if not _wire.is_id(value):
-                raise UsageError(f"{key}: {'an id is' if value else 'it is missing; an id is'} "
-                                 "expected", hint=_HINT)  # fmt: skip
         if workspace is not None and not _wire.is_id(workspace):
             raise UsageError("workspace: an id is expected", hint=_HINT)
+        for key, value in (("project", project), ("version", version)):
+            if value is None:
+                raise UsageError(f"{key} is missing", hint=_HINT)
+            if not _wire.is_id(value):
+                raise UsageError(f"{key}: an id is expected", hint=_HINT)
         return cls(str(project), str(version), workspace, _body(found))
 
 
