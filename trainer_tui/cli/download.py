@@ -80,9 +80,9 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         if args.list:
             _print_list(context, artifacts)
             return DONE
-        folder = _folder(args, context, job)
-        rows = await _fetch(service, job, artifacts, folder)
-    return _report(context, rows)
+        folder = folder_for(args, context, job)
+        rows = await fetch(service, job, artifacts, folder)
+    return report(context, rows)
 
 
 async def _listed(service: Service, job: Job) -> Sequence[Artifact]:
@@ -145,7 +145,7 @@ def _print_list(context: CliContext, artifacts: Sequence[Artifact]) -> None:
         context.out(line)
 
 
-def _folder(args: argparse.Namespace, context: CliContext, job: Job) -> Path:
+def folder_for(args: argparse.Namespace, context: CliContext, job: Job) -> Path:
     """``-o``, or a folder of the job's own name inside the configured one."""
     if args.output is not None:
         folder = Path(args.output).expanduser().absolute()
@@ -159,7 +159,7 @@ def _folder(args: argparse.Namespace, context: CliContext, job: Job) -> Path:
     return named.with_name(filename(f"{named.name}-{job.ref.id}")) if taken else named
 
 
-async def _fetch(
+async def fetch(
     service: Service, job: Job, artifacts: Sequence[Artifact], folder: Path
 ) -> list[DownloadRow]:
     """Carry the downloads out; gives their rows as they ended."""
@@ -209,7 +209,8 @@ class _RowsOf:
         ]
 
 
-def _report(context: CliContext, rows: Sequence[DownloadRow]) -> int:
+def report(context: CliContext, rows: Sequence[DownloadRow]) -> int:
+    """Print where each file is, or why it is not; gives the exit code."""
     failed = [row for row in rows if row.phase is not DownloadPhase.DONE]
     for row in rows:
         if context.json:
