@@ -95,20 +95,25 @@ class Projects:
         )
 
     def _folder(self, *parts: str) -> Path:
-        """The folder of a workspace, a project or a version. Raises NotFoundError."""
-        kind = ("workspace", "project", "version")[len(parts) - 1]
-        good = self._root is not None and parts[0] not in RESERVED
+        """The folder of a workspace, a project or a version.
+
+        Raises:
+            NotFoundError: It, or what it would be in, is not there.
+        """
+        folder = self._root
         for place, part in enumerate(parts):
-            good = good and bool((_VERSION if place == 2 else _NAME).fullmatch(part))
-        if good and self._root is not None:
-            folder = self._root.joinpath(*parts)
-            if folder.is_dir():
-                return folder
-        raise NotFoundError(
-            f"There is no {kind} {'/'.join(parts)[:200]!r} here.",
-            hint=None if self._root else "Start the server with --projects DIR.",
-            code=f"{kind.upper()}_NOT_FOUND",
-        )
+            pattern = _VERSION if place == 2 else _NAME
+            good = pattern.fullmatch(part) and not (place == 0 and part in RESERVED)
+            folder = folder / part if folder is not None and good else None
+            if folder is None or not folder.is_dir():
+                kind = ("workspace", "project", "version")[place]
+                raise NotFoundError(
+                    f"There is no {kind} {'/'.join(parts[: place + 1])[:200]!r} here.",
+                    hint=None if self._root else "Start the server with --projects DIR.",
+                    code=f"{kind.upper()}_NOT_FOUND",
+                )
+        assert folder is not None
+        return folder
 
 
 def changed(folder: Path) -> datetime:
