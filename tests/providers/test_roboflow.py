@@ -245,7 +245,7 @@ async def test_a_missing_scope_is_named(
         (roboflow.cancel("dogs/3"), "trainingJob:create"),
         (roboflow.stop("dogs/3"), "trainingJob:create"),
         (roboflow.models("dogs/3"), "version.read"),
-        (roboflow.list_jobs([]), "workspace.read"),
+        (roboflow.list_jobs([]), "project:read"),
     ):
         with pytest.raises(AuthError) as caught:
             await call

@@ -60,8 +60,8 @@ FACTS = Facts(
     needs_credential=True,
     reasons=MappingProxyType(
         {
-            Capability.RESUME: "Roboflow cannot resume; y starts a new training from this one.",
-            Capability.EDIT: "A training at Roboflow cannot be edited; y starts a new one from it.",
+            Capability.RESUME: "Roboflow cannot resume; its config can be submitted as a new training.",
+            Capability.EDIT: "Roboflow edits no training; its config can be submitted as a new one.",
             Capability.DELETE: "This console deletes nothing at Roboflow; its web app has a Trash.",
             Capability.LOGS: "Roboflow gives no log; Metrics has the epochs as they come.",
             Capability.PROVENANCE: "Roboflow tells no provenance; project/version is in the name.",
@@ -81,8 +81,10 @@ FACTS = Facts(
     credential_help="An API key of the workspace: app.roboflow.com, Settings, API Keys.",
 )
 
-_TRAIN = "trainingJob:create"
-_READ = "version.read"
+_TRAIN = "the scope trainingJob:create"
+_READ = "the scope version.read"
+_LOOK = "the scope project:read"
+_STAR = "a scope that lets it change models"
 _PAGE = 50
 _NAMED = 8
 """Models of a job whose weights' file names are asked for; further ones are called NAME.pt."""
@@ -358,7 +360,7 @@ class Roboflow:
         slug = answers.slug_of(model_id)
         path = f"/models/{_quoted(slug)}/favorite"
         try:
-            await self._post(path, {"starred": on}, scope="model write")
+            await self._post(path, {"starred": on}, scope=_STAR)
         except TrainerError as problem:
             failure = _star_failure(problem, slug)
         else:
@@ -448,7 +450,7 @@ class Roboflow:
         """The profile's workspace, or the one that the key belongs to."""
         if self._workspace is None:
             answer = _wire.mapping(
-                await self._authorised(self._http.json("GET", "/"), "workspace.read"), "the answer"
+                await self._authorised(self._http.json("GET", "/"), _LOOK), "the answer"
             )
             found = answer.get("workspace")
             if not isinstance(found, str) or not _wire.is_id(found):
@@ -462,7 +464,7 @@ class Roboflow:
     async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """GET below the workspace."""
         workspace = await self._known_workspace()
-        scope = _READ if path.count("/") > 1 else "project.read" if path else "workspace.read"
+        scope = _READ if path.count("/") > 1 else _LOOK
         asked = self._http.json("GET", f"/{workspace}{path}", params=params or None)
         return await self._authorised(asked, scope)
 
@@ -479,7 +481,7 @@ class Roboflow:
         except AuthError as problem:
             failure = AuthError(
                 problem.message,
-                hint=f"The key is wrong, or lacks the scope {scope}: make one that has it in the "
+                hint=f"The key is wrong, or lacks {scope}: look at the API keys in the "
                 "workspace's settings.",
                 code=problem.code,
             )
