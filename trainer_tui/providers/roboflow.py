@@ -60,8 +60,8 @@ FACTS = Facts(
     needs_credential=True,
     reasons=MappingProxyType(
         {
-            Capability.RESUME: "Roboflow cannot resume; its config can be submitted as a new training.",
-            Capability.EDIT: "Roboflow edits no training; its config can be submitted as a new one.",
+            Capability.RESUME: "Roboflow cannot resume; submit its config as a new training.",
+            Capability.EDIT: "Roboflow edits no training; submit its config as a new one.",
             Capability.DELETE: "This console deletes nothing at Roboflow; its web app has a Trash.",
             Capability.LOGS: "Roboflow gives no log; Metrics has the epochs as they come.",
             Capability.PROVENANCE: "Roboflow tells no provenance; project/version is in the name.",
