@@ -37,10 +37,10 @@ while not (pathlib.Path(sys.argv[1]) / "go").exists():
 
 
 def source_zip(
-    train: str = TRAIN, root: str = "mnist", changes: Mapping[str, str | None] | None = None
+    train: str = TRAIN, root: str = "mnist", changes: Mapping[str, str | bytes | None] | None = None
 ) -> bytes:
     """A source bundle, some files of it changed; one given as ``None`` is left out."""
-    texts: dict[str, str | None] = {
+    texts: dict[str, str | bytes | None] = {
         "Dockerfile": "FROM python:3\n",
         "model/__init__.py": "",
         "model/requirements.txt": "# nothing\n",

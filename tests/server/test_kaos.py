@@ -368,6 +368,68 @@ def test_requirements_are_said_and_not_installed(kaos: Kaos) -> None:
     assert "bundle_venv = true" in log
 
 
+def start_with(server: LocalServer, *more: str, env: dict[str, str] | None = None) -> str:
+    """Start a server on TCP with the token; gives its address."""
+    (server.home / "token").write_text(TOKEN)
+    told = server.start("--port", "0", "--token-file", str(server.home / "token"), *more, env=env)
+    url: str = told["tcp"]
+    return url
+
+
+def test_requirements_are_installed_where_that_is_wished(idle_server: LocalServer) -> None:
+    """With the setting they are in an environment of the job's own, which train runs with."""
+    wheel = zip_of(
+        {
+            "kaos_try.py": "VALUE = 42\n",
+            "kaos_try-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: kaos-try\nVersion: 1\n",
+            "kaos_try-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"
+            "Tag: py3-none-any\n",
+            "kaos_try-1.dist-info/RECORD": "",
+        }
+    )
+    name = "kaos_try-1-py3-none-any.whl"
+    script = "#!/usr/bin/env python3\nimport kaos_try, sys\nprint(kaos_try.VALUE, sys.prefix)\n"
+    changes = {"model/requirements.txt": f"./model/{name}\n", f"model/{name}": wheel}
+    client = PageClient(start_with(idle_server, "--bundle-venv"), TOKEN, "mnist")
+    client.create(source_zip(script, changes=changes)).raise_for_status()
+    job_id = the_job(client)["job_id"]
+    venv = idle_server.folder(job_id) / "work" / "venv"
+    assert f"42 {venv}" in client.logs(job_id).json()
+    client.close()
+
+
+def test_without_mounts_a_folder_stands_in_for_pfs(idle_server: LocalServer) -> None:
+    """Where the system has no `unshare`, KAOS_PFS leads to the same things, and the log says so."""
+    (idle_server.home / "bin").mkdir()
+    url = start_with(idle_server, env={"PATH": str(idle_server.home / "bin")})
+    client = PageClient(url, TOKEN, "mnist")
+    script = f"""#!{sys.executable} -S
+import os, pathlib, sys
+pfs = pathlib.Path(os.environ["KAOS_PFS"])
+(pfs / "out" / "said").write_text((pfs / "hyper" / "params.json").read_text())
+"""
+    client.create(source_zip(script)).raise_for_status()
+    job_id = the_job(client)["job_id"]
+    assert (idle_server.folder(job_id) / "work/out/0/said").read_text() == "{}"
+    log = client.logs(job_id).json()
+    assert "/pfs cannot be mounted here (there is no program `unshare`)" in log
+    client.close()
+
+
+def test_a_killed_server_finds_its_kaos_jobs_again(idle_server: LocalServer) -> None:
+    """The job goes on without the server; the next one knows its workspace and can kill it."""
+    client = PageClient(start_with(idle_server), TOKEN, "mnist")
+    client.create(source_zip(WAITS)).raise_for_status()
+    job_id = the_job(client, "JOB_RUNNING")["job_id"]
+    client.close()
+    idle_server.kill()
+    client = PageClient(start_with(idle_server), TOKEN, "mnist")
+    assert the_job(client, "JOB_RUNNING")["job_id"] == job_id
+    assert client.kill(job_id).status_code == 200
+    idle_server.wait(job_id, "canceled")
+    client.close()
+
+
 def test_the_native_protocol_sees_the_same_jobs(kaos: Kaos) -> None:
     """A kaos job is a job of the server: listed, with its log, curves and files."""
     client = kaos.shipped()

@@ -67,7 +67,7 @@ FACTS = Facts(
     needs_credential=True,
     reasons=MappingProxyType(
         {
-            Capability.STOP: "kaos has no early stop; c kills the job and what it was making.",
+            Capability.STOP: "kaos has no early stop; cancel kills the job with what it was making.",
             Capability.RESUME: "kaos cannot resume; submit it again.",
             Capability.EDIT: "kaos cannot edit a job; submit the changed bundle as a new one.",
             Capability.DELETE: "kaos cannot delete a job; filter it out instead.",
@@ -78,8 +78,8 @@ FACTS = Facts(
     ),
     consequences=MappingProxyType(
         {
-            Capability.CANCEL: "kaos kills the job, building or running: models of combinations "
-            "that have ended may be lost with it, and it cannot be resumed.",
+            Capability.CANCEL: "kaos kills the job, building or running; what it was making is "
+            "lost, and it cannot be resumed.",
             Capability.SUBMIT: "kaos builds the bundle and trains it on the workspace's current "
             "data and hyper-parameters, on the cluster's machines.",
         }

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from trainer_tui import sanitize
+from trainer_tui import bundles, sanitize
 from trainer_tui.errors import UsageError
 
 MAX_FILES = 50_000
@@ -30,7 +30,7 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
             encrypted, or the whole is too large. Nothing is left behind.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with bundles.opened(archive) as opened:
             chosen = _judge(opened)
             folder.mkdir(parents=True)
             return _write(opened, chosen, folder)
