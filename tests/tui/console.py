@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -57,13 +58,13 @@ async def running(app: TrainerApp, size: tuple[int, int] = (120, 40)) -> AsyncIt
         yield pilot
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], object], turns: int = 400) -> None:
+async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 30.0) -> None:
     """Let the app work until something is so."""
-    for _ in range(turns):
-        if true():
-            return
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise AssertionError("it did not come to be")
         await pilot.pause(0.005)
-    raise AssertionError("it did not come to be")
 
 
 def screen_text(app: TrainerApp) -> str:

@@ -183,7 +183,7 @@ class EditApp(App[None]):
         self.said.append(f"copied {what}")
 
 
-async def until(pilot: Pilot[Any], done: Callable[[], object], seconds: float = 8.0) -> None:
+async def until(pilot: Pilot[Any], done: Callable[[], object], seconds: float = 30.0) -> None:
     """Let the app run until something is so."""
     import asyncio
 
