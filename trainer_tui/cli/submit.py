@@ -23,7 +23,7 @@ from trainer_tui.providers.base import Facts, HasLogs, Submission
 if TYPE_CHECKING:
     from trainer_tui.core.yamlconfig import Problem
 
-RUNNERS = ("smoke", "ai-toolkit", "command")
+RUNNERS = ("smoke", "ai-toolkit", "command", "bundle")
 _SHOWN = 10
 
 
