@@ -16,6 +16,7 @@ from trainer_tui.core.messages import Message, ProfileChanged
 from trainer_tui.core.runtime import Runtime
 from trainer_tui.model import JobRef, Status
 from trainer_tui.paths import Paths
+from trainer_tui.providers import http
 
 REF = JobRef("comfy", "j1")
 GOOD = json_answer(
@@ -42,9 +43,13 @@ EXPECTED = {
 class Rig:
     """A runtime with one RunComfy profile at the hostile server."""
 
-    def __init__(self, home: Path, server: HostileServer) -> None:
+    def __init__(self, home: Path, server: HostileServer, timeout: float) -> None:
         profile = Profile(
-            "comfy", "runcomfy", base_url=server.url, token=Secret("token-of-comfy"), timeout=1.0
+            "comfy",
+            "runcomfy",
+            base_url=server.url,
+            token=Secret("token-of-comfy"),
+            timeout=timeout,
         )
         config = Config(
             profiles=MappingProxyType({"comfy": profile}),
@@ -71,8 +76,15 @@ def server() -> Iterator[HostileServer]:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, server: HostileServer) -> Iterator[Rig]:
-    made = Rig(tmp_path, server)
+def rig(
+    tmp_path: Path,
+    server: HostileServer,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Rig]:
+    monkeypatch.setattr(http, "BACKOFF", 0.001)
+    # Short where a test is about silence, long on a busy machine.
+    made = Rig(tmp_path, server, 0.4 if "silence" in request.node.name else 10.0)
     assert made.runtime.track("comfy", "j1").result(20).status is Status.RUNNING
     yield made
     made.runtime.close()
