@@ -245,10 +245,10 @@ async def test_the_detail_of_a_model(tmp_path: Path) -> None:
             "downloads": type(app.config.downloads)(folder=tmp_path / "down"),
         })  # fmt: skip
         await pilot.press("enter")
-        await until(pilot, lambda: "└ data" in screen_text(app))
+        await until(pilot, lambda: "└─ data" in screen_text(app))
         text = screen_text(app)
         assert "m00" in text and "accuracy" in text and "0.990" in text and "depth" in text
-        assert "├ code" in text
+        assert "└─ job" in text and "├─ code" in text
         await pilot.press("ctrl+s", "ctrl+s")
         found = sorted(path.name for path in (tmp_path / "down").iterdir())
         assert found == ["m00-provenance (2).dot", "m00-provenance.dot"]

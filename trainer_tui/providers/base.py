@@ -326,7 +326,7 @@ def names() -> tuple[str, ...]:
         sorted(
             m.name
             for m in pkgutil.iter_modules([folder])
-            if not (m.name.startswith("_") or m.name in {"base", "http"})
+            if not (m.name.startswith("_") or m.name in {"base", "http", "table"})
         )
     )
 

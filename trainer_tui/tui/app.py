@@ -17,10 +17,10 @@ from textual.theme import Theme
 
 from trainer_tui.config import Config
 from trainer_tui.errors import ConfigError, TrainerError
-from trainer_tui.model import Artifact, Job, JobRef
+from trainer_tui.model import Artifact, Capability, Job, JobRef
 from trainer_tui.paths import Paths
 from trainer_tui.tui import themes
-from trainer_tui.tui.commands import BY_ID, Scope, bindings
+from trainer_tui.tui.commands import BY_ID, Command, Scope, bindings
 from trainer_tui.tui.feed import Feed
 from trainer_tui.tui.glyphs import Glyphs, choose
 from trainer_tui.tui.output import LeanApp
@@ -218,6 +218,33 @@ class TrainerApp(LeanApp):
             forget = self.why_not(job, Act.FORGET)
             return self.why_not(job, Act.DELETE) if forget is not None else None
         return self.why_not(job, Act(act))
+
+    def why_not_command(self, command: Command) -> str | None:
+        """Why a command cannot be done for the job under the cursor, or ``None``."""
+        if command.id == "app.pipeline" and self.pipeline_profile() is not None:
+            return None
+        if command.act is None and command.needs is None:
+            return None
+        if self.selected is None:
+            return "there is no job"
+        job = self.selected.job
+        if command.act is not None:
+            return self.why_not_act(job, command.act)
+        facts = self.facts(job.ref.profile)
+        if facts is None or command.needs in facts.capabilities:
+            return None
+        from trainer_tui.providers.table import why_not
+
+        return why_not(facts, Capability(str(command.needs)))
+
+    def pipeline_profile(self) -> str | None:
+        """The profile whose pipeline is to be shown: of the job under the cursor, or any."""
+        names = [*([self.selected.job.ref.profile] if self.selected else []), *self.config.profiles]
+        for name in names:
+            facts = self.facts(name)
+            if facts is not None and Capability.PIPELINE in facts.capabilities:
+                return name
+        return None
 
     @property
     def selected(self) -> Entry | None:

@@ -51,6 +51,8 @@ class Command:
     """The act it asks of a job, which decides whether it is greyed."""
     hidden: bool = False
     """Not in the palette: plain movement."""
+    needs: str | None = None
+    """The capability without which it is greyed, with the provider's reason."""
 
 
 def _c(
@@ -65,8 +67,9 @@ def _c(
     write: bool = False,
     act: str | None = None,
     hidden: bool = False,
+    needs: str | None = None,
 ) -> Command:
-    return Command(id, keys, title, help, run, scope, label, write, act, hidden)
+    return Command(id, keys, title, help, run, scope, label, write, act, hidden, needs)
 
 
 _TABS = ("overview", "logs", "metrics", "config", "artifacts", "models", "events")
@@ -82,9 +85,9 @@ COMMANDS: tuple[Command, ...] = (
     _c("job.edit", "e", "Edit config", "Edit the job's config, see the difference, send it.",
        "acts:edit", label="edit", write=True, act="edit"),
     _c("job.download", "d", "Download artifacts", "Fetch what the job has made so far.",
-       "acts:download", label="download"),
+       "acts:download", label="download", needs="artifacts"),
     _c("job.logs", "l", "Logs, full screen", "Read the job's log on the whole screen.",
-       "views:logs", label="logs"),
+       "views:logs", label="logs", needs="logs"),
     _c("job.metrics", "m", "Metrics", "Show the job's curves.", "views:metrics"),
     _c("job.compare", "equals_sign", "Compare marked jobs",
        "Lay the curves of the marked jobs over each other.", "views:compare"),
@@ -124,7 +127,8 @@ COMMANDS: tuple[Command, ...] = (
        "views:back"),
     *(
         _c(f"tab.{name}", str(number), f"{name.capitalize()} tab",
-           f"Show the job's {name}.", f"views:tab:{name}")
+           f"Show the job's {name}.", f"views:tab:{name}",
+           needs=name if name in {"logs", "config", "artifacts", "models"} else None)
         for number, name in enumerate(_TABS, 1)
     ),
     _c("tab.previous", "left_square_bracket", "Previous tab", "Show the tab on the left.",
@@ -146,6 +150,8 @@ COMMANDS: tuple[Command, ...] = (
        "views:pause"),
     _c("app.profiles", "P", "Profiles", "Accounts: their state, add, check, remove.",
        "views:profiles"),
+    _c("app.pipeline", "", "Pipeline", "What a job that is submitted to kaos now would run on.",
+       "views:pipeline", needs="pipeline"),
     _c("app.downloads", "D", "Download queue", "See, pause, retry downloads.", "views:downloads"),
     # The console itself
     _c("app.palette", "colon,ctrl+p", "Commands", "Find any command by a few letters of its name.",
@@ -261,6 +267,7 @@ _PANES = (
     ("Editor", "screens.editor", "EditorScreen"),
     ("Difference", "screens.diff", "DiffScreen"),
     ("New job", "screens.new_job", "NewJobScreen"),
+    ("Pipeline", "screens.pipeline", "PipelineScreen"),
     ("Downloads", "screens.downloads", "DownloadsScreen"),
     ("Profiles", "screens.profiles", "ProfilesScreen"),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainer_tui.errors import UsageError
 from trainer_tui.tui.columns import SORTABLE
+from trainer_tui.tui.commands import BY_ID
 from trainer_tui.tui.screens.main import MainScreen
 
 if TYPE_CHECKING:
@@ -250,6 +251,16 @@ def _overlay(app: TrainerApp, refs: list[object]) -> None:
     overlay = getattr(pane, "compare", None)
     if overlay is not None:
         overlay(refs)
+
+
+def pipeline(app: TrainerApp) -> None:
+    """What a job that is submitted now would run on."""
+    profile = app.pipeline_profile()
+    if profile is None:
+        reason = app.why_not_command(BY_ID["app.pipeline"])
+        app.say(reason or "No profile here has a pipeline to show.", "warning")
+        return
+    app.command_screen("pipeline", "PipelineScreen", profile)
 
 
 def downloads(app: TrainerApp) -> None:

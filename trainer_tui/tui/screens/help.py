@@ -11,9 +11,10 @@ from textual.screen import ModalScreen, Screen
 
 from trainer_tui.tui.commands import BY_ID, COMMANDS, Command, key_name
 from trainer_tui.tui.widgets.line import Piece
-from trainer_tui.tui.widgets.lines_view import Line, LinesView
+from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 
 if TYPE_CHECKING:
+    from trainer_tui.providers.base import Facts
     from trainer_tui.tui.app import TrainerApp
 
 _KEYS = 16
@@ -40,6 +41,7 @@ class HelpScreen(ModalScreen[None]):
         self._bindings_there = dict(about.active_bindings)
         focused = about.focused
         self._where = type(focused).__name__ if focused is not None else ""
+        self._on_main = about is about.app.screen_stack[0]
         self._view = LinesView(ground="surface")
 
     @property
@@ -74,34 +76,78 @@ class HelpScreen(ModalScreen[None]):
             elif (binding.id or binding.tooltip) and active.node is not app:
                 text = binding.tooltip or binding.description.capitalize()
                 own.setdefault(binding.id or binding.action, ([], text))[0].append(shown)
+        if self._on_main:
+            for command in COMMANDS:
+                if not command.keys and not (command.write and app.read_only):
+                    commands[command.id] = ([f":{command.title.lower()}"], command)
         lines: list[Line] = []
         if own:
-            self._group(lines, "Here", list(own.values()))
+            self._group(lines, "Here", [(keys, text, "") for keys, text in own.values()])
         for group, title in _GROUPS.items():
             rows = [
-                (keys, command.help)
+                (keys, command.help, self._reason(command))
                 for command_id, (keys, command) in sorted(
                     commands.items(), key=lambda item: COMMANDS.index(item[1][1])
                 )
                 if command_id.startswith(group + ".")
             ]
             if group == "tab" and rows:
-                rows = [(["1", "…", "7"], "Open a tab of the detail."), *rows[7:]]
+                dots = app.glyphs.ellipsis
+                rows = [(["1", dots, "7"], "Open a tab of the detail.", ""), *rows[7:]]
             if rows:
                 self._group(lines, title, rows)
         if app.read_only:
             lines += [[], [Piece("  Writing acts are switched off: --read-only.", "warning")]]
+        if self._on_main:
+            lines += self._providers()
         return lines[1:]
 
-    def _group(self, lines: list[Line], title: str, rows: list[tuple[list[str], str]]) -> None:
+    def _reason(self, command: Command) -> str:
+        """Why a command cannot be done for the job under the cursor; empty where it can."""
+        app = self.console
+        return (app.why_not_command(command) or "") if self._on_main and app.selected else ""
+
+    def _group(self, lines: list[Line], title: str, rows: list[tuple[list[str], str, str]]) -> None:
         lines += [[], [Piece(f"  {title}", "accent", True)]]
-        for keys, text in rows:
-            lines.append(
-                [
-                    Piece(f"  {' '.join(keys):<{_KEYS}}", "foreground", True),
-                    Piece(text, "text-muted"),
+        for keys, text, reason in rows:
+            shade = "text-faint" if reason else ""
+            line = [
+                Piece(f"  {' '.join(keys):<{_KEYS}}", shade or "foreground", not reason),
+                Piece(text, shade or "text-muted"),
+            ]
+            lines.append(line)
+            if reason:
+                width = max(20, (self._view.size.width or 76) - _KEYS - 6)
+                lines += [
+                    [Piece(" " * (_KEYS + 2)), Piece(part, "warning")]
+                    for part in wrap(f"Not now: {reason}", width)
                 ]
-            )
+
+    def _providers(self) -> list[Line]:
+        """What each provider that a profile is for can do: a row a capability."""
+        from trainer_tui.providers import table
+
+        app = self.console
+        by_name: dict[str, Facts] = {}
+        for profile in app.runtime.states():
+            facts = app.facts(profile)
+            if facts is not None:
+                by_name[facts.name] = facts
+        found = [by_name[name] for name in table.in_order(by_name)]
+        if not found:
+            return []
+        width = max(10, *(len(facts.name) + 2 for facts in found))
+        lines: list[Line] = [[], [Piece("  What the services can do", "accent", True)]]
+        heads = "".join(f"{facts.name:<{width}}" for facts in found)
+        label = max(len(word) for word in table.WORDS.values()) + 2
+        lines.append([Piece(f"  {'':<{label}}{heads}", "text-faint")])
+        for row in table.rows(found):
+            cells = [Piece(f"  {row.word:<{label}}", "text-muted")]
+            for has in row.has:
+                mark = app.glyphs.ok if has else app.glyphs.dash
+                cells.append(Piece(f"{mark:<{width}}", "success" if has else "track"))
+            lines.append(cells)
+        return lines
 
     def action_leave(self) -> None:
         """Close."""

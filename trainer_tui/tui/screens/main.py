@@ -194,7 +194,6 @@ class MainScreen(Screen[None]):
         app = self.console
         if app.screen is not self:
             return self._hints
-        entry = self.table.selected
         found: list[Hint] = []
         for key, active in self.active_bindings.items():
             binding = active.binding
@@ -210,8 +209,8 @@ class MainScreen(Screen[None]):
             if command.write and app.read_only:
                 continue
             enabled = True
-            if command.act is not None and app.begun:
-                enabled = entry is not None and app.why_not_act(entry.job, command.act) is None
+            if (command.act or command.needs) and app.begun:
+                enabled = app.why_not_command(command) is None
             hint = Hint(self._key_name(key), command.label, binding.action, enabled)
             if not any(other.action == hint.action for other in found):
                 found.append(hint)

@@ -177,12 +177,13 @@ class ModelScreen(Screen[None]):
     def _provenance(self, width: int) -> Iterable[Line]:
         app = self.console_app
         if self.dot is not None:
-            from trainer_tui.core.dot import draw
+            from trainer_tui.core.dot import tree
 
-            return [
-                [Piece(f"  {text}", "foreground")]
-                for text in draw(self.dot, ascii_only=not app.glyphs.unicode)
-            ]
+            try:
+                drawn = tree(self.dot, ascii_only=not app.glyphs.unicode)
+            except TrainerError as error:
+                drawn = [f"{app.glyphs.warn} {error.message}"]
+            return [[Piece(f"  {text}")] for text in drawn]
         if self._trouble:
             said, colour = f"{app.glyphs.warn} {self._trouble}", "status-failed"
         elif self._able(Capability.PROVENANCE):

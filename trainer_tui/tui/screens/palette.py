@@ -43,9 +43,4 @@ class PaletteScreen(PickerScreen):
         app.call_later(app.command, BY_ID[choice.id].id)
 
     def _reason(self, command: Command) -> str:
-        app = self.console
-        if command.act is None:
-            return ""
-        if app.selected is None:
-            return "there is no job"
-        return app.why_not_act(app.selected.job, command.act) or ""
+        return self.console.why_not_command(command) or ""
