@@ -59,7 +59,7 @@ def _arguments(command: Command, after: list[str], last: str, paths: Paths) -> l
     match command.name:
         case "submit" | "check" if before not in {"--name", "--set", "--gpu-count"}:
             if before == "--runner":
-                return _starting(last, ("smoke", "ai-toolkit", "command"))
+                return _starting(last, ("smoke", "ai-toolkit", "command", "bundle"))
             return [FILES]
         case "completion":
             return _starting(last, ("bash", "zsh", "fish"))

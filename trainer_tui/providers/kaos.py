@@ -67,7 +67,7 @@ FACTS = Facts(
     needs_credential=True,
     reasons=MappingProxyType(
         {
-            Capability.STOP: "kaos has no early stop; cancel kills the job and its unfinished models.",
+            Capability.STOP: "kaos has no early stop; cancel kills the job.",
             Capability.RESUME: "kaos cannot resume; submit it again.",
             Capability.EDIT: "kaos cannot edit a job; submit the changed bundle as a new one.",
             Capability.DELETE: "kaos cannot delete a job; filter it out instead.",
