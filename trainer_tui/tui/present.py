@@ -293,6 +293,8 @@ def profile_word(state: ProfileState, now: datetime) -> str:
         "loading": "connecting" if state.last_ok is None else "",
     }
     word = words.get(state.phase, "")
+    if state.phase == "rate_limited" and state.next_at is not None and state.next_at > now:
+        return f"{word} until {clock(state.next_at, now)}"
     if word and state.phase not in {"paused", "loading"} and state.last_ok is not None:
         word += f", as of {clock(state.last_ok, now)}"
     return word
