@@ -29,7 +29,7 @@ from trainer_tui.errors import (
     TrainerError,
     UsageError,
 )
-from trainer_tui.model import Job, JobRef, Status
+from trainer_tui.model import Job, JobRef, Progress, Status
 from trainer_tui.providers.base import Submission
 from trainer_tui.providers.roboflow import Roboflow, open_provider
 
@@ -117,6 +117,32 @@ async def test_epochs(server: HostileServer, roboflow: Roboflow) -> None:
     found = {point.key: point.value for point in points}
     assert (found["mAP"], found["box_loss"]) == (0.5, 1.0)
     assert found["class_loss"] != found["class_loss"], "NaN is worth showing"
+
+
+async def test_an_ended_training_does_not_stand_at_nothing(
+    server: HostileServer, roboflow: Roboflow
+) -> None:
+    """A project's list tells no epochs; a training that has ended is shown without progress until
+    it is looked at, not as one that never began."""
+    train = {"status": "finished", "epochs": 8}
+    serve(server, train=train, models={"roboflow-train": {"epochs": EPOCHS}})
+    assert (await the_job(roboflow)).progress is None
+    progress = (await roboflow.get_job("dogs/3")).progress
+    assert progress is not None and (progress.current, progress.total) == (2, 8)
+    assert (await the_job(roboflow)).progress == progress
+
+
+async def test_what_ended_while_nobody_looked(server: HostileServer, tmp_path: Path) -> None:
+    """A training that the store holds as running is looked at once more when it has ended."""
+    train = {"status": "finished", "epochs": 2, "trainingId": "a"}
+    serve(server, train=train, models={"roboflow-train": {"epochs": EPOCHS}})
+    ref = JobRef("vision", "dogs/3")
+    known = Job(ref, "roboflow", "dogs/3", Status.RUNNING, "running", Progress.of(1, 2, "epoch"))
+    provider = open_at(server, tmp_path)
+    (job,) = await provider.list_jobs([known])
+    assert job.status is Status.SUCCEEDED
+    assert job.progress is not None and job.progress.current == 2
+    await provider.aclose()
 
 
 async def test_a_trained_version_without_train(server: HostileServer, roboflow: Roboflow) -> None:

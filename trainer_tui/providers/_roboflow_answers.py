@@ -314,6 +314,8 @@ def _progress(
         return Progress.of(int(version.epochs[-1]["epoch"]), total, "epoch")
     if before is not None and (before.current or total is None):
         return before
+    if training.status.ended:
+        return None  # how far it came is told by the version's own call alone
     return Progress.of(0, total, "epoch") if total else None
 
 

@@ -141,12 +141,19 @@ class Listing:
         await self._find_projects()
         await _each(self._due_projects(), self._read_project)
         everything = list(self._everything())
-        await _each([key for key, v in everything if v.in_flight], self._follow)
+        await _each([k for k, v in everything if v.in_flight or self._ran(k)], self._follow)
         unasked = [(key, v) for key, v in everything if not v.asked and v.rows]
         unasked.sort(key=lambda pair: (not pair[1].in_flight, -_number(pair[0][1])))
         flying = sum(v.in_flight for _, v in unasked)
         await _each([key for key, _ in unasked[: flying + ENDED_AT_ONCE]], self._ask_trainings)
         return [job for key, v in self._everything() for job in self._jobs(key, v)]
+
+    def _ran(self, key: tuple[str, str]) -> bool:
+        """Whether a training of the version was active when last seen; how it ended is told by
+        the version's own call."""
+        names = (str(Name(*key, row.id)) for row in self._projects[key[0]].versions[key[1]].rows)
+        seen = (self._last.get(name) for name in (str(Name(*key)), *names))
+        return any(job is not None and job.status.active for job in seen)
 
     async def _find_projects(self) -> None:
         if self._only:
