@@ -211,3 +211,14 @@ def test_a_price_is_shown_beside_the_gpu(cli: Cli, service: Answers) -> None:
     ran = cli("show", "dog")
     assert ran.code == 6
     assert "H100 x2 · about 24.00 so far" in ran.out
+
+
+def test_a_damaged_store_is_told(cli: Cli) -> None:
+    """History that had to be set aside is not lost without a word, and only told once."""
+    store = cli.home / "state" / "store.db"
+    store.parent.mkdir(parents=True, exist_ok=True)
+    store.write_bytes(b"not a database at all" * 400)
+    ran = cli("jobs")
+    assert ran.code == 0, ran.err
+    assert "the store was damaged: it is kept as store.db.damaged-" in ran.err
+    assert "damaged" not in cli("jobs").err

@@ -93,6 +93,8 @@ class CliContext:
             from trainer_tui.core.store import Store
 
             self._store = Store(self.paths.store)
+            for warning in self._store.warnings:
+                self.warn(warning)
         return self._store
 
     def close(self) -> None:
