@@ -469,3 +469,11 @@ async def test_an_act_on_a_job_of_a_forgotten_profile_says_so(tmp_path: Path) ->
     async with running(app) as pilot:
         await pilot.press("c")
         await until(pilot, lambda: "not configured any more" in screen_text(app))
+
+
+async def test_a_key_for_what_is_not_there_is_told_with_the_nearest_that_is(tmp_path: Path) -> None:
+    """A misspelt id in ``[keys]`` would else be a key that does nothing; ids of panes are known."""
+    app = make(tmp_path, keys={"job.cancl": "C", "logs.search": "f7", "job.stop": "S"})
+    async with running(app) as pilot:
+        await until(pilot, lambda: "job.cancl (did you mean job.cancel?)" in screen_text(app))
+        assert "logs.search" not in screen_text(app)

@@ -335,8 +335,16 @@ class TrainerApp(LeanApp):
             self.main.renew()
         if not self.config.has_profiles and not self.board.entries():
             self.command_screen("welcome", "WelcomeScreen")
-        for warning in self.config.warnings[:1]:
+        for warning in (*self.config.warnings, *self._unknown_keys())[:1]:
             self.say(warning, "warning", seconds=10)
+
+    def _unknown_keys(self) -> list[str]:
+        if BY_ID.keys() >= self.config.keys.keys():
+            return []
+        from trainer_tui.tui.commands import pane_ids, unknown_ids
+
+        unknown = unknown_ids(self.config.keys, pane_ids())
+        return [f"[keys] names what is not there: {', '.join(unknown)}"] if unknown else []
 
     def command_screen(self, module: str, name: str, *arguments: Any) -> None:
         """Push a screen of ``tui/screens`` by its name; it is imported now."""

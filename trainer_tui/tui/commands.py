@@ -256,6 +256,22 @@ def unknown_ids(ids: Iterable[str], more: Iterable[str] = ()) -> list[str]:
     return told
 
 
+def pane_ids() -> set[str]:
+    """Ids of the keys that belong to panes and dialogs; imports all of them."""
+    import importlib
+    import pkgutil
+
+    found: set[str] = set()
+    for folder in ("screens", "widgets"):
+        package = importlib.import_module(f"trainer_tui.tui.{folder}")
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            for owner in vars(importlib.import_module(module.name)).values():
+                if isinstance(owner, type) and owner.__module__ == module.name:
+                    keys = Binding.make_bindings(owner.__dict__.get("BINDINGS", ()))
+                    found.update(binding.id for binding in keys if binding.id)
+    return found
+
+
 _PANES = (
     ("Log (pane and full screen)", "widgets.log_view", "LogView"),
     ("Log, full screen", "screens.log_screen", "LogScreen"),
