@@ -116,19 +116,19 @@ def test_yaml_errors_have_their_place(
 def test_places_count_characters_as_an_editor_does() -> None:
     """A byte-order mark, CRLF and characters beyond the BMP do not shift columns."""
     text = '\ufeffa: "🐈 ü"\r\nb: 1\r\n🐈: 1\r\nb: 2\r\n'
-    problem = only(check(text, provider="kaos"), "yaml-duplicate-key")
+    problem = only(check(text, provider="another"), "yaml-duplicate-key")
     assert (problem.line, problem.column) == (4, 1)
     text = '{"🐈": 1, x: 1, x: 2}'
-    assert only(check(text, provider="kaos"), "yaml-duplicate-key").column == 16
+    assert only(check(text, provider="another"), "yaml-duplicate-key").column == 16
 
 
 def test_a_tab_is_fixed_by_spaces() -> None:
     """The fix of an indenting tab makes the text readable."""
     text = "a:\n\tb: 1\n"
-    problem = only(check(text, provider="kaos"), "yaml-tab")
+    problem = only(check(text, provider="another"), "yaml-tab")
     assert problem.edit is not None
     assert problem.edit.apply(text) == "a:\n  b: 1\n"
-    assert check(problem.edit.apply(text), provider="kaos") == []
+    assert check(problem.edit.apply(text), provider="another") == []
 
 
 # What YAML 1.1 reads otherwise than it looks -------------------------------------------------
@@ -515,7 +515,7 @@ def test_without_libyaml_it_is_the_same(
     """Where PyYAML was built without its C parser the pure one finds the same."""
     import yaml
 
-    provider = None if text.startswith("job") else "kaos"
+    provider = None if text.startswith("job") else "another"
     with_it = check(text, provider=provider)
     monkeypatch.delattr(yaml.cyaml, "CParser")
     without = check(text, provider=provider)

@@ -35,6 +35,7 @@ from trainer_tui.model import (
     JobRef,
     LogChunk,
     ModelPage,
+    Status,
 )
 from trainer_tui.providers import _kaos_answers as answers
 from trainer_tui.providers import _kaos_bundle, _wire
@@ -149,9 +150,7 @@ class Kaos:
             self._with_more(listed.job)
             for listed in found.values()
             if listed.group == "training"
-            or not listed.job.status.ended
-            or listed.job.error is not None
-            or listed.job.status.value == "canceled"
+            or listed.job.status is not Status.SUCCEEDED
             or listed.job.ref.id in at_work
         ]
 

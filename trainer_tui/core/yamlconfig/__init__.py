@@ -66,7 +66,8 @@ def check(
 
     Args:
         text: The config.
-        provider: Whose rules hold too: ``runcomfy`` or ``local``; ``None`` for the trainer's only.
+        provider: Whose rules hold too: ``runcomfy``, ``local`` or ``kaos``; ``None`` for the
+            trainer's only.
         base_text: The config before an edit, for rules about what may not change.
         extra_keys: Keys (``my_key`` or ``train.my_key``) that are known besides the schema's.
         gpu_type: What the job will be submitted with, where that is known.
@@ -106,6 +107,10 @@ def check_document(
     if document.root is None:
         problems.append(Problem("error", "yaml-empty", 1, 1, "the config is empty"))
         return in_order(problems)
+    if provider == "kaos":
+        from trainer_tui.core.yamlconfig.kaos_rules import kaos
+
+        return in_order([*problems, *kaos(document)])
     if not _is_ai_toolkit(document, provider):
         return in_order(problems)
     problems += schema.Walk(document, frozenset(extra_keys)).run()
