@@ -213,13 +213,13 @@ async def test_what_a_large_workspace_costs(vision: Vision, monkeypatch: Any) ->
 
     roboflow = vision.open()
     calls: Counter[str] = Counter()
-    ask = roboflow._http.ask
+    ask = roboflow._way.http.ask
 
     async def counted(method: str, path: str, **more: Any) -> Any:
         calls[path] += 1
         return await ask(method, path, **more)
 
-    monkeypatch.setattr(roboflow._http, "ask", counted)
+    monkeypatch.setattr(roboflow._way.http, "ask", counted)
     jobs = await roboflow.list_jobs([])
     assert [job.status for job in jobs].count(Status.RUNNING) == 2
     assert len(jobs) == 3

@@ -7,18 +7,11 @@ The key goes into the ``Authorization`` header, or into the query where the prof
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 
-from trainer_tui import sanitize
-from trainer_tui.config import Profile
 from trainer_tui.errors import (
-    AuthError,
-    ConfigError,
     NetworkError,
     NotFoundError,
     ProtocolError,
@@ -29,21 +22,19 @@ from trainer_tui.errors import (
 )
 from trainer_tui.model import (
     Account,
-    Artifact,
-    ArtifactKind,
     Capability,
     Job,
     JobRef,
     Metric,
-    Model,
-    ModelPage,
     Progress,
     Status,
 )
 from trainer_tui.providers import _roboflow_answers as answers
 from trainer_tui.providers import _wire
-from trainer_tui.providers._roboflow_answers import Name, Results
-from trainer_tui.providers.base import Context, Download, Facts, Submission
+from trainer_tui.providers._roboflow_answers import Name
+from trainer_tui.providers._roboflow_models import Models
+from trainer_tui.providers._roboflow_way import Options, Way, path_of
+from trainer_tui.providers.base import Context, Facts, Submission
 
 if TYPE_CHECKING:
     from trainer_tui.providers._roboflow_listing import Listing
@@ -81,13 +72,6 @@ FACTS = Facts(
     credential_help="An API key of the workspace: app.roboflow.com, Settings, API Keys.",
 )
 
-_TRAIN = "the scope trainingJob:create"
-_READ = "the scope version.read"
-_LOOK = "the scope project:read"
-_STAR = "a scope that lets it change models"
-_PAGE = 50
-_NAMED = 8
-"""Models of a job whose weights' file names are asked for; further ones are called NAME.pt."""
 _UNSENT = ("CONNECT", "CONNECT_TIMEOUT", "TLS")
 
 
@@ -100,7 +84,7 @@ def open_provider(context: Context) -> Roboflow:
     from trainer_tui.providers.http import Http
 
     profile = context.profile
-    options = _Options(profile)
+    options = Options(profile)
     http = Http(
         profile,
         service=FACTS.title,
@@ -111,55 +95,32 @@ def open_provider(context: Context) -> Roboflow:
     return Roboflow(context, http, options)
 
 
-class _Options:
-    """The profile's ``options``."""
-
-    def __init__(self, profile: Profile) -> None:
-        place = f"profiles.{profile.name}.options"
-        auth = profile.extra.get("auth", "header")
-        if auth not in ("header", "query"):
-            raise ConfigError(f'{place}.auth: "header" or "query" is expected')
-        self.in_query = auth == "query"
-        told = profile.extra.get("projects", ())
-        projects = [told] if isinstance(told, str) else told
-        if not isinstance(projects, list | tuple) or not all(map(_wire.is_id, projects)):
-            raise ConfigError(f"{place}.projects: a list of project ids is expected")
-        self.projects: tuple[str, ...] = tuple(map(str, projects))
-        refund = profile.extra.get("continue_if_no_refund", False)
-        if not isinstance(refund, bool):
-            raise ConfigError(f"{place}.continue_if_no_refund: true or false is expected")
-        self.continue_if_no_refund = refund
-
-
-class Roboflow:
+class Roboflow(Models):
     """See :class:`trainer_tui.providers.base.Provider` and the capability protocols there."""
 
     facts = FACTS
 
-    def __init__(self, context: Context, http: Http, options: _Options) -> None:
-        self._http = http
+    def __init__(self, context: Context, http: Http, options: Options) -> None:
+        super().__init__(Way(http, context.profile))
         self._now = context.now
         self._profile = context.profile
         self._options = options
-        self._workspace = context.profile.workspace
         self._listing: Listing | None = None
-        self._suffixes: dict[str, str] = {}
-        self._stars: dict[str, bool] = {}
 
     # -- looking -----------------------------------------------------------------------------
 
     async def list_jobs(self, known: Sequence[Job]) -> Sequence[Job]:
         """All trainings of the workspace (or of ``options.projects``)."""
-        return await (await self._found()).jobs(known)
+        return await (await self._listed()).jobs(known)
 
     async def get_job(self, job_id: str) -> Job:
         """One training, asked for afresh."""
-        return await (await self._found()).look(Name.parse(job_id))
+        return await (await self._listed()).look(Name.parse(job_id))
 
     async def check(self) -> Account:
         """Whose key it is, and how many projects it sees."""
-        workspace = await self._known_workspace()
-        projects = answers.read_projects(await self._get(""))
+        workspace = await self._way.workspace()
+        projects = answers.read_projects(await self._way.get(""))
         count = len(projects)
         missing = sorted(set(self._options.projects) - {each.id for each in projects})
         lacks = f"; no project {', '.join(missing)} there" if missing else ""
@@ -168,7 +129,7 @@ class Roboflow:
     async def metrics(self, job_id: str, *, since: int = 0) -> tuple[Sequence[Metric], int]:
         """mAP and losses of the epochs after ``since``. Roboflow tells them of the newest
         training of a version only."""
-        version, current = await (await self._found()).version(Name.parse(job_id))
+        version, current = await (await self._listed()).version(Name.parse(job_id))
         return answers.metrics(version, since) if current else ((), since)
 
     # -- acting ------------------------------------------------------------------------------
@@ -183,13 +144,13 @@ class Roboflow:
         from trainer_tui.providers._roboflow_config import Wanted
 
         wanted = Wanted.parse(submission.config_text)
-        workspace = await self._known_workspace()
+        workspace = await self._way.workspace()
         if wanted.workspace not in (None, workspace):
             raise UsageError(
                 f"the config names the workspace {wanted.workspace}, the profile {workspace}",
                 hint="Submit it to the profile of that workspace.",
             )
-        listing = await self._found()
+        listing = await self._listed()
         name = Name(wanted.project, wanted.version)
         first = not await self._has_trainings(name)
         training = await self._start(name, wanted.body)
@@ -210,33 +171,33 @@ class Roboflow:
 
     async def _has_trainings(self, name: Name) -> bool:
         """Whether a version was trained before. Raises NotFoundError when it does not exist."""
-        version, _ = await (await self._found()).version(name)
+        version, _ = await (await self._listed()).version(name)
         if version.training is not None:
             return True
         try:
-            path = _path(name, "v2/trainings")
-            return bool(answers.read_trainings(await self._get(path)))
+            path = path_of(name, "v2/trainings")
+            return bool(answers.read_trainings(await self._way.get(path)))
         except NotFoundError:
             return False
 
     async def _start(self, name: Name, body: Mapping[str, object]) -> str | None:
         """Start it; gives the training's id, where the service names it."""
         try:
-            path = _path(name, "v2/trainings")
-            answer = await self._post(path, {_CAMEL.get(k, k): v for k, v in body.items()})
+            path = path_of(name, "v2/trainings")
+            answer = await self._way.post(path, {_CAMEL.get(k, k): v for k, v in body.items()})
             return answers.training_id(answer)
         except TrainerError as problem:
             absent = isinstance(problem, NotFoundError) and not problem.code
             if not absent and getattr(problem, "status", None) != 405:
-                raise _perhaps(problem, self._profile.name) from None
+                raise _perhaps(problem) from None
         try:
-            await self._post(_path(name, "train"), body)  # as the reference page has it
+            await self._way.post(path_of(name, "train"), body)  # as the reference page has it
         except TrainerError as problem:
-            raise _perhaps(problem, self._profile.name) from None
+            raise _perhaps(problem) from None
         return None
 
     async def _newest(self, name: Name) -> Job:
-        listing = await self._found()
+        listing = await self._listed()
         await listing.look(name)
         jobs = listing.of(name)
         return max(jobs, key=lambda job: (job.status.active, job.created_at or self._now()))
@@ -290,14 +251,14 @@ class Roboflow:
 
     async def _act(self, job_id: str, act: str, body: dict[str, object]) -> Mapping[str, Any]:
         name = Name.parse(job_id)
-        listing = await self._found()
+        listing = await self._listed()
         training = listing.training_of(name)
         if training is not None and listing.needs_naming(name):
-            answer = await self._post(
-                _path(name, f"v2/trainings/{act}"), {"trainingId": training, **body}
+            answer = await self._way.post(
+                path_of(name, f"v2/trainings/{act}"), {"trainingId": training, **body}
             )
         else:
-            answer = await self._post(_path(name, f"train/{act}"), body)
+            answer = await self._way.post(path_of(name, f"train/{act}"), body)
         listing.changed(name)
         return _wire.mapping(answer, "the answer")
 
@@ -308,137 +269,28 @@ class Roboflow:
         except TrainerError:
             return None
 
-    # -- models ------------------------------------------------------------------------------
-
-    async def models(self, job_id: str, *, page: int = 0, sort_by: str | None = None) -> ModelPage:
-        """The models of a training, with their metrics; a search (NAS) has many."""
-        found = await self._results(Name.parse(job_id))
-        models = list(found.models)
-        known = answers.available(models)
-        if sort_by is not None:
-            if sort_by not in known:
-                raise UsageError(
-                    f"there is no metric {sanitize.line(sort_by, limit=60)!r}",
-                    hint=f"There are: {', '.join(known) or 'none yet'}.",
-                )
-            models = answers.best_first(models, sort_by)
-        pages = max(1, -(-len(models) // _PAGE))
-        page = min(max(page, 0), pages - 1)
-        shown = tuple(models[page * _PAGE : (page + 1) * _PAGE])
-        return ModelPage(shown, page, pages, known, sort_by)
-
-    async def _results(self, name: Name) -> Results:
-        listing = await self._found()
-        training = listing.training_of(name)
-        if training is not None and listing.needs_naming(name):
-            path, params = _path(name, "v2/trainings/get"), {"trainingId": training}
-        else:
-            path, params = _path(name, "training/results"), {}
-        found = answers.read_results(await self._get(path, params))
-        if found.group is None or all(model.starred is not None for model in found.models):
-            return found
-        stars = {**await self._told_stars(name, found.group), **self._stars}
-        models = [_with_star(model, stars.get(answers.slug_of(model.id))) for model in found.models]
-        return Results(models, found.group)
-
-    async def _told_stars(self, name: Name, group: str) -> dict[str, bool]:
-        """The stars of a search's models, which its results need not tell."""
-        try:
-            params = {"group": group}
-            return answers.stars_in(await self._get(f"/{_quoted(name.project)}/models", params))
-        except (NotFoundError, ServiceError, StateError):
-            return {}
-
-    async def star(self, job_id: str, model_id: str, on: bool) -> Model | None:
-        """Star or unstar a model of a search (NAS); the same again changes nothing.
-
-        Raises:
-            StateError: The model is of no search (``MODEL_NOT_NAS``).
-            NotFoundError: The workspace has no such model.
-        """
-        Name.parse(job_id)
-        slug = answers.slug_of(model_id)
-        path = f"/models/{_quoted(slug)}/favorite"
-        try:
-            await self._post(path, {"starred": on}, scope=_STAR)
-        except TrainerError as problem:
-            failure = _star_failure(problem, slug)
-        else:
-            self._stars[slug] = on
-            try:
-                models = (await self._results(Name.parse(job_id))).models
-            except TrainerError:
-                return None
-            found = (each for each in models if answers.slug_of(each.id) == slug)
-            return next((_with_star(each, on) for each in found), None)
-        raise failure
-
-    # -- files -------------------------------------------------------------------------------
-
-    async def artifacts(self, job_id: str) -> Sequence[Artifact]:
-        """The weights of the training's models, once it has finished."""
-        name = Name.parse(job_id)
-        try:
-            models = [m for m in (await self._results(name)).models if _is_done(m)]
-        except (NotFoundError, StateError):
-            return ()
-        names, found = _wire.Names(), []
-        for place, model in enumerate(models):
-            slug = answers.slug_of(model.id)
-            path = f"/{_quoted(name.project)}/{_quoted(slug)}/ptFile"
-            if slug not in self._suffixes and place < _NAMED:
-                try:
-                    self._suffixes[slug] = _suffix(await self._weights_url(path))
-                except (NotFoundError, StateError):
-                    continue  # none to be had of this one
-            suffix = self._suffixes.get(slug, ".pt")
-            called = sanitize.filename(f"{slug}{suffix}", fallback="weights.pt")
-            found.append(
-                Artifact(names.unique(called), ArtifactKind.WEIGHTS, path, own_origin=True)
-            )
-        return found
-
-    async def _weights_url(self, path: str) -> str:
-        answer = _wire.mapping(await self._get(path), "the answer")
-        url = answer.get("weightsUrl")
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            raise ProtocolError("Roboflow gave no address for the weights")
-        return url
-
-    async def download(
-        self, artifact: Artifact, *, offset: int = 0, etag: str | None = None
-    ) -> AsyncIterator[Download]:
-        """Stream weights from the signed address that is good just now; it gets no key."""
-        url = await self._weights_url(artifact.url)
-        stream = self._http.download(url, offset=offset, etag=etag)
-        try:
-            async for item in stream:
-                yield item
-        finally:
-            await stream.aclose()
-
     async def config_text(self, job_id: str) -> str:
         """What would start this training anew, as far as Roboflow tells."""
         from trainer_tui.providers._roboflow_config import anew
 
         name = Name.parse(job_id)
-        listing = await self._found()
+        listing = await self._listed()
         job = listing.last(job_id) or await listing.look(name)
         return anew(job, name)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._way.http.aclose()
 
     # -- the way there -----------------------------------------------------------------------
 
-    async def _found(self) -> Listing:
-        await self._known_workspace()
+    async def _listed(self) -> Listing:
+        await self._way.workspace()
         if self._listing is None:
             from trainer_tui.providers._roboflow_listing import Listing
 
             self._listing = Listing(
-                self._get,
+                self._way.get,
                 self._profile.name,
                 self._options.projects,
                 clock=asyncio.get_running_loop().time,
@@ -446,86 +298,11 @@ class Roboflow:
             )
         return self._listing
 
-    async def _known_workspace(self) -> str:
-        """The profile's workspace, or the one that the key belongs to."""
-        if self._workspace is None:
-            answer = _wire.mapping(
-                await self._authorised(self._http.json("GET", "/"), _LOOK), "the answer"
-            )
-            found = answer.get("workspace")
-            if not isinstance(found, str) or not _wire.is_id(found):
-                raise ConfigError(
-                    f"Roboflow does not say which workspace the key of {self._profile.name} is for",
-                    hint=f'Add `workspace = "…"` to [profiles.{self._profile.name}].',
-                )
-            self._workspace = found
-        return _wire.path_id(self._workspace, "workspace")
-
-    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """GET below the workspace."""
-        workspace = await self._known_workspace()
-        scope = _READ if path.count("/") > 1 else _LOOK
-        asked = self._http.json("GET", f"/{workspace}{path}", params=params or None)
-        return await self._authorised(asked, scope)
-
-    async def _post(self, path: str, body: object, scope: str = _TRAIN) -> Any:
-        workspace = await self._known_workspace()
-        return await self._authorised(
-            self._http.json("POST", f"/{workspace}{path}", body=body), scope
-        )
-
-    async def _authorised(self, asked: Any, scope: str) -> Any:
-        """An answer; a refusal names the scope that the key probably lacks."""
-        try:
-            return await asked
-        except AuthError as problem:
-            failure = AuthError(
-                problem.message,
-                hint=f"The key is wrong, or lacks {scope}: look at the API keys in the "
-                "workspace's settings.",
-                code=problem.code,
-            )
-        raise failure
-
 
 _CAMEL = {"model_type": "modelType"}
 
 
-def _path(name: Name, act: str) -> str:
-    return f"/{_quoted(name.project)}/{_quoted(name.version)}/{act}"
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="")
-
-
-def _is_done(model: Model) -> bool:
-    return model.status.lower() in ("", "finished", "complete", "completed", "stopped", "deployed")
-
-
-def _suffix(url: str) -> str:
-    found = PurePosixPath(urlsplit(url).path).suffix.lower()
-    return found if found in (".pt", ".pth", ".onnx", ".safetensors", ".ckpt") else ".pt"
-
-
-def _with_star(model: Model, on: bool | None) -> Model:
-    return model if on is None else replace(model, starred=on)
-
-
-def _star_failure(problem: TrainerError, slug: str) -> TrainerError:
-    shown = sanitize.line(slug, limit=100)
-    if problem.code == "MODEL_NOT_NAS":
-        return StateError(
-            f"{shown} is not a model of a search (NAS): Roboflow stars only those",
-            hint="Start a training whose model type is a NAS one; its models can be starred.",
-            code=problem.code,
-        )
-    if problem.code == "MODEL_NOT_IN_WORKSPACE":
-        return NotFoundError(f"the workspace has no model {shown}", code=problem.code)
-    return problem
-
-
-def _perhaps(problem: TrainerError, profile: str) -> TrainerError:
+def _perhaps(problem: TrainerError) -> TrainerError:
     """The error of a start; where the request may have been carried out it says so."""
     lost = isinstance(problem, NetworkError) and problem.code not in _UNSENT
     gateway = isinstance(problem, ServiceError) and problem.status in (500, 502, 503, 504)
@@ -534,6 +311,6 @@ def _perhaps(problem: TrainerError, profile: str) -> TrainerError:
     return NetworkError(
         f"{problem.message}. The training may have been started all the same.",
         title="Started, perhaps",
-        hint="R asks again: look whether the version has a training before you start another.",
+        hint="Look whether the version has a training by now before you start another.",
         code="PERHAPS_SUBMITTED",
     )
