@@ -1,8 +1,9 @@
 """``trainer-tui demo``: everything, on one machine, on no account.
 
-A throw-away folder holds a config with two profiles, the store, the local server's state and a
-small dataset painted on the spot. Three jobs are submitted, two of which fit on the server at
-once, and the console opens on them. Nothing of the user's own config or state is read or written.
+A throw-away folder holds a config with four profiles, one for each dialect that the local server
+speaks, the store, the server's state and a small dataset painted on the spot. Five jobs are
+submitted, three of which fit on the server at once, and the console opens on them. Nothing of the
+user's own config or state is read or written.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from trainer_tui.cli import demo_bundle
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.paths import Paths, private_folder, write_atomic
 
 DATASET = "hills"
-SLOTS = 2
+WORKSPACE = "studio"
+SLOTS = 3
 # Nothing in the demo's folder may be of use to anyone else.
 _PREFIX = "trainer-tui-demo-"
 
@@ -111,6 +114,7 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
                 _write_config(paths)
                 context.say("painting 24 small pictures with captions")
                 _paint(home / "datasets" / DATASET)
+                _lay_out(home)
             context.say("starting the local server")
             asyncio.run(_submit_all(demo, home, context, fresh=fresh))
         except BaseException:
@@ -200,6 +204,29 @@ meta:
 """
 
 
+def submissions(home: Path) -> list[tuple[str, str]]:
+    """The jobs in the order to submit them: profile and config.
+
+    The grid of kaos is done after some seconds, the search at Roboflow's dialect soon after it,
+    so that both have models to look at; the last one waits behind them.
+    """
+    dataset = str(home / "datasets" / DATASET)
+    mounted = f"/app/ai-toolkit/datasets/{DATASET}"
+    first, second, last = (
+        (job.profile, config_text(job, dataset, "output"))
+        if job.profile == "local"
+        else (job.profile, config_text(job, mounted, "/app/ai-toolkit/output"))
+        for job in JOBS
+    )
+    return [
+        first,
+        second,
+        ("kaos-local", demo_bundle.SUBMISSION.format(bundle=home / "bundles" / demo_bundle.NAME)),
+        ("vision-local", f"project: {DATASET}\nversion: 1\nmodel_type: rfdetr-nas\nepochs: 12\n"),
+        last,
+    ]
+
+
 def _home(folder: Path | None) -> tuple[Path, bool]:
     """The demo's folder, and whether it was made here and now.
 
@@ -240,7 +267,20 @@ provider = "runcomfy"
 base_url = "http://127.0.0.1:{port}"
 token = 'file:{home / "token"}'
 
+[profiles.vision-local]
+provider = "roboflow"
+base_url = "http://127.0.0.1:{port}"
+workspace = "{WORKSPACE}"
+token = 'file:{home / "token"}'
+
+[profiles.kaos-local]
+provider = "kaos"
+base_url = "http://127.0.0.1:{port}"
+workspace = "{WORKSPACE}"
+token = 'file:{home / "token"}'
+
 [local]
+projects = '{home / "projects"}'
 cpu_slots = {SLOTS}
 port = {port}
 token = 'file:{home / "token"}'
@@ -264,6 +304,18 @@ def _paint(folder: Path) -> None:
     make_dataset(folder, count=24, size=96)
 
 
+def _lay_out(home: Path) -> None:
+    """The pictures once more as a project's version, and a source bundle."""
+    version = home / "projects" / WORKSPACE / DATASET / "1" / "train"
+    version.mkdir(parents=True)
+    for picture in sorted((home / "datasets" / DATASET).iterdir()):
+        with contextlib.suppress(OSError):
+            os.link(picture, version / picture.name)
+            continue
+        shutil.copyfile(picture, version / picture.name)
+    demo_bundle.write(home / "bundles" / demo_bundle.NAME)
+
+
 async def _submit_all(demo: CliContext, home: Path, context: CliContext, *, fresh: bool) -> None:
     """Start the server by asking it; on a fresh demo, upload the dataset and submit the jobs."""
     from trainer_tui.cli.service import Service
@@ -275,16 +327,11 @@ async def _submit_all(demo: CliContext, home: Path, context: CliContext, *, fres
         if not fresh:
             return
         await _upload(service.provider("comfy-local"), home / "datasets" / DATASET)
-        for job in JOBS:
-            provider = service.provider(job.profile)
+        for profile, text in submissions(home):
+            provider = service.provider(profile)
             assert isinstance(provider, CanSubmit)
-            if job.profile == "local":
-                text = config_text(job, str(home / "datasets" / DATASET), "output")
-            else:
-                mounted = f"/app/ai-toolkit/datasets/{DATASET}"
-                text = config_text(job, mounted, "/app/ai-toolkit/output")
 
-            def accepted(job_id: str, profile: str = job.profile) -> None:
+            def accepted(job_id: str, profile: str = profile) -> None:
                 ref = JobRef(profile, job_id)
                 demo.store.track(ref, service.facts(profile).name, source="submitted")
 

@@ -44,7 +44,7 @@ COMMANDS = (
     Command("check", "check", "find mistakes in a training config"),
     Command("themes", "themes", "list the colour themes"),
     Command("serve", "serve", "run the local training server"),
-    Command("demo", "demo", "try it: a throw-away server, three jobs, the console"),
+    Command("demo", "demo", "try it: a throw-away server, a few jobs, the console"),
     Command("completion", "completion", "print a completion script for a shell"),
     Command("version", "version", "print the version"),
 )
