@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from trainer_tui.model import (
     JobError,
     JobRef,
     Metric,
+    Model,
     Progress,
     Status,
 )
@@ -246,11 +247,8 @@ class FakeRuntime:
         text = f'digraph {{ code -> job -> "{model_id}"; data -> job }}'
         return self._answer("provenance", ref, model_id, answer=text)
 
-    def bundle(self, ref: JobRef, model_id: str | None = None) -> Future[Artifact]:
-        from trainer_tui.model import ArtifactKind
-
-        made = Artifact(f"{model_id}.zip", ArtifactKind.BUNDLE, "/bundle", own_origin=True)
-        return self._answer("bundle", ref, model_id, answer=made)
+    def files_of(self, ref: JobRef, model: Model) -> Future[Sequence[Artifact]]:
+        return self._answer("files", ref, model.id, answer=[model.artifact] * bool(model.artifact))
 
     def pipeline(self, profile: str) -> Future[Mapping[str, str]]:
         inputs = {"image": "team-image:ab12", "data repo": "team-data", "gpu": "not set"}

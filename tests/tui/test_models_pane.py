@@ -199,17 +199,16 @@ async def test_where_stars_do_not_exist_it_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_model_is_downloaded(tmp_path: Path) -> None:
-    """Its own file where it has one, else the bundle with it."""
+    """Its files are asked for and queued; where there are none, that is said."""
     async with models(tmp_path, VISION) as (app, pilot, _):
         await arrived(app, pilot, VISION, nas())
         await pilot.press("d")
-        call = next(call for call in asked(app) if call[0] == "download")
-        assert call[1] == VISION
+        await until(pilot, lambda: ("download", VISION, 1) in asked(app))
+        assert ("files", VISION, "child-a") in asked(app)
     async with models(tmp_path, KAOS) as (app, pilot, _):
         await arrived(app, pilot, KAOS, leaderboard(0))
         await pilot.press("j", "d")
-        await until(pilot, lambda: any(call[0] == "download" for call in asked(app)))
-        assert ("bundle", KAOS, "m01") in asked(app)
+        await until(pilot, lambda: "no files of m01" in screen_text(app))
 
 
 async def test_the_states_without_models(tmp_path: Path) -> None:

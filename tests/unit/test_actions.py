@@ -454,3 +454,21 @@ async def test_questions_are_asked_once_or_explained() -> None:
         await questions.pipeline(open_, "p")
     with pytest.raises(StateError, match="no provenance to show"):
         await questions.provenance(open_, REF)
+
+
+async def test_the_files_of_one_model() -> None:
+    """Its own file, else the bundle with it, else the job's files that are called after it."""
+    provider = FakeProvider(facts())
+    provider.files = {"m1.pt": b"", "m10.pt": b"", "m1": b""}
+
+    async def open_(profile: str) -> FakeProvider:
+        return provider
+
+    model = Model("ws/m1", "m1")
+    own = (await provider.artifacts("1"))[1]
+    assert await questions.files_of(open_, REF, replace(model, artifact=own)) == (own,)
+    assert [f.name for f in await questions.files_of(open_, REF, model)] == ["bundle.zip"]
+    provider.facts = facts(capabilities=EVERYTHING - {Capability.BUNDLE})
+    assert [f.name for f in await questions.files_of(open_, REF, model)] == ["m1.pt", "m1"]
+    provider.facts = facts(capabilities=frozenset())
+    assert await questions.files_of(open_, REF, model) == ()

@@ -53,7 +53,8 @@ async def _fetch(
 def _print_table(context: CliContext, page: ModelPage) -> None:
     models = page.models
     metrics = list(dict.fromkeys(key for model in models for key in model.metrics))
-    scored = any(model.score is not None for model in models)
+    # kaos scores by the metric that sorts: the same number need not be there twice.
+    scored = any(m.score not in (None, m.metrics.get(page.sort_by or "")) for m in models)
     tuned = list(dict.fromkeys(key for model in models for key in model.hyperparameters))
     columns = [
         render.Column("MODEL"),

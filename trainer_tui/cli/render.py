@@ -92,7 +92,7 @@ def percent(progress: Progress | None) -> str:
 
 def steps(progress: Progress | None) -> str:
     """``960/2000``, with the unit where it is not steps."""
-    if progress is None:
+    if progress is None or progress.unit == "percent":
         return NOTHING
     of = "" if progress.total is None else f"/{progress.total}"
     unit = "" if progress.unit in {"step", "steps"} else f" {progress.unit}"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
 from trainer_tui.core.sides import NO_CAPABILITY
 from trainer_tui.errors import StateError
-from trainer_tui.model import Artifact, Capability, JobRef
-from trainer_tui.providers.base import HasBundle, HasPipeline, HasProvenance, Provider
+from trainer_tui.model import Artifact, Capability, JobRef, Model
+from trainer_tui.providers.base import (
+    HasArtifacts,
+    HasBundle,
+    HasPipeline,
+    HasProvenance,
+    Provider,
+)
 
 Open = Callable[[str], Awaitable[Provider]]
 """A profile's name → its provider."""
@@ -28,6 +34,21 @@ async def bundle(open_: Open, ref: JobRef, model_id: str | None = None) -> Artif
     """The zip with a job's code and models; with a model's id, with that one only."""
     provider = await _able(open_, ref.profile, Capability.BUNDLE)
     return await cast(HasBundle, provider).bundle(ref.id, model=True, model_id=model_id)
+
+
+async def files_of(open_: Open, ref: JobRef, model: Model) -> Sequence[Artifact]:
+    """A model's own files: what it names itself, else those of the job that are called after it,
+    else a bundle with it. Empty where there are none to be had."""
+    if model.artifact is not None:
+        return (model.artifact,)
+    provider = await open_(ref.profile)
+    if Capability.BUNDLE in provider.facts.capabilities:
+        return (await bundle(open_, ref, model.id),)
+    if Capability.ARTIFACTS not in provider.facts.capabilities:
+        return ()
+    found = await cast(HasArtifacts, provider).artifacts(ref.id)
+    names = {model.name, model.id.rpartition("/")[2]}
+    return [file for file in found if {file.name, file.name.rpartition(".")[0]} & names]
 
 
 async def pipeline(open_: Open, profile: str) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -37,7 +37,7 @@ from trainer_tui.core.profiles import Profiles
 from trainer_tui.core.rows import DownloadRow
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NotFoundError, TrainerError
-from trainer_tui.model import Account, Artifact, Job, JobRef
+from trainer_tui.model import Account, Artifact, Job, JobRef, Model
 from trainer_tui.paths import Paths
 from trainer_tui.providers import base
 from trainer_tui.providers.base import Context, Facts, Provider, Submission
@@ -224,11 +224,9 @@ class Runtime:
         """What a model was made of, as Graphviz DOT."""
         return self.run(lambda: questions.provenance(self.provider, ref, model_id))
 
-    def bundle(
-        self, ref: JobRef, model_id: str | None = None
-    ) -> concurrent.futures.Future[Artifact]:
-        """The zip of a job with its code and its models, or one of them."""
-        return self.run(lambda: questions.bundle(self.provider, ref, model_id))
+    def files_of(self, ref: JobRef, model: Model) -> concurrent.futures.Future[Sequence[Artifact]]:
+        """What there is to download of one model of a job."""
+        return self.run(lambda: questions.files_of(self.provider, ref, model))
 
     def pipeline(self, profile: str) -> concurrent.futures.Future[Mapping[str, str]]:
         """What a job that is submitted to the profile now would run on."""

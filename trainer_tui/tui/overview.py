@@ -130,6 +130,8 @@ def _progress(job: Job, glyphs: Glyphs, width: int) -> list[Piece]:
             Piece(track, "track"),
             Piece(f" {present.percent(job)}  ", "foreground", bold=True),
         ]
+    if progress.unit == "percent":
+        return pieces
     unit = progress.unit if progress.current == 1 else progress.unit.rstrip("s") + "s"
     total = f" / {progress.total}" if progress.total is not None else ""
     pieces.append(Piece(f"{progress.current}{total} {unit}", "text-muted"))

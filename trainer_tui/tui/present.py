@@ -120,8 +120,8 @@ def percent(job: Job) -> str:
 
 
 def steps(progress: Progress | None, glyphs: Glyphs) -> str:
-    """``960/2000``, ``ep 21/100``."""
-    if progress is None:
+    """``960/2000``, ``ep 21/100``; a service that tells a percentage alone has no steps."""
+    if progress is None or progress.unit == "percent":
         return glyphs.dash
     short = {"step": "", "steps": "", "epoch": "ep ", "epochs": "ep "}.get(progress.unit)
     lead = f"{progress.unit} " if short is None else short

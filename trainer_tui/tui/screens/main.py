@@ -19,6 +19,7 @@ from trainer_tui.tui.widgets.frame import EdgeLine, Frame
 from trainer_tui.tui.widgets.jobs_table import JobsTable, TableHeader
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line import Piece
+from trainer_tui.tui.widgets.pane import JobPane
 from trainer_tui.tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -202,9 +203,10 @@ class MainScreen(Screen[None]):
             command = BY_ID.get(binding.id or "")
             if command is None:
                 if active.node is self.focused or active.node.is_attached:
-                    found.append(
-                        Hint(self._key_name(key), binding.description.lower(), binding.action)
-                    )
+                    node = active.node
+                    on = not (isinstance(node, JobPane) and node.greyed(binding.action))
+                    word = binding.description.lower()
+                    found.append(Hint(self._key_name(key), word, binding.action, on))
                 continue
             if command.write and app.read_only:
                 continue

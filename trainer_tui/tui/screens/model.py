@@ -64,12 +64,10 @@ class ModelScreen(Screen[None]):
 
         def hints() -> list[Hint]:
             app, keys = self.console_app, [Hint("esc", "back", "screen.dismiss")]
-            able = self._able
             job = app.board.get(self.ref)
             starred = job is not None and app.why_not(job.job, Act.STAR) is None
             keys.append(Hint("*", "star", "screen.star", starred))
-            files = self.model.artifact is not None or able(Capability.BUNDLE)
-            keys.append(Hint("d", "download", "screen.download", files))
+            keys.append(Hint("d", "download", "screen.download"))
             keys.append(Hint("^s", "save provenance", "screen.save", self.dot is not None))
             keys.append(Hint("y", "copy id", "screen.copy"))
             return keys

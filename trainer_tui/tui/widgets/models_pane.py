@@ -266,6 +266,14 @@ class ModelsPane(JobPane):
 
     # Keys
 
+    def greyed(self, action: str) -> bool:
+        """Stars where the service has none."""
+        return (
+            action == "star"
+            and self.job is not None
+            and self.console.why_not(self.job, Act.STAR) is not None
+        )
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without models the keys are the app's."""
         mine = {"star", "details", "download", "sort", "turn", "copy"}
@@ -330,26 +338,21 @@ class ModelsPane(JobPane):
 
 
 def download_model(app: TrainerApp, ref: JobRef, model: Model) -> None:
-    """Queue a model's own files; where the service packs them on demand, ask for the bundle."""
-    if model.artifact is not None:
-        app.download(ref, [model.artifact])
-        return
-    facts = app.facts(ref.profile)
-    if facts is None or Capability.BUNDLE not in facts.capabilities:
-        title = facts.title if facts else ref.profile
-        app.say(f"{title} gives no files of a single model; 5 shows the job's.", "warning")
-        return
+    """Queue a model's own files, or the bundle with it."""
 
-    def done(future: Future[Artifact]) -> None:
-        app.call_later(_bundled, app, ref, future)
+    def done(future: Future[Sequence[Artifact]]) -> None:
+        app.call_later(_listed, app, ref, model, future)
 
-    app.runtime.bundle(ref, model.id).add_done_callback(done)
+    app.runtime.files_of(ref, model).add_done_callback(done)
 
 
-def _bundled(app: TrainerApp, ref: JobRef, future: Future[Artifact]) -> None:
+def _listed(app: TrainerApp, ref: JobRef, model: Model, future: Future[Sequence[Artifact]]) -> None:
     try:
-        artifact = future.result()
+        files = future.result()
     except TrainerError as error:
-        app.say_error(error, about=str(ref))
+        app.say_error(error, about=model.name)
         return
-    app.download(ref, [artifact])
+    if files:
+        app.download(ref, files)
+    else:
+        app.say(f"There are no files of {model.name} to download.", "warning")

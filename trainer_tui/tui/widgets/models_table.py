@@ -30,6 +30,7 @@ _LEAST_WORDS = 16
 class Columns:
     """What fits beside each other, in cells."""
 
+    star: int
     name: int
     status: int
     metrics: tuple[tuple[str, int], ...]
@@ -44,10 +45,11 @@ def columns(page: ModelPage, width: int) -> Columns:
     models = page.models
     longest = max((cell_len(model.name) for model in models), default=0)
     name = min(_MOST_NAME, max(_LEAST_NAME, longest + 3))
-    rest = width - _LEAD - _STAR - name - 1
+    star = _STAR if any(model.starred is not None for model in models) else 0
+    rest = width - _LEAD - star - name - 1
     if rest < 9:
         name = max(8, name + rest - 9)
-        rest = width - _LEAD - _STAR - name - 1
+        rest = width - _LEAD - star - name - 1
     wanted = sorted(metric_names(page), key=lambda key: key != page.sort_by)  # stable
     # kaos scores by the metric that sorts: the same number need not be there twice.
     own = any(model.score not in (None, model.metrics.get(page.sort_by or "")) for model in models)
@@ -66,7 +68,7 @@ def columns(page: ModelPage, width: int) -> Columns:
     rest -= width_of_words + 2 if width_of_words else 0
     longest = max((len(model.status) for model in models), default=0)
     status = min(14, longest + 2) if longest and rest >= longest + 2 else 0
-    return Columns(name, status, shown, score, width_of_words)
+    return Columns(star, name, status, shown, score, width_of_words)
 
 
 def metric_names(page: ModelPage) -> tuple[str, ...]:
@@ -121,7 +123,7 @@ class ModelsTable(LineList, inherit_bindings=False):
     def header(self, width: int) -> str:
         """The names of the columns; the sorted one has an arrow."""
         found, glyphs = columns(self.page, width), self.glyphs
-        text = f"{'#':>{_LEAD - 1}} {'':{_STAR}}{'MODEL':<{found.name}}"
+        text = f"{'#':>{_LEAD - 1}} {'':{found.star}}{'MODEL':<{found.name}}"
         text += f"{'STATUS':<{found.status}}" if found.status else ""
         for key, cells in found.metrics:
             mark = glyphs.down if key == self.page.sort_by else ""
@@ -143,7 +145,7 @@ class ModelsTable(LineList, inherit_bindings=False):
         name = told.rstrip() if model.recommended else told
         segments = [
             Segment(f"{self.first + row + 1:>{_LEAD - 1}} ", faint),
-            Segment(f"{star:<{_STAR}}", base + self.paint(ink)),
+            Segment(f"{star:<{found.star}}" if found.star else "", base + self.paint(ink)),
             Segment(name, look),
         ]
         used = found.name - cell_len(name)

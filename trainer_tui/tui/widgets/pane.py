@@ -55,6 +55,10 @@ class JobPane(Widget):
         """The app, by its own type."""
         return cast("TrainerApp", self.app)
 
+    def greyed(self, action: str) -> bool:
+        """Whether one of its keys can do nothing just now; pressed, it says why."""
+        return False
+
     def show(self, entry: Entry | None) -> None:
         """Show a job (``None``: there is none), or what changed of the one that is shown."""
 
