@@ -29,6 +29,14 @@ def test_images_at_any_depth(tmp_path: Path) -> None:
     assert set(found.folders) == {base, base / "train", base / "train" / "x"}
 
 
+def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``serve --projects here``: jobs run elsewhere, so the folders that they read are whole."""
+    image(tmp_path / "here" / "ws" / "cats" / "1" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    found = Projects(Path("here")).version("ws", "cats", "1")
+    assert found.folders == (tmp_path / "here" / "ws" / "cats" / "1",)
+
+
 def test_only_validation_images(tmp_path: Path) -> None:
     """Where there is nothing else, what there is gets learned."""
     image(tmp_path / "ws" / "cats" / "1" / "valid" / "a.png")

@@ -50,7 +50,8 @@ class Projects:
     """What is below one folder; ``None``: nothing."""
 
     def __init__(self, root: Path | None) -> None:
-        self._root = root
+        # Whole, since jobs read the folders from a working directory of their own.
+        self._root = root.expanduser().absolute() if root is not None else None
 
     def workspaces(self) -> list[str]:
         """Their names, in order."""
