@@ -30,7 +30,7 @@ from trainer_tui.errors import (
     UsageError,
 )
 from trainer_tui.model import Artifact, ArtifactKind, Capability, JobRef, Status
-from trainer_tui.providers import kaos as module
+from trainer_tui.providers import _kaos_submit
 from trainer_tui.providers.base import DownloadHead, Submission
 from trainer_tui.providers.kaos import Kaos, open_provider
 
@@ -47,7 +47,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[StrictServer]:
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new job is looked for at once."""
-    monkeypatch.setattr(module, "_LOOKS", (0.0,) * 8)
+    monkeypatch.setattr(_kaos_submit, "LOOKS", (0.0,) * 8)
 
 
 def opened(home: Path, server: StrictServer, **fields: object) -> Kaos:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from trainer_tui import bundles, sanitize
-from trainer_tui.errors import ConfigError, TrainerError, UsageError
+from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.providers.base import Submission
 
 KEYS = ("bundle", "data", "params", "cpu", "memory", "gpu", "user")
@@ -188,11 +188,3 @@ class Counted:
     def __iter__(self) -> Iterator[bytes]:
         while data := self.read(64 * 1024):
             yield data
-
-
-def workspace_name(name: str) -> str:
-    """A workspace's name, safe as one segment of a path. Raises ConfigError."""
-    if not name or "/" in name or not name.isprintable() or name in (".", ".."):
-        shown = sanitize.line(name, limit=80)
-        raise ConfigError(f"{shown!r} cannot be a workspace's name")
-    return name

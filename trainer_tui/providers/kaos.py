@@ -1,29 +1,22 @@
 """kaos: bundles that are built and trained in a workspace, one model for each set of parameters.
 
-Its reference page and its own server spell some calls differently. Both spellings work here and
-nobody has to say which: where one is not known, the other is tried, and what worked is remembered.
+Its reference page and its own server spell some calls differently; both spellings work here, see
+:mod:`trainer_tui.providers._kaos_calls`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
 
 from trainer_tui.errors import (
     ConfigError,
-    NetworkError,
     NotFoundError,
-    ProtocolError,
     ServiceError,
     StateError,
-    TrainerError,
     UsageError,
 )
 from trainer_tui.model import (
@@ -38,8 +31,10 @@ from trainer_tui.model import (
     Status,
 )
 from trainer_tui.providers import _kaos_answers as answers
-from trainer_tui.providers import _kaos_bundle, _wire
+from trainer_tui.providers import _wire
+from trainer_tui.providers._kaos_calls import Calls
 from trainer_tui.providers._kaos_logs import WholeLogs
+from trainer_tui.providers._kaos_submit import Submitting
 from trainer_tui.providers.base import Context, Download, Facts, Submission
 
 if TYPE_CHECKING:
@@ -88,16 +83,6 @@ FACTS = Facts(
     credential_help="Ask whoever runs your kaos for its address and a token.",
 )
 
-_LOG_LIMIT = 128 << 20
-_LIST_GOOD_FOR = 3.0
-"""Seconds for which a log need not ask again whether its job has ended."""
-_SLOWEST = 64 * 1024
-"""Bytes a second below which an upload is given up."""
-_LOOKS = (0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)
-"""Seconds between looks for the job that was just made."""
-_SURE_AFTER = 4
-"""Looks after which a lone new job is taken for ours though nothing in its log says so."""
-
 
 def open_provider(context: Context) -> Kaos:
     """The provider of a profile; no request is made yet."""
@@ -128,11 +113,7 @@ class Kaos:
         self._http = http
         self._profile = context.profile
         self._cache = context.paths.cache
-        self._workspace = context.profile.workspace
-        self._info_by = "POST"
-        self._kill_slash = "/"
-        self._seen: dict[str, answers.Listed] = {}
-        self._seen_at = float("-inf")
+        self._calls = Calls(http, context.profile, _HAS)
         self._found_out: dict[str, Mapping[str, str]] = {}
         self._log = WholeLogs(self._whole_log)
 
@@ -144,7 +125,7 @@ class Kaos:
         A build or an ingestion that ended well is no job of its own; it is told only to who has
         seen it at work.
         """
-        found = await self._list()
+        found = await self._calls.jobs()
         at_work = {job.ref.id for job in known if not job.status.ended}
         return [
             self._with_more(listed.job)
@@ -154,13 +135,6 @@ class Kaos:
             or listed.job.ref.id in at_work
         ]
 
-    async def _list(self) -> dict[str, answers.Listed]:
-        workspace = await self._in_workspace()
-        answer = await self._http.json("GET", await self._path())
-        self._seen = answers.listing(answer, self._profile.name, workspace, _HAS)
-        self._seen_at = time.monotonic()
-        return self._seen
-
     def _with_more(self, job: Job) -> Job:
         more = self._found_out.get(job.ref.id)
         return job.replace(extra=MappingProxyType({**job.extra, **more})) if more else job
@@ -168,11 +142,11 @@ class Kaos:
     async def get_job(self, job_id: str) -> Job:
         """One job: as the list has it, with what is known of its models once it has ended."""
         _wire.path_id(job_id)
-        listed = (await self._list()).get(job_id)
+        listed = (await self._calls.jobs()).get(job_id)
         if listed is None:
-            answer = await self._info(job_id)
+            answer = await self._calls.info(job_id)
             ref = JobRef(self._profile.name, job_id)
-            return answers.from_info(answer, ref, await self._in_workspace(), _HAS)
+            return answers.from_info(answer, ref, await self._calls.workspace(), _HAS)
         if listed.job.status.ended and listed.group == "training":
             if job_id not in self._found_out:
                 self._found_out[job_id] = await self._summary(job_id)
@@ -182,7 +156,7 @@ class Kaos:
     async def _summary(self, job_id: str) -> Mapping[str, str]:
         """A few words about an ended job's models; nothing where they cannot be had."""
         try:
-            answer = await self._info(job_id)
+            answer = await self._calls.info(job_id)
             page = answers.models(answer, None)
         except (NotFoundError, StateError, ServiceError):
             return {}
@@ -196,8 +170,8 @@ class Kaos:
 
     async def check(self) -> Account:
         """Ask for the list of jobs."""
-        workspace = await self._in_workspace()
-        count = len(await self._list())
+        workspace = await self._calls.workspace()
+        count = len(await self._calls.jobs())
         jobs = f"{count} job{'' if count == 1 else 's'}"
         return Account(f"kaos answers; workspace {workspace}, {jobs}", count)
 
@@ -212,52 +186,29 @@ class Kaos:
         if sort_by is not None:
             query["sort_by"] = sort_by
         try:
-            answer = await self._info(job_id, query)
+            answer = await self._calls.info(job_id, query)
         except ServiceError as problem:
             if problem.code != "PAGE_ERROR" or page <= 0:
                 raise
-            last = answers.models(await self._info(job_id, {**query, "page_id": 0}), sort_by)
+            last = answers.models(await self._calls.info(job_id, {**query, "page_id": 0}), sort_by)
             if last.pages <= 1:
                 return last
-            answer = await self._info(job_id, {**query, "page_id": last.pages - 1})
+            answer = await self._calls.info(job_id, {**query, "page_id": last.pages - 1})
         except NotFoundError as problem:
             if problem.code != "METRIC_NOT_FOUND":
                 raise
             raise UsageError(problem.message, hint=problem.hint, code=problem.code) from None
         return answers.models(answer, sort_by)
 
-    async def _info(self, job_id: str, query: Mapping[str, str | int] | None = None) -> Any:
-        """What kaos tells of a job: by POST as documented, or by GET as its server has it."""
-        path = await self._path(_wire.path_id(job_id))
-        other = "GET" if self._info_by == "POST" else "POST"
-        for method in (self._info_by, other):
-            try:
-                answer = await self._http.json(method, path, params=query)
-            except TrainerError as problem:
-                if method != other and _no_such_route(problem):
-                    continue
-                if problem.code in answers.SAID:
-                    self._info_by = method
-                if problem.code == "UNFINISHED_COMMIT":
-                    raise StateError(
-                        "kaos tells of a job's models when the job has ended",
-                        hint="Logs shows what it does meanwhile.",
-                        code=problem.code,
-                    ) from None
-                raise
-            self._info_by = method
-            return answer
-        raise ProtocolError("kaos knows neither way to ask for a job")
-
     async def pipeline(self) -> Mapping[str, str]:
         """What the workspace would train now. NotFoundError before the first deploy."""
         try:
-            return answers.pipeline(await self._http.json("GET", await self._path("inspect")))
+            return answers.pipeline(await self._http.json("GET", await self._calls.path("inspect")))
         except NotFoundError as problem:
             if problem.code != "PIPELINE_NOT_FOUND":
                 raise
             raise NotFoundError(
-                f"nothing was deployed in the workspace {await self._in_workspace()} yet",
+                f"nothing was deployed in the workspace {await self._calls.workspace()} yet",
                 hint="Submit a bundle first.",
                 code=problem.code,
             ) from None
@@ -269,7 +220,7 @@ class Kaos:
             if not page.models:
                 raise NotFoundError(f"{job_id} has no model", code="MODEL_NOT_FOUND")
             model_id = page.models[0].id
-        path = await self._path(_wire.path_id(model_id, "model"), "provenance")
+        path = await self._calls.path(_wire.path_id(model_id, "model"), "provenance")
         return answers.text(await self._http.json("GET", path), "the provenance")
 
     # -- acting ------------------------------------------------------------------------------
@@ -277,117 +228,17 @@ class Kaos:
     async def submit(
         self, submission: Submission, *, accepted: Callable[[str], None] = lambda job_id: None
     ) -> Job:
-        """Pack the folder that the submission names, upload it, and find the job that it became.
-
-        kaos does not say which job it makes: it is the one that is new in the list, and of several
-        the one whose log names what was uploaded.
-        """
-        wanted = await asyncio.to_thread(_kaos_bundle.read, submission)
-        token = os.urandom(6).hex()
-        before = set(await self._list())
-        user = {"user": wanted.query["user"]} if "user" in wanted.query else {}
-        glob = await self._upload(
-            await self._path(), wanted.bundle, wanted.query, token, submission, code=True
-        )
-        problem: TrainerError | None = None
-        try:
-            if wanted.data is not None:
-                path = await self._path("features", below="/data")
-                await self._upload(path, wanted.data, user, token, submission, code=False)
-            if wanted.params is not None:
-                path = await self._path("params", below="/data")
-                form = {"data": ("params.json", wanted.params, "application/json")}
-                self._http.parse(await self._http.ask("POST", path, files=form, params=user))
-        except TrainerError as error:
-            problem = error
-        job = await self._new_job(before, glob)
+        """Pack the folder that the submission names, upload it, and find the job that it became."""
+        folder = self._cache / "bundles"
+        job, problem = await Submitting(self._calls, folder, submission).run()
         accepted(job.ref.id)
         if problem is not None:
             raise problem
         return job
 
-    async def _upload(
-        self,
-        path: str,
-        source: Path,
-        query: Mapping[str, str | int],
-        token: str,
-        submission: Submission,
-        *,
-        code: bool,
-    ) -> str:
-        """Send a folder as a zip, from the disk; gives what tells this version of it apart."""
-        packing = _kaos_bundle.zipped(source, self._cache / "bundles", token, code=code)
-        archive = await asyncio.to_thread(packing.__enter__)
-        try:
-            with archive.open("rb") as file:
-                size = archive.stat().st_size
-                counted = _kaos_bundle.Counted(file, size, submission.moved)
-                form = {"data": (f"{source.stem}.zip", counted, "application/zip")}
-                seconds = self._profile.timeout * 3 + size / _SLOWEST
-                answer = await self._http.ask("POST", path, files=form, params=query, total=seconds)
-        except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise TrainerError(f"the bundle cannot be read: {why}") from error
-        except TrainerError as problem:
-            raise _perhaps_submitted(problem) if code else problem from None
-        finally:
-            await asyncio.to_thread(packing.__exit__, None, None, None)
-        told = _wire.optional_mapping(self._http.parse(answer)).get("glob_name")
-        return str(told).rpartition(":")[2] if isinstance(told, str) else ""
-
-    async def _new_job(self, before: set[str], commit: str) -> Job:
-        """The job that an upload became, found by listing."""
-        fresh: list[answers.Listed] = []
-        for look, pause in enumerate(_LOOKS):
-            await asyncio.sleep(pause)
-            try:
-                fresh = [each for key, each in (await self._list()).items() if key not in before]
-            except ServiceError:
-                continue  # it has our bundle: a hiccup now must not make it seem lost
-            ours = [each for each in fresh if await self._names(each, commit)]
-            if ours:
-                return max(ours, key=lambda each: each.job.ref.id).job
-            if len(fresh) == 1 and look >= _SURE_AFTER:
-                return fresh[0].job
-        ids = ", ".join(each.job.ref.id for each in fresh[:5])
-        if fresh:
-            raise StateError(
-                f"the bundle was accepted; several new jobs are there now: {ids}",
-                title="Submitted; which one is it?",
-                hint="Others submitted at the same time. Look at their logs before you kill one.",
-                code="SEVERAL_NEW_JOBS",
-            )
-        raise StateError(
-            "the bundle was accepted, and no new job has appeared in the list yet",
-            title="Submitted, not seen yet",
-            hint="It will be listed when kaos begins with it; do not submit it again.",
-            code="NO_NEW_JOB",
-        )
-
-    async def _names(self, listed: answers.Listed, commit: str) -> bool:
-        """Whether a job's log names what was uploaded."""
-        if len(commit) < 8:
-            return False
-        with contextlib.suppress(NotFoundError, StateError, ServiceError):
-            return commit in await self._log_text(listed)
-        return False
-
     async def cancel(self, job_id: str) -> Job | None:
         """Kill a building or running job. Raises StateError when it had ended."""
-        path = await self._path(_wire.path_id(job_id))
-        for slash in (self._kill_slash, "" if self._kill_slash else "/"):
-            last = slash != self._kill_slash
-            try:
-                await self._http.ask("DELETE", path + slash)
-            except TrainerError as problem:
-                if not last and (_no_such_route(problem) or problem.code == "REDIRECT"):
-                    continue
-                if problem.code == "JOB_NOT_RUNNING":
-                    raise StateError("it had already ended", code=problem.code) from None
-                raise
-            self._kill_slash = slash
-            return None
+        await self._calls.kill(job_id)
         return None
 
     # -- what a job makes --------------------------------------------------------------------
@@ -397,37 +248,15 @@ class Kaos:
         return await self._log.read(_wire.path_id(job_id), offset, limit)
 
     async def _whole_log(self, job_id: str) -> tuple[str, bool]:
-        listed = self._seen.get(job_id)
-        old = time.monotonic() - self._seen_at > _LIST_GOOD_FOR
-        if listed is None or (old and not listed.job.status.ended):
-            listed = (await self._list()).get(job_id)
+        listed = await self._calls.recent(job_id)
         if listed is None:
             raise NotFoundError(f"kaos lists no job {job_id}", code="JOB_NOT_FOUND")
-        return await self._log_text(listed), listed.job.status.ended
-
-    async def _log_text(self, listed: answers.Listed) -> str:
-        """The log of the training, or of the build while that is what there is."""
-        job_id = listed.job.ref.id
-        training = await self._path(job_id, "logs")
-        ways = [training]
-        if listed.group == "building":
-            ways.insert(0, await self._path("build", job_id, "logs"))
-        for way in ways:
-            try:
-                answer = await self._http.ask("GET", way, limit=_LOG_LIMIT)
-            except NotFoundError:
-                if way == training:
-                    raise
-                continue
-            if answer.headers.get("content-type", "").startswith("text/plain"):
-                return answer.body.decode("utf-8", errors="replace")
-            return answers.text(self._http.parse(answer), "the log")
-        return ""
+        return await self._calls.log(listed), listed.job.status.ended
 
     async def artifacts(self, job_id: str) -> Sequence[Artifact]:
         """The job's code; once it has ended also its first models, one by one, and all of it."""
         found = [await self.bundle(job_id)]
-        listed = self._seen.get(job_id) or (await self._list()).get(job_id)
+        listed = await self._calls.recent(job_id)
         if listed is None or not listed.job.status.ended or listed.group != "training":
             return found
         with contextlib.suppress(NotFoundError, StateError, ServiceError):
@@ -458,7 +287,7 @@ class Kaos:
             query["model_id"] = _wire.path_id(model_id, "model")
             name += f"-{model_id}"
         prefix = urlsplit(self._profile.base_url or "").path.rstrip("/")
-        path = await self._path(_wire.path_id(job_id), "bundle")
+        path = await self._calls.path(_wire.path_id(job_id), "bundle")
         return Artifact(
             name=f"{name}.zip",
             kind=ArtifactKind.WEIGHTS if words == ["model"] else ArtifactKind.BUNDLE,
@@ -478,47 +307,3 @@ class Kaos:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
-
-    # -- the way there -----------------------------------------------------------------------
-
-    async def _in_workspace(self) -> str:
-        """The profile's workspace; where it names none, the only one there is.
-
-        Raises:
-            ConfigError: There are several to choose from, or none.
-        """
-        if self._workspace is None:
-            names = answers.workspaces(await self._http.json("GET", "/workspace"))
-            if len(names) != 1:
-                there = f"there are {', '.join(names[:10])}" if names else "there is none yet"
-                raise ConfigError(
-                    f"the profile {self._profile.name} names no workspace; {there}",
-                    hint=f'Add `workspace = "NAME"` to [profiles.{self._profile.name}].',
-                )
-            self._workspace = names[0]
-        return _kaos_bundle.workspace_name(self._workspace)
-
-    async def _path(self, *more: str, below: str = "/train") -> str:
-        workspace = quote(await self._in_workspace(), safe="")
-        return "/".join([below, workspace, *(quote(part, safe="") for part in more)])
-
-
-def _no_such_route(problem: TrainerError) -> bool:
-    """Whether this is a router's answer and not kaos's: 405, or a 404 without kaos's own words."""
-    if isinstance(problem, ServiceError) and problem.status == 405:
-        return True
-    return isinstance(problem, NotFoundError) and problem.code not in answers.SAID
-
-
-def _perhaps_submitted(problem: TrainerError) -> TrainerError:
-    """The error of an upload; where it may have been carried out it says so."""
-    lost = isinstance(problem, NetworkError) and problem.code in ("LOST", "TIMEOUT")
-    gateway = isinstance(problem, ServiceError) and problem.status in (502, 503, 504)
-    if not (lost or gateway):
-        return problem
-    return NetworkError(
-        f"{problem.message}. The job may have been made all the same.",
-        title="Submitted, perhaps",
-        hint="Look at the list of jobs before you submit it again.",
-        code="PERHAPS_SUBMITTED",
-    )
