@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,6 @@ from trainer_tui.providers.base import Submission
 from trainer_tui.providers.roboflow import Roboflow, open_provider
 
 pytest.importorskip("starlette")
-pytest_plugins = ("tests.server.conftest",)
 KEY = "a-key/of+the=Tests"
 
 
@@ -58,9 +58,14 @@ class Vision:
 
 
 @pytest.fixture
-def vision(idle_server: LocalServer, tmp_path: Path) -> Iterator[Vision]:
+def vision(tmp_path: Path) -> Iterator[Vision]:
     """A server of its own for each test: trainings are found over everything there is."""
-    yield Vision(tmp_path, idle_server)
+    with tempfile.TemporaryDirectory(prefix="tts-", ignore_cleanup_errors=True) as short:
+        server = LocalServer(Path(short))
+        try:
+            yield Vision(tmp_path, server)
+        finally:
+            server.close()
 
 
 def config(project: str = "dogs", version: int = 1, **more: object) -> Submission:
