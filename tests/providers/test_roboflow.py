@@ -195,6 +195,21 @@ async def test_ids_outlive_the_console(server: HostileServer, tmp_path: Path) ->
     await provider.aclose()
 
 
+async def test_what_is_told_only_once_is_kept(server: HostileServer, tmp_path: Path) -> None:
+    """A version tells the epochs of its newest training; those of an earlier one stay as known,
+    also when another run asks for that one alone."""
+    serve(server, train={"status": "running", "trainingId": "b"})
+    rows = [{"id": name, "status": "finished", "start": ord(name)} for name in "ab"]
+    server.route("GET", "/acme/dogs/3/v2/trainings*", json_answer({"trainings": rows}))
+    progress = Progress.of(8, 8, "epoch")
+    ref, extra = JobRef("vision", "dogs/3"), {"training": "a"}
+    known = Job(ref, "roboflow", "dogs/3", Status.SUCCEEDED, "finished", progress, extra=extra)
+    provider = open_at(server, tmp_path)
+    provider.remember([known])
+    assert (await provider.get_job("dogs/3")).progress == progress
+    await provider.aclose()
+
+
 async def test_a_failing_project_is_no_empty_one(server: HostileServer, roboflow: Roboflow) -> None:
     """Where a project cannot be read there is no list: what it holds would seem to be gone."""
     serve(server, train={"status": "finished"})

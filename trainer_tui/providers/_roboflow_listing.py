@@ -136,8 +136,7 @@ class Listing:
 
     async def jobs(self, known: Sequence[Job]) -> list[Job]:
         """All trainings; asks what can have changed."""
-        for job in known:
-            self._remember(job)
+        self.remember(known)
         await self._find_projects()
         await _each(self._due_projects(), self._read_project)
         everything = list(self._everything())
@@ -337,8 +336,12 @@ class Listing:
             jobs.append(job)
         return jobs
 
+    def remember(self, known: Sequence[Job]) -> None:
+        """Take over what an earlier run of the console knew; what is known here stays."""
+        for job in known:
+            self._remember(job)
+
     def _remember(self, job: Job) -> None:
-        """Take over what an earlier run of the console knew."""
         if job.ref.id in self._last or job.status is Status.UNKNOWN:
             return
         self._last[job.ref.id] = job

@@ -106,12 +106,17 @@ class Roboflow(Models):
         self._profile = context.profile
         self._options = options
         self._listing: Listing | None = None
+        self._before: list[Job] = []
 
     # -- looking -----------------------------------------------------------------------------
 
     async def list_jobs(self, known: Sequence[Job]) -> Sequence[Job]:
         """All trainings of the workspace (or of ``options.projects``)."""
         return await (await self._listed()).jobs(known)
+
+    def remember(self, known: Sequence[Job]) -> None:
+        """Keep what Roboflow tells only once: how far a version's earlier trainings came."""
+        self._before = [*self._before, *known]
 
     async def get_job(self, job_id: str) -> Job:
         """One training, asked for afresh."""
@@ -296,6 +301,9 @@ class Roboflow(Models):
                 clock=asyncio.get_running_loop().time,
                 now=self._now,
             )
+        if self._before:
+            self._listing.remember(self._before)
+            self._before = []
         return self._listing
 
 
