@@ -120,6 +120,7 @@ async def test_models_by_page_and_metric(tmp_path: Path, server: StrictServer) -
     assert (best.id, best.score, dict(best.metrics)) == ("model11", 0.55, {"accuracy": 0.55})
     assert dict(best.hyperparameters) == {"lr": "11", "layers": "[11]"}
     assert best.group == "master" and "mnist-code@c0ffee by ann" in best.extra["code"]
+    assert best.artifact and best.artifact.name == "j1-model-model11.zip"
     last = await provider.models("j1", page=99, sort_by="accuracy")
     assert (last.page, len(last.models)) == (1, 2)
     with pytest.raises(UsageError, match="beauty"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -192,13 +193,26 @@ class Kaos:
                 raise
             last = answers.models(await self._calls.info(job_id, {**query, "page_id": 0}), sort_by)
             if last.pages <= 1:
-                return last
+                return await self._with_files(job_id, last)
             answer = await self._calls.info(job_id, {**query, "page_id": last.pages - 1})
         except NotFoundError as problem:
             if problem.code != "METRIC_NOT_FOUND":
                 raise
             raise UsageError(problem.message, hint=problem.hint, code=problem.code) from None
-        return answers.models(answer, sort_by)
+        return await self._with_files(job_id, answers.models(answer, sort_by))
+
+    async def _with_files(self, job_id: str, page: ModelPage) -> ModelPage:
+        """The models, each with the zip that it can be had as."""
+        models = [
+            replace(
+                model,
+                artifact=await self.bundle(job_id, code=False, model=True, model_id=model.id),
+            )
+            if _wire.is_id(model.id)
+            else model
+            for model in page.models
+        ]
+        return replace(page, models=tuple(models))
 
     async def pipeline(self) -> Mapping[str, str]:
         """What the workspace would train now. NotFoundError before the first deploy."""
@@ -261,10 +275,7 @@ class Kaos:
             return found
         with contextlib.suppress(NotFoundError, StateError, ServiceError):
             page = await self.models(job_id)
-            for model in page.models:
-                if _wire.is_id(model.id):
-                    one = await self.bundle(job_id, code=False, model=True, model_id=model.id)
-                    found.append(one)
+            found += [model.artifact for model in page.models if model.artifact is not None]
             found.append(await self.bundle(job_id, data=True, model=True))
         return found
 
