@@ -386,12 +386,12 @@ def test_ten_thousand_jobs_are_no_burden(tmp_path: Path) -> None:
     store.close()
     opening, loading = [], []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         store = Store(path)
-        opening.append(time.perf_counter() - start)
-        start = time.perf_counter()
+        opening.append(time.process_time() - start)
+        start = time.process_time()
         assert len(store.jobs()) == 10_000
-        loading.append(time.perf_counter() - start)
+        loading.append(time.process_time() - start)
         store.close()
     assert min(opening) < 0.1
     assert min(loading) < 1.5

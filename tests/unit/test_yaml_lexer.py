@@ -81,9 +81,9 @@ def test_real_configs_are_covered(path: Path) -> None:
 @pytest.mark.parametrize("text", ["[" * 9000, "a: " * 4000, "- " * 9000, "'" * 9999, "\\" * 9999])
 def test_odd_lines_are_quick(text: str) -> None:
     """Nothing that a line can hold takes long."""
-    start = time.monotonic()
+    start = time.process_time()
     lex(text)
-    assert time.monotonic() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_control_characters_are_shown_not_sent() -> None:

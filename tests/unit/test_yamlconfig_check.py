@@ -458,10 +458,11 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(
     ],
 )
 def test_hostile_yaml_ends_quickly(text: str, codes: set[str]) -> None:
-    """Depth, size, bombs and odd characters end in a clear problem within two seconds."""
-    start = time.monotonic()
+    """Depth, size, bombs and odd characters end in a clear problem within two seconds
+    (of the processor's time: the machine may be busy)."""
+    start = time.process_time()
     problems = check(text)
-    assert time.monotonic() - start < 2.0
+    assert time.process_time() - start < 2.0
     yamlconfig.summary(text)
     assert codes <= {p.code for p in problems}
 
@@ -495,9 +496,9 @@ def test_mutilated_configs_never_raise(path: Path) -> None:
 def test_a_long_config_is_checked_quickly() -> None:
     """Ten thousand lines are checked in a fraction of a second."""
     prompts = "".join(f'          - "prompt {i}"\n' for i in range(10_000))
-    start = time.monotonic()
+    start = time.process_time()
     assert check(GOOD + prompts) == []
-    assert time.monotonic() - start < 1.5
+    assert time.process_time() - start < 1.5
 
 
 @pytest.mark.parametrize(
