@@ -1,7 +1,7 @@
 """The smoke trainer's process: ``python -m trainer_tui.server.runners.smoke CONFIG --out FOLDER``.
 
 Ends with 0 when it is done, with 130 when SIGINT stopped it before its last step, with 2 when the
-config or the dataset cannot be used, with 1 for anything else. The last line of its output says why.
+config or the dataset cannot be used, with 1 for anything else. Its last line says why.
 """
 
 from __future__ import annotations
