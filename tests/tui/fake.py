@@ -13,7 +13,7 @@ from trainer_tui.core.acts import Act, Outcome, why_not
 from trainer_tui.core.board import Board, Delta
 from trainer_tui.core.messages import ActDone, Aspect, BoardChanged, Message, ProfileChanged
 from trainer_tui.core.poller import ProfileState
-from trainer_tui.core.rows import DownloadPhase, DownloadRow
+from trainer_tui.core.rows import DownloadPhase, DownloadRow, Draft
 from trainer_tui.errors import ConfigError, NotFoundError
 from trainer_tui.model import (
     Account,
@@ -103,6 +103,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.kept: list[Event] = []
+        self.texts: dict[str, Draft] = {}
 
     def get_value(self, key: str, default: Any = None) -> Any:
         return self.values.get(key, default)
@@ -118,8 +119,14 @@ class MemoryStore:
     ) -> list[Metric]:
         return []
 
-    def drafts(self, ref: JobRef | None = None) -> list[object]:
-        return []
+    def drafts(self, ref: JobRef | None = None) -> list[Draft]:
+        return [draft for draft in self.texts.values() if ref is None or draft.ref == ref]
+
+    def put_draft(self, draft: Draft) -> None:
+        self.texts[draft.id] = draft
+
+    def discard_draft(self, draft_id: str) -> None:
+        self.texts.pop(draft_id, None)
 
 
 class FakeRuntime:

@@ -294,7 +294,7 @@ def test_other_jobs_are_not_measured_by_the_trainers_keys() -> None:
     """A job that is no training has other keys; a command has none of them."""
     assert check("job: generate\nconfig:\n  name: x\n  process:\n    - type: y\n      z: 1\n") == []
     assert check("command: [python, train.py]\n", provider="local") == []
-    assert check("anything: 1\n", provider="roboflow") == []
+    assert check("anything: 1\n", provider="another") == []
 
 
 # Judgement -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainer_tui.core.small_starters import KAOS, ROBOFLOW, ROBOFLOW_NAS
 from trainer_tui.core.yamlconfig import get_value, set_value
 from trainer_tui.core.yamlconfig.provider_rules import RUNCOMFY_DATASETS, RUNCOMFY_OUTPUT
 from trainer_tui.errors import UsageError
@@ -16,9 +17,15 @@ class Template:
     id: str
     title: str
     note: str
+    providers: frozenset[str] = frozenset({"local", "runcomfy"})
+    """Whose configs are of this shape."""
+    body: str | None = None
+    """The text itself; ``None``: a file beside this one."""
 
     def text(self, provider: str | None = None) -> str:
         """The config, with the fixed folders of the provider where it has such."""
+        if self.body is not None:
+            return self.body
         from importlib.resources import files
 
         folder = files("trainer_tui.core").joinpath("starters")
@@ -32,6 +39,26 @@ TEMPLATES = (
     Template("wan", "Wan 2.1 LoRA", "video, 14B, 24 GB"),
     Template("smoke", "Smoke test", "a minute, no GPU"),
 )
+
+_ROBOFLOW, _KAOS = frozenset({"roboflow"}), frozenset({"kaos"})
+SMALL = (
+    Template("roboflow", "A training", "of a version of a dataset", _ROBOFLOW, ROBOFLOW),
+    Template(
+        "roboflow-nas", "A search (NAS)", "several models to compare", _ROBOFLOW, ROBOFLOW_NAS
+    ),
+    Template("kaos", "A bundle with parameters", "a grid, data, machines", _KAOS, KAOS),
+)
+"""For services that take a few keys in the place of a training config."""
+
+
+def templates_for(provider: str | None) -> list[Template]:
+    """What a config for a provider can begin from."""
+    return [t for t in (*TEMPLATES, *SMALL) if provider is None or provider in t.providers]
+
+
+def same_shape(one: str | None, other: str | None) -> bool:
+    """Whether a config of one provider means something to another."""
+    return one == other or any({one, other} <= t.providers for t in TEMPLATES)
 
 
 def fitted(text: str, provider: str | None) -> str:

@@ -66,8 +66,8 @@ def check(
 
     Args:
         text: The config.
-        provider: Whose rules hold too: ``runcomfy``, ``local`` or ``kaos``; ``None`` for the
-            trainer's only.
+        provider: Whose rules hold too: ``runcomfy``, ``local``, ``roboflow`` or ``kaos``; ``None``
+            for the trainer's only.
         base_text: The config before an edit, for rules about what may not change.
         extra_keys: Keys (``my_key`` or ``train.my_key``) that are known besides the schema's.
         gpu_type: What the job will be submitted with, where that is known.
@@ -111,6 +111,10 @@ def check_document(
         from trainer_tui.core.yamlconfig.kaos_rules import kaos
 
         return in_order([*problems, *kaos(document)])
+    if provider == "roboflow":
+        from trainer_tui.core.yamlconfig.roboflow_rules import roboflow
+
+        return in_order([*problems, *roboflow(document)])
     if not _is_ai_toolkit(document, provider):
         return in_order(problems)
     problems += schema.Walk(document, frozenset(extra_keys)).run()

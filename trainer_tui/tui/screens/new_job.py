@@ -18,12 +18,13 @@ from trainer_tui.core.acts import Outcome
 from trainer_tui.core.drafts import Keeper, ago, unsent_new
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.core.rows import Draft
-from trainer_tui.core.templates import TEMPLATES, fitted
+from trainer_tui.core.templates import fitted, same_shape, templates_for
 from trainer_tui.core.yamlconfig import in_words, summary
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.model import Capability, JobRef
 from trainer_tui.providers.base import Submission
 from trainer_tui.tui.checking import Rules
+from trainer_tui.tui.present import bar, size
 from trainer_tui.tui.screens.new_job_parts import (
     Options,
     PathSuggester,
@@ -31,6 +32,7 @@ from trainer_tui.tui.screens.new_job_parts import (
     Source,
     Sources,
     Target,
+    bundle_text,
     completions,
     read_file,
 )
@@ -65,7 +67,8 @@ class NewJobScreen(ModalScreen[None]):
         self.count = Options("GPUs", (), id="count")
         self.runner = Options("Runs as", (), id="runner")
         self.sources = Sources()
-        self.file = Input(placeholder="path of a YAML file", suggester=PathSuggester(),
+        self._suggester = PathSuggester()
+        self.file = Input(placeholder="path of a YAML file", suggester=self._suggester,
                           compact=True, id="file")  # fmt: skip
         self.file.cursor_blink = False
         self.said = Said()
@@ -98,8 +101,7 @@ class NewJobScreen(ModalScreen[None]):
         wanted = self.ref.profile if self.ref else app.selected and app.selected.job.ref.profile
         if wanted in names:
             self.profile.index = names.index(str(wanted))
-        self.sources.sources = self._sources()
-        self.sources.styles.height = len(self.sources.sources)
+        self._list()
         if self.ref is not None:
             refs = [source.ref for source in self.sources.sources]
             self.sources.put_cursor(refs.index(self.ref) if self.ref in refs else 0)
@@ -118,15 +120,37 @@ class NewJobScreen(ModalScreen[None]):
         facts = self.console.facts(name)
         return facts is not None and Capability.SUBMIT in facts.capabilities
 
+    def _list(self) -> None:
+        """What a config for the chosen profile can begin from."""
+        found = self._sources()
+        if found == list(self.sources.sources):
+            return
+        self.sources.sources = found
+        self.sources.cursor = min(self.sources.cursor, len(found) - 1)
+        self.sources.styles.height = len(found)
+        self.sources.refresh()
+
+    def _provider_of(self, profile: str) -> str | None:
+        facts = self.console.facts(profile)
+        return facts.name if facts is not None else None
+
     def _sources(self) -> list[Source]:
         app = self.console
+        facts = self._facts()
+        provider = facts.name if facts is not None else None
         found = []
         try:
-            drafts = unsent_new(app.store)[:3]
+            drafts = [
+                draft
+                for draft in unsent_new(app.store)
+                if same_shape(self._provider_of(draft.profile), provider)
+            ][:3]
         except TrainerError:
             drafts = []
         entry = app.board.get(self.ref) if self.ref else app.selected
-        if entry is not None:
+        if provider == "kaos":
+            found.append(Source("A folder", "a source bundle, or a zip of one", folder=True))
+        elif entry is not None and same_shape(entry.job.provider, provider):
             name = entry.job.name or entry.job.ref.id
             found.append(Source(f"The config of {name}", str(entry.job.ref), ref=entry.job.ref))
         for draft in drafts:
@@ -134,7 +158,7 @@ class NewJobScreen(ModalScreen[None]):
             when = ago(draft.updated_at, app.now())
             found.append(Source(f"Draft: {name}", f"not submitted, {when}", draft=draft))
         found.append(Source("A file", "of yours: YAML", file=True))
-        found += [Source(t.title, t.note, template=t) for t in TEMPLATES]
+        found += [Source(t.title, t.note, template=t) for t in templates_for(provider)]
         return found
 
     def _fit(self) -> None:
@@ -147,17 +171,21 @@ class NewJobScreen(ModalScreen[None]):
         self.count.offer(("1", "8") if both else ())
         self.runner.offer(_RUNNERS if facts is not None and facts.name == "local" else ())
         source = self.sources.value
-        self.file.display = source is not None and source.file
+        self.file.display = source is not None and source.asks
+        folder = source is not None and source.folder
+        self.file.placeholder = "path of the folder" if folder else "path of a YAML file"
+        self._suggester.endings = (".zip",) if folder else (".yaml", ".yml")
 
     def on_options_changed(self) -> None:
         """Another profile, GPU or source."""
+        self._list()
         self._fit()
         self.said.say("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what the path could become."""
         names = [Path(name).name + ("/" if name.endswith("/") else "")
-                 for name in completions(event.value)]  # fmt: skip
+                 for name in completions(event.value, endings=self._suggester.endings)]  # fmt: skip
         self.said.say("  ".join(names))
 
     def on_descendant_focus(self) -> None:
@@ -186,7 +214,7 @@ class NewJobScreen(ModalScreen[None]):
         if target is None or source is None:
             self.said.say("Choose a profile that takes new jobs.", "warning")
             return
-        if source.file and not self.file.has_focus and not self.file.value:
+        if source.asks and not self.file.has_focus and not self.file.value:
             self.file.focus()
             return
         if source.ref is not None:
@@ -196,7 +224,9 @@ class NewJobScreen(ModalScreen[None]):
             self.console.runtime.watch(source.ref, {Aspect.CONFIG})
             return
         try:
-            if source.file:
+            if source.folder:
+                text = bundle_text(self.file.value)
+            elif source.file:
                 text = read_file(self.file.value)
             elif source.draft is not None:
                 text = source.draft.text
@@ -205,7 +235,8 @@ class NewJobScreen(ModalScreen[None]):
             else:
                 return
         except UsageError as error:
-            self.said.say(error.message, "error")
+            hint = f"  {error.hint}" if error.hint else ""
+            self.said.say(f"{error.message}{hint}", "error")
             return
         self._go(target, text, source.draft)
 
@@ -253,6 +284,7 @@ class NewTextScreen(TextScreen):
         self._text, self._draft = text, draft
         self.token = draft.id if draft is not None else uuid.uuid4().hex
         """The same for every try: sent twice, it makes one job where the service can tell."""
+        self._percent = -1
 
     def about(self) -> str:
         """Where it will run."""
@@ -314,8 +346,11 @@ class NewTextScreen(TextScreen):
         if same:
             notes.append(("warning", f"There is a job of this name already: {same[0].ref}"))
         notes += [("foreground", f"{line[:1].upper()}{line[1:]}.") for line in in_words(text)]
-        where = f"Runs on {self.about()}."
-        notes.append(("text-muted", where))
+        facts = self.console.facts(self.target.profile)
+        told = facts.consequences.get(Capability.SUBMIT) if facts is not None else None
+        if told:
+            notes.append(("foreground", told))
+        notes.append(("text-muted", f"Runs on {self.about()}."))
         question = f"Submit it to {self.target.profile}{' all the same' if checked.errors else ''}?"
 
         def answered(yes: bool | None) -> None:
@@ -345,6 +380,7 @@ class NewTextScreen(TextScreen):
             gpu_count=target.gpu_count,
             runner=target.runner,
             token=self.token,
+            moved=self._moved,
         )
         future = self.console.runtime.submit(target.profile, submission)
 
@@ -352,6 +388,19 @@ class NewTextScreen(TextScreen):
             self.app.call_later(self._submitted, future)
 
         future.add_done_callback(done)
+
+    def _moved(self, sent: int, total: int) -> None:
+        """On the network thread: so many bytes of a bundle are on their way."""
+        percent = 100 * sent // total if total else 100
+        if percent != self._percent:
+            self._percent = percent
+            self.app.call_later(self._uploading, sent, total)
+
+    def _uploading(self, sent: int, total: int) -> None:
+        if self.sending and self.is_mounted:
+            filled, track = bar(sent / total if total else 1.0, 20, self.console.glyphs)
+            done = f"{filled}{track}  {size(sent)} of {size(total)}"
+            self.busy(f"Uploading to {self.target.profile}  {done}")
 
     def _submitted(self, future: Future[Outcome]) -> None:
         """The service has answered; the draft stays until it has taken the job."""

@@ -36,6 +36,13 @@ class Source:
     ref: JobRef | None = None
     draft: Draft | None = None
     file: bool = False
+    folder: bool = False
+    """A source bundle: a folder, or a zip of one."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether a path has to be named."""
+        return self.file or self.folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +174,17 @@ class PathSuggester(Suggester):
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
+        self.endings: Sequence[str] = (".yaml", ".yml")
 
     async def get_suggestion(self, value: str) -> str | None:
         """The first path that begins so."""
-        found = completions(value, limit=1)
+        found = completions(value, limit=1, endings=self.endings)
         return found[0] if found else None
 
 
-def completions(value: str, *, limit: int = 8) -> list[str]:
+def completions(
+    value: str, *, limit: int = 8, endings: Sequence[str] = (".yaml", ".yml")
+) -> list[str]:
     """Paths that begin with what is typed, folders with a slash; at most ``limit``."""
     head, slash, part = value.rpartition("/")
     try:
@@ -187,7 +197,7 @@ def completions(value: str, *, limit: int = 8) -> list[str]:
                 continue
             if entry.is_dir():
                 names.append(f"{head}{slash}{entry.name}/")
-            elif entry.suffix in (".yaml", ".yml"):
+            elif entry.suffix in endings:
                 names.append(f"{head}{slash}{entry.name}")
     except (OSError, RuntimeError, ValueError):
         return []
@@ -214,6 +224,30 @@ def read_file(path: str) -> str:
     if len(text) > MAX_SIZE:
         raise UsageError(f"{Path(path).name} is larger than any config.")
     return text
+
+
+def bundle_text(path: str) -> str:
+    """The text that submits a source bundle, which is checked first.
+
+    Raises:
+        UsageError: It is not there, or lacks something; the message says what.
+    """
+    from trainer_tui import bundles
+    from trainer_tui.core.small_starters import for_folder
+
+    if not path.strip():
+        raise UsageError("Name the folder of the source bundle.")
+    try:
+        place = Path(path.strip()).expanduser().absolute()
+        if place.is_dir():
+            bundles.check_folder(place)
+        elif place.is_file():
+            bundles.source_root(place)
+        else:
+            raise UsageError(f"There is no {place}.")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    return for_folder(str(place))
 
 
 class Said(PieceLine):
