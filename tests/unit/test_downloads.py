@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import struct
@@ -377,6 +378,26 @@ async def test_a_file_of_the_same_name_and_size_of_another_job_is_another(rig: R
     await rig.queue.run(until_idle=True)
     rig.add(rig.artifact(), ref=JobRef("p", "2"))
     assert names(rig) == ["a (2).bin", "a.bin"]
+
+
+async def test_a_file_of_unknown_size_is_kept_once(rig: Rig) -> None:
+    """Where the size is known only as the file comes, the same bytes do not lie there twice; other
+    bytes, such as those of a checkpoint trained further, do."""
+    unsized = dataclasses.replace(rig.artifact(), size=None)
+    for data, note, there in [
+        (DATA, "", ["a.bin"]),
+        (DATA, "already there", ["a.bin"]),
+        (DATA[::-1], "", ["a (2).bin", "a.bin"]),
+        (DATA[::-1], "already there", ["a (2).bin", "a.bin"]),
+        (DATA, "already there", ["a (2).bin", "a.bin"]),
+    ]:
+        rig.provider.files["a.bin"] = data
+        (row,) = rig.add(unsized)
+        await rig.queue.run(until_idle=True)
+        assert rig.row(row.id).phase is DownloadPhase.DONE
+        assert names(rig) == there
+        assert rig.row(row.id).note == note
+        assert rig.row(row.id).target.read_bytes() == data
 
 
 async def test_pause_cancel_and_clear(rig: Rig) -> None:

@@ -245,7 +245,8 @@ class Downloads:
                 row_id,
                 phase=DownloadPhase.DONE,
                 rate=None,
-                note="" if done.target == row.target else f"saved as {done.target.name}",
+                note=done.note
+                or ("" if done.target == row.target else f"saved as {done.target.name}"),
                 target=done.target,
                 held=done.held,
                 size=done.size,

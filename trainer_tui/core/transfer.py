@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import filecmp
 import json
 import os
 import shutil
@@ -131,6 +132,7 @@ class Transfer:
         room: Callable[[Path], int] = free_bytes,
     ) -> None:
         self.row = row
+        self._sizeless = row.size is None
         self._artifact = artifact
         self._provider = provider
         self._clock = clock
@@ -160,11 +162,28 @@ class Transfer:
                 await self._fill(part)
                 await in_thread(lambda: os.fsync(part.fileno()))
                 self._prove(part_of(target))
-                placed = _put_in_place(target)
+                twin = await in_thread(self._twin)
+                placed = twin or _put_in_place(target)
         except OSError as error:
             raise _in_words(error, target) from error
+        if twin is not None:
+            remove_part(target)
+            self.row = self.row.replace(note="already there")
         self.row = self.row.replace(target=placed, size=self.row.held, rate=None)
         return self.row
+
+    def _twin(self) -> Path | None:
+        """The very same file, fetched before; for a service that does not tell sizes beforehand."""
+        if not self._sizeless:
+            return None
+        wanted = self.row.target.with_name(filename(self.row.name))
+        for n in range(1, 10_000):
+            place = numbered(wanted, n)
+            if not place.is_file():
+                return None
+            if filecmp.cmp(part_of(self.row.target), place, shallow=False):
+                return place
+        return None
 
     async def _fill(self, part: IO[bytes]) -> None:
         provider = await self._provider(self.row.ref.profile)
