@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -57,15 +57,22 @@ def ready(app: TrainerApp, *keys: str) -> Callable[[Any], Any]:
     async def before(pilot: Any) -> None:
         await until(pilot, lambda: app.main is not None and app.main.detail.pane is not None)
         await until(pilot, lambda: app.begun)
-        fake: Any = app.runtime
-        small = app.main is not None and not app.main.detail.display
-        # The pane is there and has shown the job once the job is watched.
-        await until(pilot, lambda: fake.watching or app.selected is None or small)
+        assert app.main is not None
+        main, fake = app.main, cast(FakeRuntime, app.runtime)
         points = [Metric("loss", n, 1.2 * 0.99**n + 0.3) for n in range(0, 960, 10)]
-        fake.tell(MetricsArrived(DOG, points, True))
+
+        async def told() -> None:
+            """The pane has shown the job once the job is watched; then the curve comes."""
+            hidden = not main.detail.display
+            await until(pilot, lambda: fake.watching or app.selected is None or hidden)
+            fake.tell(MetricsArrived(DOG, points, True))
+
+        await told()
         await pilot.press(*keys)
+        main.settle()
         await pilot.pause()
-        await pilot.pause(0.15)
+        await told()
+        await pilot.pause()
 
     return before
 
@@ -133,6 +140,6 @@ def test_welcome(snap_compare: Compare, tmp_path: Path) -> None:
 
     async def before(pilot: Any) -> None:
         await until(pilot, lambda: len(app.screen_stack) == 2)
-        await pilot.pause(0.15)
+        await pilot.pause()
 
     assert snap_compare(app, terminal_size=(100, 30), run_before=before)
