@@ -93,7 +93,7 @@ def consequence(job: Job, act: Act, facts: Facts) -> str:
         parts.append(resume_point(job))
     elif not told:
         parts.append(_usual_consequence(job, act, facts))
-    return " ".join(_sentence(part) for part in parts if part)
+    return " ".join(_sentence(part, facts.title) for part in parts if part)
 
 
 def resume_point(job: Job) -> str:
@@ -181,6 +181,7 @@ def _usual_consequence(job: Job, act: Act, facts: Facts) -> str:
             return ""
 
 
-def _sentence(text: str) -> str:
-    head = text[:1].upper() + text[1:]
+def _sentence(text: str, name: str) -> str:
+    """With a capital and a full stop; a service's name stays as its makers write it."""
+    head = text if text.startswith(name) else text[:1].upper() + text[1:]
     return head if head.endswith((".", "!", "?")) else head + "."
