@@ -1,0 +1,105 @@
+"""The demo as a person has it: one command, jobs at all four services, models to look at."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette")
+
+
+class Demo:
+    """A demo that was set up, and the program on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run the program on the demo's home."""
+        env = {**os.environ, "TRAINER_TUI_HOME": str(self.home)}
+        return subprocess.run(
+            [sys.executable, "-m", "trainer_tui", *args],
+            capture_output=True,
+            text=True,
+            env=env,
+            timeout=90,
+            check=False,
+        )
+
+    def json(self, *args: str) -> Any:
+        """What a command prints as JSON."""
+        done = self.run(*args, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    """Set up without the console; ended and removed with everything in it."""
+    home = Path(tempfile.mkdtemp(prefix="ttd-"))
+    made = Demo(home / "d")
+    done = made.run("demo", "--folder", str(made.home), "--setup-only")
+    try:
+        assert done.returncode == 0, done.stderr
+        yield made
+    finally:
+        made.run("serve", "--stop", "--jobs", "--yes")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_jobs_at_each_service(demo: Demo) -> None:
+    """Five jobs; each profile lists its own, and one waits behind the others."""
+    jobs = demo.json("jobs")
+    assert sorted(job["profile"] for job in jobs) == [
+        "comfy-local", "kaos-local", "local", "local", "vision-local",
+    ]  # fmt: skip
+    assert all(job["status"] not in ("failed", "unknown") for job in jobs)
+
+
+def test_kaos_gives_a_leaderboard_of_two_pages(demo: Demo) -> None:
+    """The grid is trained for real; the best by accuracy is first, provenance names its parts."""
+    (job,) = [job for job in demo.json("jobs") if job["profile"] == "kaos-local"]
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        done = demo.run("wait", job["ref"], "--timeout", "60s")
+        if done.returncode == 0:
+            break
+    first = demo.json("models", job["ref"], "--sort", "accuracy")
+    second = demo.json("models", job["ref"], "--sort", "accuracy", "--page", "2")
+    assert (first["page"], first["pages"], len(first["models"])) == (1, 2, 10)
+    assert len(second["models"]) == 2 and {"accuracy", "loss"} <= set(first["metrics"])
+    scores = [model["score"] for page in (first, second) for model in page["models"]]
+    assert scores == sorted(scores, reverse=True) and 0.5 < scores[0] <= 1
+    assert set(first["models"][0]["hyperparameters"]) == {"hidden", "rate"}
+    refused = demo.run("star", job["ref"], first["models"][0]["id"], "--yes")
+    assert refused.returncode == 3 and "cannot star" in refused.stderr
+
+
+def test_a_search_has_children_to_star(demo: Demo) -> None:
+    """The NAS training ends with several models; one is starred, and not any more."""
+    ref = "vision-local/hills/1"
+    done = demo.run("wait", ref, "--timeout", "120s")
+    assert done.returncode == 0, done.stderr
+    models = demo.json("models", ref, "--sort", "map50")["models"]
+    assert len(models) > 1 and sum(model["recommended"] for model in models) >= 1
+    name = models[-1]["id"]
+
+    def starred() -> list[str]:
+        found = demo.json("models", ref)["models"]
+        return [model["id"] for model in found if model["starred"]]
+
+    assert starred() == []
+    assert demo.run("star", ref, name, "--yes").returncode == 0
+    assert starred() == [name]
+    assert demo.run("star", ref, name, "--unstar", "--yes").returncode == 0
+    assert starred() == []
