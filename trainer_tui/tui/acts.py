@@ -80,7 +80,7 @@ def _confirm(
 ) -> None:
     if not acts:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        app.say(f"{_sentence(refused[0], entries)}{more}", "warning")
+        app.say(f"{sentence(app, refused[0], [entry.job for entry in entries])}{more}", "warning")
         return
     from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
 
@@ -121,9 +121,11 @@ def _confirm(
     )
 
 
-def _sentence(reason: str, entries: Sequence[Entry]) -> str:
-    """A reason as a sentence of its own; a job's name stays as it is written."""
-    if any(reason.startswith(entry.job.name) for entry in entries if entry.job.name):
+def sentence(app: TrainerApp, reason: str, jobs: Sequence[Job]) -> str:
+    """A reason as a sentence of its own; the names of jobs and services stay as they are."""
+    names = {job.name for job in jobs}
+    names |= {facts.title for job in jobs if (facts := app.facts(job.ref.profile)) is not None}
+    if any(reason.startswith(name) for name in names if name):
         return reason
     return f"{reason[:1].upper()}{reason[1:]}"
 
@@ -153,7 +155,7 @@ def edit(app: TrainerApp) -> None:
         return
     reason = app.why_not(entry.job, Act.EDIT)
     if reason is not None:
-        app.say(_sentence(reason, [entry]), "warning")
+        app.say(sentence(app, reason, [entry.job]), "warning")
         return
     app.command_screen("editor", "EditorScreen", entry.job.ref)
 

@@ -17,6 +17,7 @@ from trainer_tui.core.messages import ActDone, Aspect, ModelsArrived
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, JobRef, Model
 from trainer_tui.sanitize import filename
+from trainer_tui.tui.acts import sentence
 from trainer_tui.tui.present import age, number
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
@@ -203,7 +204,7 @@ class ModelScreen(Screen[None]):
             return
         reason = app.why_not(entry.job, Act.STAR)
         if reason is not None:
-            app.say(f"{reason[:1].upper()}{reason[1:]}", "warning")
+            app.say(sentence(app, reason, [entry.job]), "warning")
             return
         held = self.model.starred if self._star_asked is None else self._star_asked
         self._star_asked = not held

@@ -17,6 +17,7 @@ from trainer_tui.core.acts import Act
 from trainer_tui.core.messages import ActDone, Aspect, AspectFailed, ModelsArrived
 from trainer_tui.errors import StateError, TrainerError
 from trainer_tui.model import Artifact, Capability, Job, JobRef, Model, ModelPage
+from trainer_tui.tui.acts import sentence
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 from trainer_tui.tui.widgets.line_view import ColumnNames
@@ -312,7 +313,7 @@ class ModelsPane(JobPane):
             return
         reason = self.console.why_not(job, Act.STAR)
         if reason is not None:
-            self.console.say(f"{reason[:1].upper()}{reason[1:]}", "warning")
+            self.console.say(sentence(self.console, reason, [job]), "warning")
             return
         held = self._starring.get(model.id)
         on = not (held[0] if held is not None else model.starred)
