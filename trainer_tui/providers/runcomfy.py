@@ -58,7 +58,7 @@ FACTS = Facts(
             Capability.STOP: "RunComfy has no early stop; cancel keeps the artifacts so far.",
             Capability.DELETE: "RunComfy cannot delete a job; forget drops it here.",
             Capability.LOGS: "RunComfy gives no log; its events tell what was seen of the job.",
-            Capability.METRICS: "RunComfy gives no metrics; the Overview tab shows the progress.",
+            Capability.METRICS: "RunComfy gives no metrics; the progress is all that it tells.",
             Capability.MODELS: "RunComfy has no list of models; checkpoints are in Artifacts.",
             Capability.STAR: "RunComfy cannot star a job; w watches it here.",
             Capability.PROVENANCE: "RunComfy keeps no provenance; the config is in Config.",
