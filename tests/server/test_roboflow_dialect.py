@@ -164,7 +164,8 @@ def test_a_training(api: Api) -> None:
     assert model["metrics"]["map50"] == written[-1]["map50"]
     assert model["metrics"]["latency"] == written[-1]["latency"]
     link = api.get("/acme/dogs/1/ptFile")["weightsUrl"]
-    assert link == api.get(f"/acme/dogs/{model['modelId']}/ptFile")["weightsUrl"]
+    same = api.get(f"/acme/dogs/{model['modelId']}/ptFile")["weightsUrl"]
+    assert link.split("?")[0] == same.split("?")[0]  # signed in another second, perhaps
     weights = httpx.get(link)
     assert weights.status_code == 200
     assert weights.content[8:].startswith(b"{")
