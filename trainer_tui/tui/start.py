@@ -71,6 +71,9 @@ def _prepare(
 
 
 def _run(app: TrainerApp, paths: Paths, *, mouse: bool) -> int:
+    from trainer_tui.tui.typed_bytes import tolerate
+
+    tolerate()
     try:
         app.run(mouse=mouse)
     finally:
