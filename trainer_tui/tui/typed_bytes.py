@@ -20,4 +20,4 @@ def tolerate() -> None:
         from textual.drivers import linux_driver
     except ImportError:  # Windows, whose driver reads characters
         return
-    linux_driver.getincrementaldecoder = _decoder  # type: ignore[assignment]
+    linux_driver.getincrementaldecoder = _decoder  # type: ignore[attr-defined, assignment]
