@@ -93,7 +93,7 @@ def provider_names() -> tuple[str, ...]:
         sorted(
             file.stem
             for file in folder.glob("*.py")
-            if file.stem not in {"base", "http"} and not file.stem.startswith("_")
+            if file.stem not in {"base", "http", "table"} and not file.stem.startswith("_")
         )
     )
 

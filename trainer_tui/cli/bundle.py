@@ -54,10 +54,18 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
 
 
 def _unpack(archive: Path, context: CliContext) -> None:
-    folder = archive.with_suffix("")
-    if folder.exists():
+    plain = archive.with_suffix("")
+    folder = next(
+        (
+            place
+            for number in range(1, 1000)
+            if not (place := plain if number == 1 else Path(f"{plain} ({number})")).exists()
+        ),
+        None,
+    )
+    if folder is None:
         raise StateError(
-            f"{folder} is there already: not unpacked over it", hint=f"The zip is {archive}."
+            f"{plain} is there a thousand times already", hint=f"The zip is {archive}."
         )
     try:
         files = bundles.unpack(archive, folder)
