@@ -67,7 +67,7 @@ async def test_the_help_says_why_and_has_the_table(console: TrainerApp) -> None:
         await pilot.press("question_mark")
         await until(pilot, lambda: "What the services can do" in screen_text(console))
         text = screen_text(console)
-        assert "Not now: Roboflow gives no log" in text and ":pipeline" in text
+        assert "Not here: Roboflow gives no log" in text and ":pipeline" in text
         row = next(line for line in text.splitlines() if "star a model" in line)
         assert row.split("star a model")[1].replace("│", "").split() == ["✓", "—"]
 

@@ -103,9 +103,14 @@ class HelpScreen(ModalScreen[None]):
         return lines[1:]
 
     def _reason(self, command: Command) -> str:
-        """Why a command cannot be done for the job under the cursor; empty where it can."""
-        app = self.console
-        return (app.why_not_command(command) or "") if self._on_main and app.selected else ""
+        """Why the service of the job under the cursor cannot do a command at all."""
+        app, needs = self.console, command.act or command.needs
+        if not self._on_main or app.selected is None or needs is None:
+            return ""
+        facts = app.facts(app.selected.job.ref.profile)
+        if facts is None or needs in facts.capabilities:
+            return ""
+        return app.why_not_command(command) or ""
 
     def _group(self, lines: list[Line], title: str, rows: list[tuple[list[str], str, str]]) -> None:
         lines += [[], [Piece(f"  {title}", "accent", True)]]
@@ -120,7 +125,7 @@ class HelpScreen(ModalScreen[None]):
                 width = max(20, (self._view.size.width or 76) - _KEYS - 6)
                 lines += [
                     [Piece(" " * (_KEYS + 2)), Piece(part, "warning")]
-                    for part in wrap(f"Not now: {reason}", width)
+                    for part in wrap(f"Not here: {reason}", width)
                 ]
 
     def _providers(self) -> list[Line]:

@@ -35,9 +35,15 @@ _PANES = {
 }
 _NAME = 26
 """Cells for the job's name before the tabs."""
-_CAPABILITIES = {"models": Capability.MODELS}
-"""Tabs that are greyed where the provider lacks something, with its reason. The others say
-themselves what cannot be had."""
+_CAPABILITIES = {
+    "logs": Capability.LOGS,
+    "config": Capability.CONFIG,
+    "artifacts": Capability.ARTIFACTS,
+    "models": Capability.MODELS,
+}
+"""Tabs that are greyed where the provider lacks something; opened, they say why."""
+_CLOSED = frozenset({"models"})
+"""Those that are not even opened then: the reason is all that there would be to see."""
 
 
 class TabLine(EdgeLine):
@@ -134,8 +140,10 @@ class Detail(Frame):
             self.tabs.greyed = frozenset()
         else:
             self.tabs.name_piece = Piece(entry.job.name or entry.job.ref.id, "foreground", True)
+            facts = self.console.facts(entry.job.ref.profile)
+            has = facts.capabilities if facts is not None else frozenset(Capability)
             self.tabs.greyed = frozenset(
-                tab for tab in _CAPABILITIES if self.why_no_tab(tab) is not None
+                tab for tab, capability in _CAPABILITIES.items() if capability not in has
             )
         self.tabs.renew()
         if self.pane is not None and self.pane.is_mounted:
@@ -157,7 +165,7 @@ class Detail(Frame):
     def why_no_tab(self, tab: str) -> str | None:
         """Why a tab cannot be opened for the shown job."""
         capability = _CAPABILITIES.get(tab)
-        if capability is None or self.entry is None:
+        if capability is None or tab not in _CLOSED or self.entry is None:
             return None
         facts = self.console.facts(self.entry.job.ref.profile)
         if facts is None or capability in facts.capabilities:
