@@ -19,6 +19,7 @@ from trainer_tui.model import Capability, JobRef, Model
 from trainer_tui.sanitize import filename
 from trainer_tui.tui.acts import sentence
 from trainer_tui.tui.present import age, number
+from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 from trainer_tui.tui.widgets.models_pane import download_model
@@ -61,8 +62,6 @@ class ModelScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, lines, keys."""
-        from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
-
         def hints() -> list[Hint]:
             app, keys = self.console_app, [Hint("esc", "back", "screen.dismiss")]
             job = app.board.get(self.ref)
@@ -194,6 +193,10 @@ class ModelScreen(Screen[None]):
         return [[Piece(f"  {part}", colour)] for part in wrap(said, width - 4)]
 
     # Keys
+
+    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
+        """A click on a key."""
+        self.run_worker(self.app.run_action(event.action, self), group="keys")
 
     def action_star(self) -> None:
         """Ask for the star, or for none."""
