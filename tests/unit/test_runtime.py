@@ -233,6 +233,18 @@ def test_downloads_go_to_a_folder_of_the_job(make: Make, tmp_path: Path) -> None
     assert rig.runtime.downloads() == []
 
 
+def test_the_folder_of_a_name_with_slashes_has_all_of_it(make: Make, tmp_path: Path) -> None:
+    """Roboflow's ``carts/3`` is downloaded to ``carts-3``: two versions stay apart."""
+    provider = FakeProvider(facts(), job(name="carts/3"))
+    provider.files["a.txt"] = b"x"
+    rig = make(p=provider)
+    rig.runtime.start()
+    until(rig, lambda m: isinstance(m, BoardChanged))
+    rig.runtime.download(REF, [Artifact("a.txt", ArtifactKind.OTHER, "https://cdn/a.txt", size=1)])
+    until(rig, lambda m: isinstance(m, DownloadChanged) and m.row.phase is DownloadPhase.DONE)
+    assert (tmp_path / "downloads" / "carts-3" / "a.txt").is_file()
+
+
 def test_read_only_is_told_and_kept(make: Make) -> None:
     """``--read-only`` refuses before anything is sent."""
     provider = FakeProvider(facts(), job())

@@ -152,7 +152,7 @@ def folder_for(args: argparse.Namespace, context: CliContext, job: Job) -> Path:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
         return folder
-    named = context.config.downloads.folder / filename(job.name, fallback="job")
+    named = context.config.downloads.folder / filename(job.name.replace("/", "-"), fallback="job")
     taken = any(
         row.target.parent == named and row.ref != job.ref for row in context.store.downloads()
     )

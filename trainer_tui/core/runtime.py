@@ -400,7 +400,8 @@ class Runtime:
         """A folder of the job's own name; with its id where another job's files are there."""
         entry = self.board.get(ref)
         root = self.config.downloads.folder
-        named = root / filename(entry.job.name if entry else ref.id, fallback="job")
+        name = (entry.job.name if entry else ref.id).replace("/", "-")
+        named = root / filename(name, fallback="job")
         others = (row for row in self._downloads.rows() if row.ref != ref)
         if any(row.target.parent == named for row in others):
             return named.with_name(filename(f"{named.name}-{ref.id}"))
