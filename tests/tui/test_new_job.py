@@ -17,8 +17,9 @@ from trainer_tui.core.yamlconfig import check, set_value
 from trainer_tui.errors import NotFoundError, ServiceError
 from trainer_tui.model import JobRef
 from trainer_tui.tui.screens.diff import DiffScreen
-from trainer_tui.tui.screens.new_job import NewJobScreen, NewTextScreen
+from trainer_tui.tui.screens.new_job import NewJobScreen
 from trainer_tui.tui.screens.new_job_parts import completions
+from trainer_tui.tui.screens.new_text import NewTextScreen
 
 SIZE = (120, 40)
 

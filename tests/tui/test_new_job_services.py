@@ -15,7 +15,8 @@ from trainer_tui.config import Profile
 from trainer_tui.model import Status
 from trainer_tui.tui.app import TrainerApp
 from trainer_tui.tui.screens.diff import DiffScreen
-from trainer_tui.tui.screens.new_job import NewJobScreen, NewTextScreen
+from trainer_tui.tui.screens.new_job import NewJobScreen
+from trainer_tui.tui.screens.new_text import NewTextScreen
 
 pytestmark = pytest.mark.anyio
 

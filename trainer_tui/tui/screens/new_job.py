@@ -1,10 +1,7 @@
-"""A new job: where it runs, what its config begins from, then the text, then submitting it."""
+"""A new job: where it runs, and what its config begins from; then comes the text."""
 
 from __future__ import annotations
 
-import uuid
-from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -14,17 +11,13 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from trainer_tui.core.acts import Outcome
-from trainer_tui.core.drafts import Keeper, ago, unsent_new
+from trainer_tui.core.drafts import ago, unsent_new
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.templates import fitted, same_shape, templates_for
-from trainer_tui.core.yamlconfig import in_words, summary
+from trainer_tui.core.yamlconfig import summary
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.model import Capability, JobRef
-from trainer_tui.providers.base import Submission
-from trainer_tui.tui.checking import Rules
-from trainer_tui.tui.present import bar, size
 from trainer_tui.tui.screens.new_job_parts import (
     Options,
     PathSuggester,
@@ -36,7 +29,7 @@ from trainer_tui.tui.screens.new_job_parts import (
     completions,
     read_file,
 )
-from trainer_tui.tui.screens.text_screen import TextScreen
+from trainer_tui.tui.screens.new_text import NewTextScreen
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
@@ -270,155 +263,3 @@ class NewJobScreen(ModalScreen[None]):
         """Back."""
         self._unwatch()
         self.dismiss(None)
-
-
-class NewTextScreen(TextScreen):
-    """Writes the config of a new job."""
-
-    VERB = "New job"
-    SEND = "submit"
-
-    def __init__(self, target: Target, text: str, draft: Draft | None = None) -> None:
-        super().__init__()
-        self.target = target
-        self._text, self._draft = text, draft
-        self.token = draft.id if draft is not None else uuid.uuid4().hex
-        """The same for every try: sent twice, it makes one job where the service can tell."""
-        self._percent = -1
-
-    def about(self) -> str:
-        """Where it will run."""
-        gpu = self.target.gpu_type
-        parts = [self.target.profile]
-        if gpu:
-            times = self.console.glyphs.times
-            parts.append(f"{gpu} {times}{self.target.gpu_count or 1}")
-        if self.target.runner:
-            parts.append(self.target.runner)
-        return f" {self.console.glyphs.dot} ".join(parts)
-
-    def base(self) -> str | None:
-        """What it began from."""
-        return self._text
-
-    def file_name(self) -> str:
-        """What a file with this text is called."""
-        return str(summary(self.area.text)["name"] or "config")
-
-    def rules(self) -> Rules:
-        """The trainer's rules and the service's."""
-        target = self.target
-        extra = self.console.config.schema_extra_keys
-        return Rules(target.provider, None, extra, target.gpu_type, target.gpu_count)
-
-    def started(self) -> None:
-        """The text is there already."""
-        draft = self._draft
-        if draft is None:
-            # Compared with nothing: whatever is written is worth keeping.
-            draft = Draft(
-                id=self.token, profile=self.target.profile, text=self._text,
-                updated_at=self.console.now(), kind="new", base_text=self._text,
-            )  # fmt: skip
-        else:
-            draft = replace(draft, profile=self.target.profile)
-        keeper = Keeper(
-            self.console.store, self.console.now, profile=self.target.profile, kind="new",
-            base_text=draft.base_text, draft=draft,
-        )  # fmt: skip
-        self.begin(self._text, keeper)
-
-    def kept(self) -> str:
-        """What is said when one leaves before submitting."""
-        return "Not submitted. The text is kept as a draft; n offers it again."
-
-    def send(self) -> None:
-        """Say in words what the job will do, then ask."""
-        from trainer_tui.tui.screens.diff import DiffScreen
-
-        checked = self.check_now()
-        text = self.area.text
-        notes = self.notes(checked)
-        if notes:
-            notes.append(("foreground", ""))
-        name = summary(text)["name"]
-        same = [e.job for e in self.console.board.entries() if name and e.job.name == name]
-        if same:
-            notes.append(("warning", f"There is a job of this name already: {same[0].ref}"))
-        notes += [("foreground", f"{line[:1].upper()}{line[1:]}.") for line in in_words(text)]
-        facts = self.console.facts(self.target.profile)
-        told = facts.consequences.get(Capability.SUBMIT) if facts is not None else None
-        if told:
-            notes.append(("foreground", told))
-        notes.append(("text-muted", f"Runs on {self.about()}."))
-        question = f"Submit it to {self.target.profile}{' all the same' if checked.errors else ''}?"
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._submit(text)
-
-        self.app.push_screen(
-            DiffScreen(
-                "Submit",
-                str(name or "a new job"),
-                self._text if self._text.strip() else text,
-                text,
-                names=("began from", "now"),
-                notes=notes,
-                question=question,
-                same="",
-            ),
-            answered,
-        )
-
-    def _submit(self, text: str) -> None:
-        target = self.target
-        self.busy(f"Submitting to {target.profile}{self.console.glyphs.ellipsis}")
-        submission = Submission(
-            config_text=text,
-            gpu_type=target.gpu_type,
-            gpu_count=target.gpu_count,
-            runner=target.runner,
-            token=self.token,
-            moved=self._moved,
-        )
-        future = self.console.runtime.submit(target.profile, submission)
-
-        def done(future: Future[Outcome]) -> None:
-            self.app.call_later(self._submitted, future)
-
-        future.add_done_callback(done)
-
-    def _moved(self, sent: int, total: int) -> None:
-        """On the network thread: so many bytes of a bundle are on their way."""
-        percent = 100 * sent // total if total else 100
-        if percent != self._percent:
-            self._percent = percent
-            self.app.call_later(self._uploading, sent, total)
-
-    def _uploading(self, sent: int, total: int) -> None:
-        if self.sending and self.is_mounted:
-            filled, track = bar(sent / total if total else 1.0, 20, self.console.glyphs)
-            done = f"{filled}{track}  {size(sent)} of {size(total)}"
-            self.busy(f"Uploading to {self.target.profile}  {done}")
-
-    def _submitted(self, future: Future[Outcome]) -> None:
-        """The service has answered; the draft stays until it has taken the job."""
-        if future.cancelled():
-            self.refused(TrainerError("the job was not submitted: the console is closing"))
-            return
-        broken = future.exception()
-        if broken is not None:
-            if not isinstance(broken, TrainerError):
-                raise broken
-            self.refused(broken)
-            return
-        outcome = future.result()
-        if not outcome.ok:
-            self.refused(outcome.error or TrainerError(outcome.message))
-            return
-        self.accepted()
-        main = self.console.main
-        if main is not None:
-            main.table.select(outcome.ref)
-        self.leave()
