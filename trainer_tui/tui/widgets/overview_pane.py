@@ -89,7 +89,5 @@ class OverviewPane(JobPane):
             if app.why_not(job, act) is None:
                 key = key_names(app.config.keys.get(command.id, command.keys)).split(" ")[0]
                 sentence = consequence(job, act, facts)
-                found.append(
-                    (key, f"{command.title.lower()}: {sentence}")
-                )
+                found.append((key, f"{command.title.lower()}: {sentence}"))
         return found
