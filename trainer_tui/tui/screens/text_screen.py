@@ -277,7 +277,12 @@ class TextScreen(Screen[None]):
         self._noted = self.area.text
 
     def busy(self, text: str) -> None:
-        """Something is being sent: the text is held as it is."""
+        """Something is being sent: the text is held as it is, and on the disk before it goes."""
+        if self.keeper is not None:
+            try:
+                self.keeper.flush()
+            except TrainerError as error:
+                self.state.draft_error = error.message
         self.sending = True
         self.area.read_only = True
         self.note.say("accent", text)
