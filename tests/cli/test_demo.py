@@ -64,6 +64,9 @@ def test_jobs_at_each_service(demo: Demo) -> None:
         "comfy-local", "kaos-local", "local", "local", "vision-local",
     ]  # fmt: skip
     assert all(job["status"] not in ("failed", "unknown") for job in jobs)
+    # They have shown that they run; the processor is wanted for the searches below.
+    lora = [job["ref"] for job in jobs if job["profile"] in ("local", "comfy-local")]
+    assert demo.run("cancel", *lora, "--yes").returncode == 0
 
 
 def test_kaos_gives_a_leaderboard_of_two_pages(demo: Demo) -> None:

@@ -85,6 +85,8 @@ def child_started(folder: Path, word: str = "started") -> int:
     """Wait until the job has said a word; gives its pid."""
     log = folder / "log.txt"
     wait_for(lambda: log.exists() and word in log.read_text(), f"{word!r} in the log")
+    # The child runs, and may speak, before the supervisor has written who it is.
+    wait_for(lambda: state(folder).get("child"), "the child in the state")
     pid: int = state(folder)["child"]["pid"]
     return pid
 

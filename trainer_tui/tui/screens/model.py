@@ -62,6 +62,7 @@ class ModelScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, lines, keys."""
+
         def hints() -> list[Hint]:
             app, keys = self.console_app, [Hint("esc", "back", "screen.dismiss")]
             job = app.board.get(self.ref)

@@ -7,6 +7,7 @@ config or the dataset cannot be used, with 1 for anything else. Its last line sa
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -16,6 +17,10 @@ from pathlib import Path
 # should leave the machine to others.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+
+
+_NICE = 10
+"""The console, and whatever else the person does meanwhile, goes first."""
 
 
 class _Stop:
@@ -34,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run it; gives the exit status."""
     stop = _Stop()
     signal.signal(signal.SIGINT, stop.ask)
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
     parser = argparse.ArgumentParser(prog="trainer_tui.server.runners.smoke")
     parser.add_argument("config", type=Path, help="an AI Toolkit config")
     parser.add_argument("--out", type=Path, required=True, help="where files are to be written")
