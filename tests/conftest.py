@@ -30,3 +30,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def anyio_backend() -> str:
     """Coroutine tests run under asyncio, which is what the program uses."""
     return "asyncio"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers a core, up to 16: most tests wait for a process, a socket or a screen."""
+    return min(16, 2 * (os.cpu_count() or 1))
