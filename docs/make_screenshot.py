@@ -41,11 +41,13 @@ async def take(home: Path, size: tuple[int, int], theme: str) -> str:
             await pilot.pause(0.5)
             entries = {entry.job.name: entry for entry in app.runtime.board.entries()}
             shown = entries.get(SHOWN)
-        place = sorted(
-            app.runtime.board.entries(), key=lambda e: e.job.created_at, reverse=True
-        ).index(shown)
-        for key in [*("j" * place), "3"]:
-            await pilot.press(key)
+        await pilot.press("g")
+        for _ in app.runtime.board.entries():
+            chosen = app.selected
+            if chosen is not None and chosen.job.name == SHOWN:
+                break
+            await pilot.press("j")
+        await pilot.press("3")
         await pilot.pause(3.0)
         picture: str = app.export_screenshot(title="trainer-tui")
     app.runtime.close()
