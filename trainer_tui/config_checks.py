@@ -119,7 +119,9 @@ def keys(value: object) -> str:
         value = ",".join(value)
     if not isinstance(value, str) or not (value == "" or value.isprintable()):
         raise ValueError('expected keys such as "c" or "ctrl+x,f9"')
-    return ",".join(part.strip() for part in value.split(",") if part.strip())
+    names = [part.strip() for part in value.split(",") if part.strip()]
+    # "F1" and "Ctrl+X" mean what they say; a single letter's case tells c from C.
+    return ",".join(name if len(name) == 1 else name.lower() for name in names)
 
 
 def base_url(value: object) -> str:

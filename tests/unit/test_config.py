@@ -430,3 +430,10 @@ def test_the_reference_names_every_key() -> None:
             assert f"`{key}`" in text, f"{section}.{key}"
     for key in [*profile_keys(Path()), "options", "read_only", *COLUMNS]:
         assert f"`{key}`" in text, key
+
+
+def test_the_case_of_a_named_key_does_not_matter(tmp_path: Path) -> None:
+    """F1 and Ctrl+X are the keys they name; c and C stay two keys."""
+    paths = Paths.under(tmp_path)
+    paths.config_file.write_text('[keys]\n"app.help" = "F1,Ctrl+X"\n"job.cancel" = "C"\n')
+    assert load(paths).keys == {"app.help": "f1,ctrl+x", "job.cancel": "C"}
