@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,14 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tests.tui.fake import NOW, FakeRuntime, few
+from tests.tui.waiting import screen_text, until
 from trainer_tui.config import Config, Profile, UiSettings
 from trainer_tui.model import Job
 from trainer_tui.paths import Paths
 from trainer_tui.tui.app import TrainerApp
 from trainer_tui.tui.glyphs import UNICODE, Glyphs
+
+__all__ = ["asked", "make", "running", "screen_text", "until"]
 
 PROFILES = {"comfy": Profile("comfy", "runcomfy"), "local": Profile("local", "local")}
 
@@ -56,21 +58,6 @@ async def running(app: TrainerApp, size: tuple[int, int] = (120, 40)) -> AsyncIt
         await until(pilot, lambda: app.main is not None and app.main.detail.pane is not None)
         await pilot.pause()
         yield pilot
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 30.0) -> None:
-    """Let the app work until something is so."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise AssertionError("it did not come to be")
-        await pilot.pause(0.005)
-
-
-def screen_text(app: TrainerApp) -> str:
-    """What is seen, as lines of text."""
-    strips = app.screen._compositor.render_strips()
-    return "\n".join(strip.text.rstrip() for strip in strips)
 
 
 def asked(app: TrainerApp) -> list[tuple[Any, ...]]:

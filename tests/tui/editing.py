@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from textual.app import App, ComposeResult
-from textual.pilot import Pilot
 from textual.widgets import Static
 
 from trainer_tui.config import Config, Profile
@@ -181,18 +180,6 @@ class EditApp(App[None]):
 
     def copy(self, text: str, what: str) -> None:
         self.said.append(f"copied {what}")
-
-
-async def until(pilot: Pilot[Any], done: Callable[[], object], seconds: float = 30.0) -> None:
-    """Let the app run until something is so."""
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    while not done():
-        if loop.time() > end:
-            raise AssertionError("it did not happen")
-        await pilot.pause(0.01)
 
 
 def arrive(app: EditApp, text: str, ref: JobRef = REF) -> None:

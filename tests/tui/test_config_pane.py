@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from textual.app import ComposeResult
 
-from tests.tui.editing import FLUX, REF, EditApp, job, until
+from tests.tui.editing import FLUX, REF, EditApp, job
 from tests.tui.test_editor import shown
+from tests.tui.waiting import until
 from trainer_tui.core.board import Entry
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.errors import NotFoundError

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.editing import FLUX, REF, EditApp, arrive, fail, job, until
+from tests.tui.editing import FLUX, REF, EditApp, arrive, fail, job
+from tests.tui.waiting import until
 from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.drafts import unsent_edit
 from trainer_tui.core.rows import Draft

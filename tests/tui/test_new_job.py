@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.editing import FLUX, REF, EditApp, arrive, fail, until
+from tests.tui.editing import FLUX, REF, EditApp, arrive, fail
 from tests.tui.test_editor import settled, shown
+from tests.tui.waiting import until
 from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.drafts import unsent_new
 from trainer_tui.core.templates import TEMPLATES
