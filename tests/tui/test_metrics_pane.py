@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.tui.panes import NOW, REF, PaneApp, entry
+from tests.tui.waiting import until
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, MetricsArrived
 from trainer_tui.errors import NetworkError
 from trainer_tui.model import Artifact, ArtifactKind, Capability, JobRef, Metric
@@ -35,6 +36,10 @@ def screen(pane: MetricsPane) -> str:
     )
 
 
+def labels(pane: MetricsPane) -> list[str]:
+    return [series.label for series in pane.chart.series]
+
+
 async def test_what_the_store_knows_is_there_at_once() -> None:
     """History is drawn before the service has answered; the loss first."""
     pane = MetricsPane()
@@ -42,11 +47,9 @@ async def test_what_the_store_knows_is_there_at_once() -> None:
     app.runtime.store.held = points()
     async with app.run_test(size=(120, 20)) as pilot:
         pane.show(entry())
-        await pilot.pause()
-        text = screen(pane)
         assert pane.listing.keys == ["loss", "accuracy", "lr"]
-        assert "↓ 0.1695" in text
-        assert "loss  ◆ 0.1695 at step 490" in text
+        await until(pilot, lambda: "↓ 0.1695" in screen(pane))
+        await until(pilot, lambda: "loss  ◆ 0.1695 at step 490" in screen(pane))
 
 
 async def test_new_points_are_drawn() -> None:
@@ -57,11 +60,9 @@ async def test_new_points_are_drawn() -> None:
         assert pane.has_class("instead")
         pane.receive(MetricsArrived(REF, points(), reset=True))
         pane.receive(MetricsArrived(REF, [Metric("loss", 500, 0.01)]))
-        await pilot.pause()
-        assert "◆ 0.01 at step 500" in screen(pane)
+        await until(pilot, lambda: "◆ 0.01 at step 500" in screen(pane))
         pane.receive(MetricsArrived(REF, points(3), reset=True))
-        await pilot.pause()
-        assert pane.curves["loss"].steps == [0, 10, 20]
+        await until(pilot, lambda: pane.curves["loss"].steps == [0, 10, 20])
 
 
 async def test_keys_change_the_picture() -> None:
@@ -71,13 +72,13 @@ async def test_keys_change_the_picture() -> None:
         pane.show(entry())
         pane.receive(MetricsArrived(REF, points(), reset=True))
         await pilot.press("space", "j")
-        assert [series.label for series in pane.chart.series] == ["accuracy", "loss"]
+        await until(pilot, lambda: labels(pane) == ["accuracy", "loss"])
         await pilot.press("L", "S", "X")
+        await until(pilot, lambda: pane.chart.series[0].xs[-1] == 490.0)
         options = pane.chart.options
         assert (options.log, options.smooth, options.time) == (True, True, True)
-        assert pane.chart.series[0].xs[-1] == 490.0
         await pilot.press("escape")
-        assert [series.label for series in pane.chart.series] == ["accuracy"]
+        await until(pilot, lambda: labels(pane) == ["accuracy"])
 
 
 async def test_cursor_reads_the_curve() -> None:
@@ -87,9 +88,9 @@ async def test_cursor_reads_the_curve() -> None:
         pane.show(entry())
         pane.receive(MetricsArrived(REF, points(), reset=True))
         await pilot.press("right", "left")
-        assert "step 480   ● loss 0.1724" in screen(pane)
+        await until(pilot, lambda: "step 480   ● loss 0.1724" in screen(pane))
         await pilot.press("escape")
-        assert pane.chart.options.cursor is None
+        await until(pilot, lambda: pane.chart.options.cursor is None)
 
 
 async def test_checkpoints_are_on_the_axis() -> None:
@@ -100,8 +101,7 @@ async def test_checkpoints_are_on_the_axis() -> None:
         pane.receive(MetricsArrived(REF, points(), reset=True))
         file = Artifact("a.safetensors", ArtifactKind.CHECKPOINT, "u", step=100)
         pane.receive(ArtifactsArrived(REF, [file]))
-        await pilot.pause()
-        assert screen(pane).count("▴") == 2
+        await until(pilot, lambda: screen(pane).count("▴") == 2)
 
 
 async def test_nan_is_seen_in_the_list_and_on_the_axis() -> None:
@@ -110,10 +110,8 @@ async def test_nan_is_seen_in_the_list_and_on_the_axis() -> None:
     async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
         pane.show(entry())
         pane.receive(MetricsArrived(REF, [*points(), Metric("loss", 500, math.nan)], reset=True))
-        await pilot.pause()
-        text = screen(pane)
-        assert "nan" in text
-        assert "×" in text
+        await until(pilot, lambda: "nan" in screen(pane))
+        await until(pilot, lambda: "×" in screen(pane))
 
 
 async def test_a_quiet_poll_paints_nothing() -> None:
@@ -122,6 +120,7 @@ async def test_a_quiet_poll_paints_nothing() -> None:
     async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
         pane.show(entry())
         pane.receive(MetricsArrived(REF, points(), reset=True))
+        await until(pilot, lambda: "◆ 0.1695 at step 490" in screen(pane))
         await pilot.pause()
         pane.receive(MetricsArrived(REF, []))
         pane.show(entry())
@@ -135,19 +134,16 @@ async def test_why_there_are_none() -> None:
     app = PaneApp(pane)
     async with app.run_test(size=(80, 20)) as pilot:
         pane.show(entry())
-        await pilot.pause()
         reason = pane.query_one("#metrics-reason")
-        assert "No metrics yet" in str(reason.render())
+        await until(pilot, lambda: "No metrics yet" in str(reason.render()))
         pane.receive(
             AspectFailed(REF, Aspect.METRICS, NetworkError("refused", hint="R asks again"))
         )
-        await pilot.pause()
-        assert "R asks again" in str(reason.render())
+        await until(pilot, lambda: "R asks again" in str(reason.render()))
         app.runtime.capabilities = frozenset()
         app.runtime.reasons = {Capability.METRICS: "It has none."}
         pane.show(entry(ref=JobRef("comfy", "x")))
-        await pilot.pause()
-        assert "It has none." in str(reason.render())
+        await until(pilot, lambda: "It has none." in str(reason.render()))
 
 
 async def test_full_screen_watches_and_lets_go() -> None:
@@ -155,11 +151,9 @@ async def test_full_screen_watches_and_lets_go() -> None:
     app = PaneApp(None)
     async with app.run_test(size=(120, 30)) as pilot:
         await app.push_screen(MetricsScreen(REF))
-        await pilot.pause()
-        await pilot.pause()
-        assert ("watch", REF, MetricsPane.ASPECTS) in app.runtime.asked
+        await until(pilot, lambda: ("watch", REF, MetricsPane.ASPECTS) in app.runtime.asked)
         await pilot.press("q")
-        assert ("unwatch", REF, MetricsPane.ASPECTS) in app.runtime.asked
+        await until(pilot, lambda: ("unwatch", REF, MetricsPane.ASPECTS) in app.runtime.asked)
 
 
 async def test_jobs_are_compared() -> None:
@@ -172,7 +166,6 @@ async def test_jobs_are_compared() -> None:
         app.runtime.store.held = [Metric("loss", 1, 0.5), Metric("loss", 200, 0.2)]
         app.runtime.board.entry = entry(name="other_job")
         pane.compare([REF, JobRef("local", "j2")])
-        await pilot.pause()
-        assert [series.label for series in pane.chart.series] == ["dog_portrait_lora", "other_job"]
+        await until(pilot, lambda: labels(pane) == ["dog_portrait_lora", "other_job"])
         await pilot.press("escape")
-        assert [series.label for series in pane.chart.series] == ["loss"]
+        await until(pilot, lambda: labels(pane) == ["loss"])
