@@ -1,0 +1,15 @@
+"""A job's log at any size: a file on this machine, read where it is looked at.
+
+``source``    which file, how much of it may be read, what is missing of it
+``lines``     what a view reads: lines in order, each known by its position
+``line``      one raw line made safe: carriage returns, colours, control characters
+``index``     newlines counted by block, so that positions have line numbers
+``document``  a file as :class:`~trainer_tui.core.logfile.lines.Lines`
+``spool``     the file that fetched text is written into
+``pattern``   a regular expression with smart case
+``scan``      the process that searches; ``scanner`` its other end
+``search``    hits, errors, and a log of which only hits are shown
+``times``     when a line was written
+``records``   levels, JSON lines and their fields
+``merge``     several logs as one, by time
+"""
