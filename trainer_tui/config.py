@@ -171,6 +171,30 @@ class DownloadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthRule:
+    """One of ``[[health.rules]]``: an act that is asked for by itself."""
+
+    on: Literal["nan", "divergence", "plateau", "stall"]
+    do: Literal["stop", "cancel"]
+    profile: str | None = None
+    """Only jobs of this profile; ``None``: of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """``[health]``: when a running job is marked as doing badly."""
+
+    nan: bool = True
+    divergence: float = 2.0
+    """The averaged loss is so many times its lowest; 0: never said."""
+    plateau: int = 5000
+    """So many steps without the averaged loss getting lower by 1 %; 0: never said."""
+    stall: float = 10.0
+    """No step for so many times the job's own pace (and 60 seconds at least); 0: never said."""
+    rules: tuple[HealthRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that the config says."""
 
@@ -180,6 +204,7 @@ class Config:
     poll: PollSettings = field(default_factory=PollSettings)
     local: LocalSettings = field(default_factory=LocalSettings)
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Command id → comma-separated keys."""
     pricing: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from trainer_tui.config import Secret, did_you_mean
+from trainer_tui.config import HealthRule, Secret, did_you_mean
 
 Check = Callable[[object], object]
 
@@ -122,6 +123,33 @@ def keys(value: object) -> str:
     names = [part.strip() for part in value.split(",") if part.strip()]
     # "F1" and "Ctrl+X" mean what they say; a single letter's case tells c from C.
     return ",".join(name if len(name) == 1 else name.lower() for name in names)
+
+
+def health_rules(value: object) -> tuple[HealthRule, ...]:
+    """``[[health.rules]]``: what to do by itself when something is found wrong."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("expected tables: [[health.rules]]")
+    known: dict[str, Check] = {
+        "on": one_of("nan", "divergence", "plateau", "stall"),
+        "do": one_of("stop", "cancel"),
+        "profile": text,
+    }
+    rules = []
+    for number, table in enumerate(value, 1):
+        for key in table:
+            if key not in known:
+                raise ValueError(f"rule {number}: {key}: {unknown(key, known)}")
+        for key in ("on", "do"):
+            if key not in table:
+                raise ValueError(f"rule {number}: {key} is missing")
+        found: dict[str, Any] = {}
+        for key, item in table.items():
+            try:
+                found[key] = known[key](item)
+            except ValueError as error:
+                raise ValueError(f"rule {number}: {key}: {error}") from None
+        rules.append(HealthRule(**found))
+    return tuple(rules)
 
 
 def base_url(value: object) -> str:

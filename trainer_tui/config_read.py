@@ -68,6 +68,13 @@ def sections(base: Path) -> dict[str, dict[str, checks.Check]]:
             "kill_after": checks.number(0, 3600, "seconds"),
         },
         "downloads": {"folder": checks.path(base), "parallel": checks.whole(1, 32)},
+        "health": {
+            "nan": checks.boolean,
+            "divergence": checks.number(0, 1000),
+            "plateau": checks.whole(0, 10**9),
+            "stall": checks.number(0, 100_000),
+            "rules": checks.health_rules,
+        },
         "check": {"extra_keys": checks.texts},
     }
 
@@ -236,6 +243,7 @@ class _Reader:
             poll=replace(empty.poll, **self._section("poll", known)),
             local=replace(empty.local, **self._section("local", known)),
             downloads=replace(empty.downloads, **self._section("downloads", known)),
+            health=replace(empty.health, **self._section("health", known)),
             schema_extra_keys=self._section("check", known).get("extra_keys", ()),
             keys=MappingProxyType(self._keys()),
             pricing=MappingProxyType(self._free("pricing", checks.number(0, 1e6))),

@@ -237,13 +237,20 @@ def test_notifications_fit_the_terminal() -> None:
     """OSC 9 or 777 by terminal, wrapped inside tmux, nothing on a bare console, text made safe."""
     job = dataclasses.replace(few()[0], name="do\x1bg; x")
     auto = NotifySettings(bell=False)
-    assert notify.sequence(job, auto, {"TERM": "xterm-kitty"}).startswith("\x1b]9;")
-    foot = notify.sequence(job, auto, {"TERM": "foot"})
+    assert notify.sequence("run succeeded", job, auto, {"TERM": "xterm-kitty"}).startswith(
+        "\x1b]9;"
+    )
+    foot = notify.sequence("run succeeded", job, auto, {"TERM": "foot"})
     assert foot.startswith("\x1b]777;notify;") and foot.count(";") == 3
-    inside = notify.sequence(job, auto, {"TERM": "tmux-256color", "TMUX": "/tmp/x,1,0"})
+    inside = notify.sequence(
+        "run succeeded", job, auto, {"TERM": "tmux-256color", "TMUX": "/tmp/x,1,0"}
+    )
     assert inside.startswith("\x1bPtmux;\x1b\x1b]9;") and inside.endswith("\x1b\\")
-    assert notify.sequence(job, auto, {"TERM": "linux"}) == ""
-    assert notify.sequence(job, NotifySettings(desktop="off"), {"TERM": "foot"}) == "\a"
+    assert notify.sequence("run succeeded", job, auto, {"TERM": "linux"}) == ""
+    assert (
+        notify.sequence("run succeeded", job, NotifySettings(desktop="off"), {"TERM": "foot"})
+        == "\a"
+    )
 
 
 def test_without_a_terminal_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from trainer_tui.core.estimate import Estimate, Sample, add_sample, estimate
+from trainer_tui.core.estimate import STALL_STEPS, Estimate, Sample, add_sample, estimate
+from trainer_tui.core.health import Finding
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, Event, Job, JobError, JobRef, Metric, Status
 
@@ -41,6 +42,8 @@ class Entry:
     """As last known: not confirmed by the service in this session, or the service is away."""
     watched: bool = False
     """The user wants to be told when it ends."""
+    finding: Finding | None = None
+    """What is wrong with its training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Board:
         """``on_trouble`` hears of what could not be written; the picture goes on without."""
         self._recorder = recorder
         self._on_trouble = on_trouble
+        self.stall = STALL_STEPS
+        """So many times its own pace without a step is a stall; 0: never."""
         self._changing = threading.RLock()
         """Held by whoever changes the board, be it while the store writes."""
         self._lock = threading.Lock()
@@ -200,6 +205,10 @@ class Board:
                 self._on_trouble(error)
         return self._change([ref], watched=on)
 
+    def set_finding(self, ref: JobRef, finding: Finding | None) -> Delta:
+        """Show what is wrong with a job's training, or that nothing is any more."""
+        return self._change([ref], finding=finding)
+
     def set_stale(self, profile: str) -> Delta:
         """The profile does not answer: what may change by itself is only as last known."""
         with self._changing:
@@ -230,7 +239,7 @@ class Board:
         elif not job.status.active:
             self._samples.pop(job.ref, None)
             samples = ()
-        guess = estimate(samples, job.progress, now, job.status)
+        guess = estimate(samples, job.progress, now, job.status, stall=self.stall)
         if old is None:
             return Entry(job, estimate=guess)
         return dataclasses.replace(old, job=job, estimate=guess, stale=False)

@@ -61,15 +61,23 @@ def add_sample(samples: Sequence[Sample], sample: Sample) -> tuple[Sample, ...]:
 
 
 def estimate(
-    samples: Sequence[Sample], progress: Progress | None, now: datetime, status: Status
+    samples: Sequence[Sample],
+    progress: Progress | None,
+    now: datetime,
+    status: Status,
+    *,
+    stall: float = STALL_STEPS,
 ) -> Estimate | None:
-    """What the samples say about a job; ``None`` for one that does not run or says no steps."""
+    """What the samples say about a job; ``None`` for one that does not run or says no steps.
+
+    ``stall``: so many times its own pace without a step is a stall; 0: never.
+    """
     if status is not Status.RUNNING or progress is None or not samples:
         return None
     window = _window(samples)
     rate = _rate(window)
     silent = now.timestamp() - samples[-1].time
-    stalled = silent > max(STALL_FLOOR, STALL_STEPS * _median_step_time(window))
+    stalled = bool(stall) and silent > max(STALL_FLOOR, stall * _median_step_time(window))
     eta: float | None = None
     finish: datetime | None = None
     if rate and progress.total:

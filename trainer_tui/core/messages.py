@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from trainer_tui.core.actions import Outcome
 from trainer_tui.core.board import Delta
+from trainer_tui.core.health import Finding
 from trainer_tui.core.poller import ProfileState
 from trainer_tui.core.rows import DownloadRow
 from trainer_tui.errors import TrainerError
@@ -51,6 +52,14 @@ class JobEnded:
     """A job was seen to go from active to ended."""
 
     job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Ailing:
+    """Something is wrong with a running job's training; told once a run."""
+
+    ref: JobRef
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,7 @@ Message = (
     | ProfileChanged
     | ActDone
     | JobEnded
+    | Ailing
     | LogArrived
     | MetricsArrived
     | ArtifactsArrived

@@ -19,6 +19,7 @@ from trainer_tui.core.clock import SystemClock
 from trainer_tui.core.downloads import Downloads
 from trainer_tui.core.faultlog import FaultLog
 from trainer_tui.core.follow import Follower
+from trainer_tui.core.healthwatch import HealthWatch
 from trainer_tui.core.links import Links
 from trainer_tui.core.messages import (
     ActDone,
@@ -27,6 +28,7 @@ from trainer_tui.core.messages import (
     DownloadChanged,
     JobEnded,
     Message,
+    MetricsArrived,
     ProfileChanged,
     Trouble,
 )
@@ -122,6 +124,17 @@ class Runtime:
             on_bug=self._faults.write,
             parallel=config.downloads.parallel,
         )
+        self._health = HealthWatch(
+            self.board,
+            self.store,
+            self._clock,
+            config.health,
+            publish=self._publish,
+            perform=self.perform,
+            why_not=self.why_not,
+            on_bug=self._faults.write,
+        )
+        self.board.stall = config.health.stall
         self.board.load(self._profiles.known_jobs(), self.store.watched())
         self.board.subscribe(self._board_changed)
 
@@ -337,6 +350,8 @@ class Runtime:
     async def _take_over(self, before: Config, config: Config) -> None:
         self._actions.observe_for(config.poll.observe_within)
         self._downloads.parallel = config.downloads.parallel
+        self.board.stall = config.health.stall
+        self._health.apply(config.health)
         for name in set(before.profiles) | set(config.profiles):
             if before.profiles.get(name) != config.profiles.get(name):
                 self._pollers.drop(name)
@@ -379,6 +394,7 @@ class Runtime:
 
     def _board_changed(self, delta: Delta) -> None:
         self._publish(BoardChanged(delta))
+        self._health.changed(delta)
         for ref in delta.ended:
             entry = self.board.get(ref)
             if entry is not None:
@@ -388,6 +404,8 @@ class Runtime:
         self._pollers.reconsider(refs)
 
     def _publish(self, message: Message) -> None:
+        if isinstance(message, MetricsArrived):
+            self._health.points(message.ref, message.metrics)
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(message)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.acts import NO_REFUND, Act
+from trainer_tui.core.health import WORDS
 from trainer_tui.core.messages import (
     ActDone,
+    Ailing,
     BoardChanged,
     JobEnded,
     Message,
@@ -45,6 +47,8 @@ def take(app: TrainerApp, batch: Sequence[Message]) -> None:
                 _act_done(app, message)
             case JobEnded():
                 _ended(app, message)
+            case Ailing():
+                _ailing(app, message)
             case Trouble(text):
                 app.say(text, "error")
     if changed or removed:
@@ -104,6 +108,24 @@ def _ended(app: TrainerApp, message: JobEnded) -> None:
     app.say(f"{job.name} {job.status.value}", "success" if good else "warning", seconds=20)
     from trainer_tui.tui.notify import sequence
 
+    _ring(app, sequence(f"{job.name} {job.status}", job, app.config.notify, app.env))
+
+
+def _ailing(app: TrainerApp, message: Ailing) -> None:
+    entry = app.board.get(message.ref)
+    if entry is None:
+        return
+    job, finding = entry.job, message.finding
+    app.say(f"{job.name or job.ref.id}: {finding.text}", "warning", seconds=20)
+    if entry.watched or app.config.notify.all:
+        from trainer_tui.tui.notify import sequence
+
+        title = f"{job.name} {WORDS[finding.ailment]}"
+        _ring(app, sequence(title, job, app.config.notify, app.env))
+
+
+def _ring(app: TrainerApp, text: str) -> None:
+    """Bell and desktop notification, on a real terminal."""
     if app._driver is not None and not app.is_headless:
-        app._driver.write(sequence(job, app.config.notify, app.env))
+        app._driver.write(text)
         app._driver.flush()

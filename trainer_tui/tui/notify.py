@@ -16,11 +16,9 @@ from trainer_tui.sanitize import line
 _OSC777 = ("foot", "rxvt", "vte")
 
 
-def sequence(job: Job, settings: NotifySettings, env: Mapping[str, str]) -> str:
-    """What to send to the terminal when a job has ended."""
-    return ("\a" if settings.bell else "") + desktop(
-        f"{job.name} {job.status}", f"{job.ref}", settings, env
-    )
+def sequence(title: str, job: Job, settings: NotifySettings, env: Mapping[str, str]) -> str:
+    """What to send to the terminal when there is news of a job."""
+    return ("\a" if settings.bell else "") + desktop(title, f"{job.ref}", settings, env)
 
 
 def desktop(title: str, body: str, settings: NotifySettings, env: Mapping[str, str]) -> str:

@@ -104,7 +104,10 @@ def _status(entry: Entry, now: datetime, glyphs: Glyphs) -> list[Piece]:
         pieces.append(Piece(f" {word} {present.clock(since, now)}", "text-muted"))
     if job.raw_status:
         pieces.append(Piece(f"  ({job.provider}: {job.raw_status})", "text-faint"))
-    if entry.estimate is not None and entry.estimate.stalled:
+    if entry.finding is not None and job.status is Status.RUNNING:
+        colour = present.AILING[entry.finding.ailment]
+        pieces.append(Piece(f"  {glyphs.warn} {entry.finding.text}", colour))
+    elif entry.estimate is not None and entry.estimate.stalled:
         pieces.append(Piece(f"  {glyphs.warn} no step for a while", "status-interrupted"))
     if entry.stale:
         pieces.append(Piece(f"  {glyphs.dot} as last known", "text-faint"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from trainer_tui.core.health import WORDS, Ailment
 from trainer_tui.model import Job, Progress, Status
 from trainer_tui.tui.glyphs import ASCII, UNICODE, Glyphs, choose
 
@@ -31,6 +32,13 @@ _GERUNDS = {
     "star": "starring",
 }
 _COLOURS = {Status.PREPARING: "status-queued"}
+AILING = {
+    Ailment.NAN: "status-failed",
+    Ailment.DIVERGENCE: "status-failed",
+    Ailment.PLATEAU: "status-interrupted",
+    Ailment.STALL: "status-interrupted",
+}
+"""Theme variable of what is wrong with a training."""
 
 
 def status_colour(status: Status) -> str:
@@ -82,7 +90,9 @@ def cells(entry: Entry, now: datetime, glyphs: Glyphs) -> Cells:
     else:
         shape, colour = glyphs.status[job.status], status_colour(job.status)
         status = job.status.value
-        if stalled:
+        if entry.finding is not None and job.status is Status.RUNNING:
+            status, colour = WORDS[entry.finding.ailment], AILING[entry.finding.ailment]
+        elif stalled:
             status, colour = "stalled", "status-interrupted"
         elif job.status is Status.QUEUED and job.queue_position is not None:
             status = f"queued {job.queue_position + 1}"

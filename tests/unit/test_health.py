@@ -1,0 +1,280 @@
+"""How a training is doing: what is said of a loss, when, and what a rule does about it."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.fakes import T0, FakeClock, facts, job
+from trainer_tui.config import HealthRule, HealthSettings, load
+from trainer_tui.core.acts import Act, why_not
+from trainer_tui.core.board import Board
+from trainer_tui.core.health import WARM_UP, Ailment, LossWatch
+from trainer_tui.core.healthwatch import HealthWatch
+from trainer_tui.core.messages import Ailing, Message
+from trainer_tui.core.store import Store
+from trainer_tui.errors import ConfigError
+from trainer_tui.model import Job, JobRef, Metric, Progress, Status
+from trainer_tui.paths import Paths
+
+DEFAULTS = HealthSettings()
+
+
+def watched(losses: list[float], settings: HealthSettings = DEFAULTS) -> LossWatch:
+    """A watch that has seen these losses, one a step."""
+    watch = LossWatch(settings)
+    for step, loss in enumerate(losses):
+        watch.add(step, loss)
+    return watch
+
+
+def falling(count: int, seed: int = 1) -> list[float]:
+    """A noisy loss that falls, as of a diffusion training."""
+    noise = random.Random(seed)
+    return [0.3 + 0.5 * math.exp(-i / 80) + noise.uniform(-0.1, 0.1) for i in range(count)]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_no_number_is_said_at_once(bad: float) -> None:
+    """The first step that is not finite is named, and stays the one that is named."""
+    watch = watched([*falling(30), bad, bad])
+    assert watch.finding is not None
+    assert watch.finding.ailment is Ailment.NAN
+    assert watch.finding.step == 30
+    assert "since step 30" in watch.finding.text
+
+
+def test_a_loss_that_recovers_is_well_again() -> None:
+    """One finite value does not end it, several do."""
+    watch = watched([*falling(30), math.nan, 0.3])
+    assert watch.finding is not None
+    for step in range(40, 50):
+        watch.add(step, 0.3)
+    assert watch.finding is None
+
+
+def test_divergence_is_said_of_the_average_and_not_of_a_spike() -> None:
+    """A single huge loss is noise; a loss that stays up is not."""
+    spiky = falling(300)
+    spiky[200] = 6.0
+    assert watched(spiky).finding is None
+    risen = watched([*falling(300), *[2.0] * 60])
+    assert risen.finding is not None
+    assert risen.finding.ailment is Ailment.DIVERGENCE
+    assert risen.finding.step >= 300
+
+
+def test_a_plateau_needs_as_many_steps_as_the_config_says() -> None:
+    """Below the threshold nothing is said; 0 switches it off."""
+    flat = falling(400) + [0.3] * 600
+    assert watched(flat, replace(DEFAULTS, plateau=2000)).finding is None
+    assert watched(flat, replace(DEFAULTS, plateau=0)).finding is None
+    found = watched(flat, replace(DEFAULTS, plateau=300)).finding
+    assert found is not None
+    assert found.ailment is Ailment.PLATEAU
+
+
+def test_everything_can_be_switched_off() -> None:
+    """With all thresholds at 0 the worst loss is not remarked on."""
+    off = HealthSettings(nan=False, divergence=0, plateau=0, stall=0)
+    assert watched([*falling(100), math.nan, *[9e9] * 100], off).finding is None
+
+
+def test_a_resume_from_an_earlier_step_begins_anew() -> None:
+    """What was found of the part that is trained again is forgotten once it is well."""
+    watch = watched([*falling(300), *[5.0] * 60])
+    assert watch.finding is not None
+    for step in range(100, 100 + 3 * WARM_UP):
+        watch.add(step, 0.4)
+    assert watch.finding is None
+
+
+@given(st.lists(st.floats(0.015625, 10, width=32), max_size=200))
+def test_points_that_come_again_change_nothing(losses: list[float]) -> None:
+    """History that arrives twice, as when a curve is opened, gives the same finding."""
+    once = watched(losses)
+    twice = watched(losses)
+    last = len(losses) - 1
+    for step in range(max(0, last - max(1, last // 50) + 1), last + 1):
+        twice.add(step, losses[step])
+    assert once.finding == twice.finding
+
+
+class Ward:
+    """A board with one running job, watched."""
+
+    def __init__(self, path: Path, *rules: HealthRule, read_only: bool = False) -> None:
+        self.store = Store(path / "store.db")
+        self.board = Board(self.store)
+        self.clock = FakeClock()
+        self.told: list[Message] = []
+        self.acts: list[tuple[Act, JobRef]] = []
+        self.read_only = read_only
+        self.health = self.watch(*rules)
+
+    def watch(self, *rules: HealthRule) -> HealthWatch:
+        """A watch as a console that was just started has it."""
+        health = HealthWatch(
+            self.board,
+            self.store,
+            self.clock,
+            HealthSettings(rules=rules),
+            publish=self.told.append,
+            perform=lambda act, ref: self.acts.append((act, ref)),
+            why_not=self._why_not,
+            on_bug=self._fault,
+        )
+        self.board.subscribe(health.changed)
+        return health
+
+    def _why_not(self, of: Job, act: Act) -> str | None:
+        return why_not(of, act, facts("fake"), read_only=self.read_only)
+
+    def _fault(self, error: BaseException) -> None:
+        raise error
+
+    def step(self, step: int, loss: float) -> None:
+        """The service tells another step."""
+        self.clock.seconds += 5
+        seen = replace(
+            job(status=Status.RUNNING), progress=Progress(step, 1000, "steps"), loss=loss
+        )
+        self.board.merge(seen.ref.profile, [seen], self.clock.now())
+
+    @property
+    def entry(self):  # type: ignore[no-untyped-def]
+        """The job's row."""
+        (entry,) = self.board.entries()
+        return entry
+
+
+def test_a_finding_is_a_mark_an_event_and_a_message(tmp_path: Path) -> None:
+    """Told once, marked as long as it holds."""
+    ward = Ward(tmp_path)
+    ward.step(1, 0.5)
+    ward.step(2, math.nan)
+    ward.step(3, math.nan)
+    assert ward.entry.finding.ailment is Ailment.NAN
+    assert [type(m) for m in ward.told] == [Ailing]
+    texts = [event.text for event in ward.store.events(ward.entry.job.ref)]
+    assert [t for t in texts if "nan loss" in t] == [
+        "nan loss: the loss is not a number since step 2"
+    ]
+    assert ward.acts == []
+
+
+def test_a_second_console_tells_nothing_twice(tmp_path: Path) -> None:
+    """What was told of this run stays told when the console is started again."""
+    ward = Ward(tmp_path)
+    ward.step(1, 0.5)
+    ward.step(2, math.nan)
+    again = Ward(tmp_path)
+    again.step(3, math.nan)
+    assert again.entry.finding is not None
+    assert again.told == []
+
+
+def test_a_rule_acts_once(tmp_path: Path) -> None:
+    """``on = "nan" do = "stop"`` asks for the stop, and the history says who did."""
+    ward = Ward(tmp_path, HealthRule("nan", "stop"))
+    ward.step(1, 0.5)
+    ward.step(2, math.nan)
+    ward.step(3, math.nan)
+    ref = ward.entry.job.ref
+    assert ward.acts == [(Act.STOP, ref)]
+    assert "rule: on nan do stop" in [event.text for event in ward.store.events(ref)]
+
+
+def test_a_rule_never_acts_in_read_only(tmp_path: Path) -> None:
+    """It is said why nothing was done."""
+    ward = Ward(tmp_path, HealthRule("nan", "stop"), read_only=True)
+    ward.step(1, math.nan)
+    assert ward.acts == []
+    texts = [event.text for event in ward.store.events(ward.entry.job.ref)]
+    assert any("not possible" in text and "read-only" in text for text in texts)
+
+
+def test_a_rule_of_another_profile_does_not_count(tmp_path: Path) -> None:
+    """``profile`` narrows a rule."""
+    ward = Ward(tmp_path, HealthRule("nan", "cancel", profile="other"))
+    ward.step(1, math.nan)
+    assert ward.acts == []
+
+
+def test_a_followed_curve_counts_too(tmp_path: Path) -> None:
+    """A NaN between two looks at the job is seen in its points."""
+    ward = Ward(tmp_path)
+    ward.step(10, 0.5)
+    ref = ward.entry.job.ref
+    ward.health.points(ref, [Metric("lr", 11, math.nan), Metric("loss", 11, math.nan)])
+    assert ward.entry.finding.ailment is Ailment.NAN
+
+
+def test_history_in_the_store_is_judged_at_the_start(tmp_path: Path) -> None:
+    """A console that was away sees what happened meanwhile."""
+    ward = Ward(tmp_path)
+    ref = job().ref
+    points = [Metric("loss", step, 0.4, T0) for step in range(300)]
+    points += [Metric("loss", step, 3.0, T0) for step in range(300, 400)]
+    ward.store.add_metrics(ref, points)
+    ward.step(401, 3.0)
+    assert ward.entry.finding.ailment is Ailment.DIVERGENCE
+
+
+def test_a_stall_is_a_finding_and_goes_with_the_next_step(tmp_path: Path) -> None:
+    """No step for far longer than the job's own pace."""
+    ward = Ward(tmp_path)
+    for step in range(1, 8):
+        ward.step(step, 0.5)
+    for _ in range(40):
+        ward.step(7, 0.5)
+    assert ward.entry.finding.ailment is Ailment.STALL
+    ward.step(8, 0.5)
+    assert ward.entry.finding is None
+
+
+def test_the_end_takes_the_mark_away(tmp_path: Path) -> None:
+    """A job that has ended is judged by how it ended."""
+    ward = Ward(tmp_path)
+    ward.step(1, math.nan)
+    ended = replace(ward.entry.job, status=Status.FAILED)
+    ward.board.merge(ended.ref.profile, [ended], ward.clock.now())
+    assert ward.entry.finding is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[health.rules]]\non = "nam"\ndo = "stop"', "rule 1: on: expected one of"),
+        ('[[health.rules]]\non = "nan"', "rule 1: do is missing"),
+        ('[[health.rules]]\non = "nan"\ndo = "delete"', "expected one of stop, cancel"),
+        ('[[health.rules]]\non = "nan"\ndo = "stop"\nprofil = "x"', "did you mean 'profile'"),
+        ("[health]\ndivergense = 2", "did you mean 'divergence'"),
+    ],
+)
+def test_mistakes_in_the_config_are_named(tmp_path: Path, text: str, said: str) -> None:
+    """File, line, what was expected."""
+    paths = Paths.under(tmp_path)
+    paths.config_file.parent.mkdir(parents=True, exist_ok=True)
+    paths.config_file.write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.toml:\d") as caught:
+        load(paths)
+    assert said in str(caught.value)
+
+
+def test_rules_are_read(tmp_path: Path) -> None:
+    """Thresholds and rules as the documentation has them."""
+    paths = Paths.under(tmp_path)
+    paths.config_file.parent.mkdir(parents=True, exist_ok=True)
+    paths.config_file.write_text(
+        '[health]\ndivergence = 3\n[[health.rules]]\non = "nan"\ndo = "stop"\nprofile = "comfy"\n'
+    )
+    health = load(paths).health
+    assert health.divergence == 3
+    assert health.rules == (HealthRule("nan", "stop", "comfy"),)

@@ -1,0 +1,172 @@
+"""Watching the health of every running job, and the rules that act on it.
+
+A job is judged by the loss that its service tells with its status, and by all the points of its
+curve once that is followed. What is found is a mark on the board, an event in the job's history, a
+message, and, where the config has a rule for it, an act. A finding is told once for each run of a
+job, also when the console is closed and opened again meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from trainer_tui.config import HealthSettings
+from trainer_tui.core.acts import Act
+from trainer_tui.core.board import Board, Delta, Entry
+from trainer_tui.core.clock import Clock
+from trainer_tui.core.health import WORDS, Ailment, Finding, LossWatch
+from trainer_tui.core.messages import Ailing, Message
+from trainer_tui.errors import TrainerError
+from trainer_tui.model import Event, EventKind, Job, JobRef, Metric, Status
+
+LOSSES = ("loss", "train_loss", "train/loss", "training_loss")
+"""Keys that are the loss that is trained on, best first."""
+_HISTORY = 2_000
+"""Steps of stored history that are looked at when a running job is first seen."""
+
+
+class History(Protocol):
+    """What the store knows and keeps."""
+
+    def metrics(
+        self, ref: JobRef, key: str | None = None, since_step: int | None = None
+    ) -> Sequence[Metric]: ...
+
+    def add_event(self, event: Event) -> None: ...
+
+    def get_value(self, key: str, default: Any = None) -> Any: ...
+
+    def set_value(self, key: str, value: Any) -> None: ...
+
+
+class HealthWatch:
+    """The health of the jobs on a board. Network thread only."""
+
+    def __init__(
+        self,
+        board: Board,
+        store: History,
+        clock: Clock,
+        settings: HealthSettings,
+        *,
+        publish: Callable[[Message], None],
+        perform: Callable[[Act, JobRef], object],
+        why_not: Callable[[Job, Act], str | None],
+        on_bug: Callable[[BaseException], None],
+    ) -> None:
+        self._board, self._store, self._clock = board, store, clock
+        self._publish, self._perform, self._why_not = publish, perform, why_not
+        self._on_bug = on_bug
+        self.settings = settings
+        self._watches: dict[JobRef, LossWatch] = {}
+        self._keys: dict[JobRef, str] = {}
+
+    def apply(self, settings: HealthSettings) -> None:
+        """Judge by other thresholds from now on."""
+        if settings != self.settings:
+            self.settings = settings
+            self._watches.clear()
+            self.changed(Delta(changed=tuple(e.job.ref for e in self._board.entries())))
+
+    def changed(self, delta: Delta) -> None:
+        """Look at the jobs that changed."""
+        for ref in delta.removed:
+            self._watches.pop(ref, None)
+        for ref in (*delta.added, *delta.changed):
+            entry = self._board.get(ref)
+            if entry is not None:
+                self._look(entry)
+
+    def points(self, ref: JobRef, metrics: Iterable[Metric]) -> None:
+        """Look at points of a curve that is followed."""
+        entry = self._board.get(ref)
+        if entry is None or entry.stale or entry.job.status is not Status.RUNNING:
+            return
+        watch = self._watch(entry.job)
+        for metric in metrics:
+            if metric.key in LOSSES and metric.key == self._keys.setdefault(ref, metric.key):
+                watch.add(metric.step, metric.value)
+        self._settle(entry, watch.finding)
+
+    def _look(self, entry: Entry) -> None:
+        job = entry.job
+        if job.status is not Status.RUNNING:
+            self._watches.pop(job.ref, None)
+            self._keys.pop(job.ref, None)
+            if entry.finding is not None and not job.status.active:
+                self._board.set_finding(job.ref, None)
+            return
+        if entry.stale:
+            return
+        watch = self._watch(job)
+        if job.loss is not None and job.progress is not None:
+            watch.add(job.progress.current, job.loss)
+        self._settle(entry, watch.finding)
+
+    def _watch(self, job: Job) -> LossWatch:
+        watch = self._watches.get(job.ref)
+        if watch is None:
+            watch = self._watches[job.ref] = LossWatch(self.settings)
+            if job.progress is not None:
+                span = max(_HISTORY, self.settings.plateau)
+                since = max(-1, job.progress.current - 2 * span)
+                try:
+                    for metric in self._store.metrics(job.ref, "loss", since):
+                        watch.add(metric.step, metric.value)
+                except TrainerError as error:
+                    self._on_bug(error)
+        return watch
+
+    def _settle(self, entry: Entry, finding: Finding | None) -> None:
+        job = entry.job
+        stalled = entry.estimate is not None and entry.estimate.stalled
+        if finding is None and stalled and self.settings.stall:
+            step = job.progress.current if job.progress is not None else 0
+            finding = Finding(Ailment.STALL, step, f"no step after {step:,} for a while")
+        before = entry.finding
+        if finding == before:
+            return
+        self._board.set_finding(job.ref, finding)
+        if finding is None or (before is not None and before.ailment is finding.ailment):
+            return
+        try:
+            if self._told(job, finding):
+                return
+            text = f"{WORDS[finding.ailment]}: {finding.text}"
+            self._store.add_event(Event(job.ref, self._clock.now(), EventKind.ERROR, text))
+        except TrainerError as error:  # a full disk must not keep a rule from acting
+            self._on_bug(error)
+        self._publish(Ailing(job.ref, finding))
+        self._act(job, finding)
+
+    def _told(self, job: Job, finding: Finding) -> bool:
+        """Whether this was told of this run before; from now on it was."""
+        key = f"health/{job.ref}"
+        run = job.started_at.isoformat() if job.started_at else ""
+        held = self._store.get_value(key, {})
+        known = held.get("told", []) if held.get("run") == run else []
+        word = finding.ailment.value
+        # A job that stalls, goes on and stalls again has news each time; a loss has it once.
+        mark = word if finding.ailment is not Ailment.STALL else f"{word}@{finding.step}"
+        if mark in known:
+            return True
+        self._store.set_value(key, {"run": run, "told": [*known[-20:], mark]})
+        return False
+
+    def _act(self, job: Job, finding: Finding) -> None:
+        for rule in self.settings.rules:
+            if rule.on != finding.ailment or rule.profile not in (None, job.ref.profile):
+                continue
+            act = Act(rule.do)
+            reason = self._why_not(job, act)
+            if reason is None:
+                text = f"rule: on {rule.on} do {rule.do}"
+                self._perform(act, job.ref)
+            else:
+                text = f"rule: on {rule.on} do {rule.do}, which is not possible: {reason}"
+            try:
+                self._store.add_event(Event(job.ref, self._clock.now(), EventKind.ACT, text))
+            except TrainerError as error:
+                self._on_bug(error)
+            return
