@@ -1,0 +1,558 @@
+"""The points of a job's metrics by key, any number of them, ready to be drawn."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from trainer_tui.core.pyramid import ABOVE, BELOW, NAN, Pyramid
+from trainer_tui.model import Metric
+
+__all__ = ["ABOVE", "BELOW", "NAN", "Axis", "Columns", "Points", "Series", "SeriesSet", "better"]
+
+Way = Literal["min", "max"]
+_INT64 = range(-(1 << 63), 1 << 63)
+_SAVED = 4096
+"""Points between the states of a moving average that are kept, to go on from."""
+_SMOOTHED = 3
+"""Moving averages that a series keeps at most."""
+
+_LESS = re.compile(
+    r"loss|err(?:or)?|mse|mae|rmse|perplexity|ppl|fid|wer|cer|nll|divergence|distance", re.I
+)
+_MORE = re.compile(
+    r"acc(?:uracy)?|map|auc|f1|score|precision|recall|psnr|ssim|reward|iou|bleu|clip", re.I
+)
+
+
+def better(key: str) -> Way | None:
+    """Whether less or more of a metric is better; ``None`` when that means nothing (lr, norms)."""
+    if _LESS.search(key):
+        return "min"
+    return "max" if _MORE.search(key) else None
+
+
+class Axis(StrEnum):
+    """What lies along a chart."""
+
+    STEP = "step"
+    TIME = "time"
+    """Unix seconds."""
+    RELATIVE = "relative"
+    """Seconds since the first point of the job (of the series, where it belongs to no set)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A stretch of a series as columns of dots, left to right; each list has one entry a column.
+
+    A point ``x`` is of column ``i`` when ``edge(i) <= x < edge(i + 1)`` with
+    ``edge(i) = left + (right - left) * i / count``; ``x == right`` is of the last.
+    ``low``, ``high``, ``first`` and ``last`` are of the finite points, and NaN in a column that
+    has none.
+    """
+
+    left: float
+    right: float
+    low: list[float]
+    high: list[float]
+    first: list[float]
+    last: list[float]
+    odd: list[int]
+    """``NAN | ABOVE | BELOW``: which values that are not finite the column has."""
+    joined: list[bool]
+    """Whether the curve goes on to this column's first point from the last finite point before it
+    (of an earlier column, or :attr:`before`): nothing that is not finite lies between."""
+    before: tuple[float, float] | None = None
+    """The nearest point left of the window (x, value), if the curve goes from it into the window.
+    With no point inside, both or neither of ``before`` and ``after`` are there: one line across."""
+    after: tuple[float, float] | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest finite value inside."""
+        low = min((value for value in self.low if value == value), default=None)
+        high = max((value for value in self.high if value == value), default=None)
+        return None if low is None or high is None else (low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Many points of one key, for when one object a point would be too slow."""
+
+    key: str
+    steps: Sequence[int]
+    values: Sequence[float]
+    times: Sequence[float]
+    """Unix seconds; NaN where unknown."""
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[tuple[int, float, float]]:
+        return zip(self.steps, self.values, self.times, strict=True)
+
+
+class _Origin:
+    """The time of a job's first point, as far as it was seen."""
+
+    __slots__ = ("time",)
+
+    def __init__(self) -> None:
+        self.time = math.inf
+
+
+@dataclass(slots=True)
+class _Average:
+    """A debiased moving average, and where it can be taken up again."""
+
+    series: Series
+    saved: list[tuple[float, float]]
+    """Before each ``_SAVED``-th point: the biased average, and the weight that is missing in it."""
+    tip: tuple[int, float, float] = (0, 0.0, 1.0)
+    """The points taken in, and the same after them."""
+
+
+class _ByTime:
+    """The points whose time is known, in the order of their times."""
+
+    def __init__(self, values: array[float], times: array[float]) -> None:
+        known = [i for i, time in enumerate(times) if time == time]
+        known.sort(key=times.__getitem__)
+        self.order = array("q", known)
+        self.times = array("d", map(times.__getitem__, known))
+        self.values = array("d", map(values.__getitem__, known))
+        self.pyramid = Pyramid(self.values)
+        self.taken = len(times)
+
+    def take(self, values: array[float], times: array[float]) -> bool:
+        """Take what was appended since; false when it does not belong at the end."""
+        last = self.times[-1] if self.times else -math.inf
+        for at in range(self.taken, len(times)):
+            time = times[at]
+            if time < last:
+                return False
+            if time == time:
+                last = time
+                self.order.append(at)
+                self.times.append(time)
+                self.values.append(values[at])
+        self.taken = len(times)
+        return True
+
+
+class Series:
+    """One key of one job: its points by step, each step once; the later of two wins.
+
+    ``steps``, ``values`` and ``times`` are the series' own arrays: read, do not change.
+    """
+
+    def __init__(self, key: str, origin: _Origin | None = None) -> None:
+        self.key = key
+        self.version = 0
+        """Grows with each change."""
+        self._steps = array("q")
+        self._values = array("d")
+        self._times = array("d")
+        self._pyramid = Pyramid(self._values)
+        self._late: dict[int, tuple[float, float]] = {}
+        self._newest: int | None = None
+        self._origin = origin or _Origin()
+        self._rising: bool | None = True
+        """Whether all times are known and never fall along the steps; ``None``: look again."""
+        self._by_time: _ByTime | None = None
+        self._averages: dict[float, _Average] = {}
+
+    def add(self, step: int, value: float, time: float | None = None) -> None:
+        """Take a point; ``time`` in Unix seconds. A step of more than 64 bits is not taken."""
+        known = math.nan if time is None or time - time != 0.0 else time
+        if known < self._origin.time:
+            self._origin.time = known
+        newest = self._newest
+        if newest is None or step > newest:
+            if step not in _INT64:
+                return
+            times = self._times
+            if self._rising and not (known >= times[-1] if times else known == known):
+                self._rising = False
+            self._steps.append(step)
+            self._values.append(value)
+            times.append(known)
+            self._newest = step
+        else:
+            self._put(step, value, known)
+        self.version += 1
+
+    def extend(self, points: Iterable[Metric] | Points) -> None:
+        """Take many points. In rising order after those there are they cost next to nothing."""
+        if isinstance(points, Points):
+            self._append(points)
+            return
+        for point in points:
+            self.add(point.step, point.value, point.time.timestamp() if point.time else None)
+
+    def __len__(self) -> int:
+        self._settle()
+        return len(self._steps)
+
+    @property
+    def steps(self) -> array[int]:
+        """Rising, each once."""
+        self._settle()
+        return self._steps
+
+    @property
+    def values(self) -> array[float]:
+        """One for each step; not always finite."""
+        self._settle()
+        return self._values
+
+    @property
+    def times(self) -> array[float]:
+        """One for each step: Unix seconds, NaN where unknown."""
+        self._settle()
+        return self._times
+
+    @property
+    def last(self) -> tuple[int, float] | None:
+        """The point of the greatest step, finite or not."""
+        return (self._steps[-1], self._values[-1]) if self._steps else None
+
+    @property
+    def start(self) -> float | None:
+        """Unix seconds from which :attr:`Axis.RELATIVE` counts; ``None``: no time is known."""
+        return None if self._origin.time == math.inf else self._origin.time
+
+    def best(self, way: Way) -> tuple[int, float] | None:
+        """The least or greatest finite value, at the first step that has it."""
+        self._settle()
+        self._pyramid.update()
+        low, high, _ = self._pyramid.of(0, len(self._values))
+        if low > high:
+            return None
+        at = self._pyramid.first(low if way == "min" else high, greatest=way == "max")
+        return self._steps[at], self._values[at]
+
+    def extent(self, axis: Axis) -> tuple[float, float] | None:
+        """From where to where the points lie along an axis; ``None``: none do."""
+        if axis is Axis.STEP:
+            return (self.steps[0], self._steps[-1]) if len(self) else None
+        times, _ = self._timed()
+        if not times:
+            return None
+        shift = self._shift(axis)
+        return times[0] - shift, times[-1] - shift
+
+    def columns(self, axis: Axis, left: float, right: float, count: int) -> Columns:
+        """What to draw of the stretch from ``left`` to ``right``, both included.
+
+        Raises:
+            ValueError: ``left`` and ``right`` are not finite, or not in order.
+        """
+        if not (math.isfinite(left) and math.isfinite(right) and left <= right):
+            raise ValueError(f"no such stretch: {left} to {right}")
+        self._settle()
+        xs: array[int] | array[float]
+        shift = 0.0
+        if axis is Axis.STEP:
+            xs, pyramid, values = self._steps, self._pyramid, self._values
+        else:
+            xs, pyramid = self._timed()
+            shift = self._shift(axis)
+            values = self._values if self._rising else self._sorted().values
+        pyramid.update()
+        width = right - left
+        edges = [min(left + width * i / count, right) + shift for i in range(count)]
+        if axis is Axis.STEP:  # whole numbers are found quicker by whole numbers
+            edges = [math.ceil(edge) for edge in edges]
+        return _columns(xs, values, pyramid, edges, (left, right, shift))
+
+    def smoothed(self, weight: float) -> Series:
+        """The debiased exponential moving average over the points, in the order of steps.
+
+        What is not finite stays as it is and does not enter the average. The series that comes
+        back is kept and brought up to date by asking again.
+
+        Args:
+            weight: From 0 (the series itself) to less than 1.
+        """
+        self._settle()
+        if weight <= 0:
+            return self
+        weight = min(weight, 0.99999)
+        average = self._averages.pop(weight, None)
+        if average is None:
+            average = _Average(Series(self.key, self._origin), [(0.0, 1.0)])
+            while len(self._averages) >= _SMOOTHED:
+                del self._averages[next(iter(self._averages))]
+        self._averages[weight] = average  # the one asked for last is forgotten last
+        if len(average.series._values) < len(self._values):
+            self._go_on(average, weight)
+        return average.series
+
+    def at(self, axis: Axis, x: float) -> tuple[int, float, float | None] | None:
+        """The nearest point to a place: step, value, Unix seconds; of two the left one."""
+        self._settle()
+        xs: array[int] | array[float] = self._steps if axis is Axis.STEP else self._timed()[0]
+        if not xs:
+            return None
+        x += 0.0 if axis is Axis.STEP else self._shift(axis)
+        right = bisect_left(xs, x)
+        if right == len(xs) or (right and x - xs[right - 1] <= xs[right] - x):
+            right -= 1
+        at = right if axis is Axis.STEP or self._rising else self._sorted().order[right]
+        time = self._times[at]
+        return self._steps[at], self._values[at], time if time == time else None
+
+    def _put(self, step: int, value: float, time: float) -> None:
+        """A step that was there, or comes late."""
+        at = bisect_left(self._steps, step)
+        if at < len(self._steps) and self._steps[at] == step:
+            self._values[at] = value
+            if self._times[at] != time:
+                self._times[at] = time
+                self._rising = None
+            self._pyramid.replaced(at)
+            self._changed(at)
+        elif step in _INT64:
+            self._late[step] = (value, time)
+
+    def _append(self, points: Points) -> None:
+        """Many at once: as arrays when they follow on, one by one when not."""
+        steps = points.steps
+        rising = all(map(operator.lt, steps, steps[1:]))
+        if not steps:
+            return
+        if not rising or (self._newest is not None and steps[0] <= self._newest):
+            for step, value, time in points:
+                self.add(step, value, time)
+        else:
+            was = len(self._steps)
+            self._steps.extend(array("q", steps))
+            self._values.extend(array("d", points.values))
+            self._times.extend(array("d", points.times))
+            self._newest = self._steps[-1]
+            new = self._times[max(0, was - 1) :]
+            in_order = new[0] == new[0] and all(map(operator.le, new, new[1:]))
+            if self._rising:
+                self._rising = in_order
+            known = new[:1] if in_order else (time for time in new if time == time)
+            self._origin.time = min(self._origin.time, min(known, default=math.inf))
+            self.version += 1
+        self._settle()
+        self._pyramid.update()
+
+    def _settle(self) -> None:
+        """Put the points that came late where they belong."""
+        if not self._late:
+            return
+        late, self._late = sorted(self._late.items()), {}
+        steps, values, times = array("q"), array("d"), array("d")
+        done = 0
+        first = bisect_left(self._steps, late[0][0])
+        for step, (value, time) in late:
+            at = bisect_left(self._steps, step, done)
+            steps.extend(self._steps[done:at])
+            values.extend(self._values[done:at])
+            times.extend(self._times[done:at])
+            steps.append(step)
+            values.append(value)
+            times.append(time)
+            done = at
+        self._steps = steps + self._steps[done:]
+        self._values[:] = values + self._values[done:]  # the pyramid holds this very array
+        self._times = times + self._times[done:]
+        self._rising = None
+        self._pyramid.cut(first)
+        self._changed(first)
+
+    def _changed(self, at: int) -> None:
+        """Not only appended to: from there on, what follows from the points is void."""
+        self._by_time = None
+        for average in self._averages.values():
+            if at < len(average.series._values):
+                keep = at // _SAVED
+                del average.saved[keep + 1 :]
+                average.series._cut(keep * _SAVED)
+                average.tip = (keep * _SAVED, *average.saved[keep])
+
+    def _cut(self, at: int) -> None:
+        """Forget the points from there on."""
+        del self._steps[at:], self._values[at:], self._times[at:]
+        self._newest = self._steps[-1] if self._steps else None
+        self._pyramid.cut(at)
+        self._by_time = None
+        self._rising = None
+
+    def _go_on(self, average: _Average, weight: float) -> None:
+        """Bring a moving average up to the newest point."""
+        series, saved, values = average.series, average.saved, self._values
+        out = series._values
+        at, mean, missing = average.tip
+        start, rest = at, 1.0 - weight
+        while at < len(values):
+            block, inside = divmod(at, _SAVED)
+            if not inside and block == len(saved):
+                saved.append((mean, missing))
+            stop = min((block + 1) * _SAVED, len(values))
+            for value in values[at:stop]:
+                if value - value == 0.0:
+                    mean = mean * weight + value * rest
+                    missing *= weight
+                    value = mean / (1.0 - missing)
+                out.append(value)
+            at = stop
+        average.tip = (at, mean, missing)
+        series._steps.extend(self._steps[start:])
+        series._times.extend(self._times[start:])
+        series._newest = self._newest
+        series._rising = self._rising
+        series.version += 1
+
+    def _shift(self, axis: Axis) -> float:
+        """What to add to a place on an axis of time to have Unix seconds."""
+        return (self.start or 0.0) if axis is Axis.RELATIVE else 0.0
+
+    def _timed(self) -> tuple[array[float], Pyramid]:
+        """The known times in order, and the pyramid of their values."""
+        self._settle()
+        if self._rising is None:
+            times = self._times
+            self._rising = all(map(operator.le, times, times[1:])) and (
+                not times or times[0] == times[0]
+            )
+        if self._rising:
+            return self._times, self._pyramid
+        ordered = self._sorted()
+        return ordered.times, ordered.pyramid
+
+    def _sorted(self) -> _ByTime:
+        held = self._by_time
+        if held is None or not held.take(self._values, self._times):
+            held = self._by_time = _ByTime(self._values, self._times)
+        return held
+
+
+def _columns(
+    xs: array[int] | array[float],
+    values: array[float],
+    pyramid: Pyramid,
+    edges: list[float],
+    window: tuple[float, float, float],
+) -> Columns:
+    """Cut a window at its edges; what :meth:`Series.columns` gives."""
+    left, right, shift = window
+    found = Columns(left, right, [], [], [], [], [], [])
+    nan = math.nan
+    start = begin = bisect_left(xs, left + shift)
+    end = bisect_right(xs, right + shift)
+    line = -1  # the last finite point so far
+    if begin > 0 and _finite(values, begin - 1):
+        line = begin - 1
+    for column in range(len(edges)):
+        stop = bisect_left(xs, edges[column + 1], start, end) if column + 1 < len(edges) else end
+        first = last = None
+        if start < stop:
+            low, high, odd = pyramid.of(start, stop)
+            if low <= high:
+                first = pyramid.first_finite(start, stop) if odd else start
+                last = pyramid.last_finite(start, stop) if odd else stop - 1
+        else:
+            odd = 0
+        if first is None or last is None:
+            low = high = nan
+        found.low.append(low)
+        found.high.append(high)
+        found.first.append(nan if first is None else values[first])
+        found.last.append(nan if last is None else values[last])
+        found.odd.append(odd)
+        found.joined.append(first is not None and line >= 0 and first == line + 1)
+        if last is not None:
+            line = last
+        start = stop
+    into = begin > 0 and _finite(values, begin - 1) and _finite(values, begin)
+    out = end > 0 and _finite(values, end - 1) and _finite(values, end)
+    return Columns(
+        left,
+        right,
+        found.low,
+        found.high,
+        found.first,
+        found.last,
+        found.odd,
+        found.joined,
+        (xs[begin - 1] - shift, values[begin - 1]) if into else None,
+        (xs[end] - shift, values[end]) if out else None,
+    )
+
+
+def _finite(values: array[float], at: int) -> bool:
+    return at < len(values) and math.isfinite(values[at])
+
+
+class SeriesSet:
+    """All metrics of one job."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Series] = {}
+        self._origin = _Origin()
+        self.version = 0
+        """Grows with each change."""
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._held
+
+    def __getitem__(self, key: str) -> Series:
+        return self._held[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def clear(self) -> None:
+        """Another job."""
+        self._held.clear()
+        self._origin = _Origin()
+        self.version += 1
+
+    def add(self, metrics: Iterable[Metric | Points], *, reset: bool = False) -> bool:
+        """Take points, all of them anew or only more; whether anything came."""
+        if reset:
+            self.clear()
+        came = reset
+        for one in metrics:
+            series = self._held.get(one.key)
+            if series is None:
+                series = self._held[one.key] = Series(one.key, self._origin)
+            if isinstance(one, Points):
+                series.extend(one)
+            else:
+                series.add(one.step, one.value, one.time.timestamp() if one.time else None)
+            came = True
+        self.version += came
+        return came
+
+    def keys(self) -> list[str]:
+        """The loss first, then what else is better smaller or larger, then the rest."""
+
+        def rank(key: str) -> tuple[int, str]:
+            if key == "loss":
+                return (0, key)
+            if "loss" in key.lower():
+                return (1, key)
+            return (2 if better(key) else 3, key)
+
+        return sorted(self._held, key=rank)
+
+    def better(self, key: str) -> Way | None:
+        """Whether less or more of a metric is better."""
+        return better(key)
