@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from tests.server.prefork import SERVER, Forked
 from trainer_tui.server.supervisor import group_alive, read_json, start_time
 
 T = TypeVar("T")
@@ -75,6 +76,12 @@ def end_leftovers(jobs: Path) -> None:
             os.killpg(child["pid"], signal.SIGKILL)
 
 
+def client_of(place: Path) -> httpx.Client:
+    """A client on a Unix socket. It reads no certificates, which takes longer than most tests."""
+    transport = httpx.HTTPTransport(uds=str(place), verify=False)
+    return httpx.Client(transport=transport, base_url="http://localhost", timeout=20)
+
+
 class LocalServer:
     """A server in a process of its own, with a client on its Unix socket."""
 
@@ -84,12 +91,8 @@ class LocalServer:
         self.jobs = self.state / "jobs"
         self.socket = home / "run" / "s.sock"
         self.info_file = home / "run" / "server.json"
-        self.process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(self.socket)),
-            base_url="http://localhost",
-            timeout=20,
-        )
+        self.process: Forked | subprocess.Popen[bytes] | None = None
+        self.client = client_of(self.socket)
 
     def arguments(self, *more: str) -> list[str]:
         """The command line of the server."""
@@ -105,19 +108,12 @@ class LocalServer:
 
     def start(self, *more: str, env: dict[str, str] | None = None) -> dict[str, Any]:
         """Start it and wait until it answers; gives what it says of itself on ``--ready-fd``."""
-        reader, writer = os.pipe()
-        self.process = subprocess.Popen(
-            self.arguments("--ready-fd", str(writer), *more),
-            env=self.environment() | (env or {}),
-            pass_fds=[writer],
-            stderr=subprocess.PIPE,
+        self.process = process = Forked(
+            SERVER, self.arguments(*more)[3:], self.environment() | (env or {}), ready_fd=True
         )
-        os.close(writer)
-        with os.fdopen(reader) as file:
-            line = file.readline()
+        line = process.ready.readline()
         if not line:
-            _, said = self.process.communicate(timeout=20)
-            raise AssertionError(f"the server did not start: {said.decode()}")
+            raise AssertionError(f"the server did not start: {process.said()[1]}")
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -136,7 +132,9 @@ class LocalServer:
     def _wait(self) -> int:
         assert self.process is not None
         code = self.process.wait(20)
-        if self.process.stderr is not None:
+        if isinstance(self.process, Forked):
+            self.process.close()
+        elif self.process.stderr is not None:
             self.process.stderr.close()
         self.process = None
         return code
