@@ -143,7 +143,7 @@ async def test_a_request_to_slow_down_is_obeyed_and_told(
         await until(pilot, lambda: "rate limited until" in screen_text(app).splitlines()[0])
         count = len(service.requests)
         await pilot.press("R", "R")
-        await until(pilot, lambda: "Asking the services" in screen_text(app))
+        await until(pilot, lambda: "bad asked us to wait" in screen_text(app))
         assert len(service.requests) == count
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.acts import Act, consequence
@@ -41,7 +41,7 @@ def delete(app: TrainerApp) -> None:
         app.say(_NO_JOB, "warning")
         return
     acts: dict[JobRef, Act] = {}
-    refused: list[str] = []
+    refused: dict[JobRef, str] = {}
     for entry in entries:
         job = entry.job
         reason = app.why_not(job, Act.DELETE)
@@ -50,7 +50,7 @@ def delete(app: TrainerApp) -> None:
         elif app.why_not(job, Act.FORGET) is None:
             acts[job.ref] = Act.FORGET
         else:
-            refused.append(reason)
+            refused[entry.job.ref] = reason
     title = "Forget" if set(acts.values()) == {Act.FORGET} else "Delete"
     _confirm(app, title, entries, acts, refused)
 
@@ -61,13 +61,13 @@ def _ask(app: TrainerApp, act: Act) -> None:
         app.say(_NO_JOB, "warning")
         return
     acts: dict[JobRef, Act] = {}
-    refused: list[str] = []
+    refused: dict[JobRef, str] = {}
     for entry in entries:
         reason = app.why_not(entry.job, act)
         if reason is None:
             acts[entry.job.ref] = act
         else:
-            refused.append(reason)
+            refused[entry.job.ref] = reason
     _confirm(app, act.value.capitalize(), entries, acts, refused)
 
 
@@ -76,11 +76,12 @@ def _confirm(
     title: str,
     entries: Sequence[Entry],
     acts: dict[JobRef, Act],
-    refused: list[str],
+    refused: Mapping[JobRef, str],
 ) -> None:
     if not acts:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        app.say(f"{sentence(app, refused[0], [entry.job for entry in entries])}{more}", "warning")
+        reason = next(iter(refused.values()))
+        app.say(f"{sentence(app, reason, [entry.job for entry in entries])}{more}", "warning")
         return
     from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
 
@@ -115,7 +116,8 @@ def _confirm(
             items,
             question=f"{title}{many or ' this job'}?",
             word=word,
-            left_out=refused,
+            left_out=_left_out(app, [e.job for e in entries if e.job.ref in refused], refused),
+            left_out_count=len(refused),
         ),
         answered,
     )
@@ -128,6 +130,24 @@ def sentence(app: TrainerApp, reason: str, jobs: Sequence[Job]) -> str:
     if any(reason.startswith(name) for name in names if name):
         return reason
     return f"{reason[:1].upper()}{reason[1:]}"
+
+
+def _left_out(
+    app: TrainerApp, jobs: Sequence[Job], refused: Mapping[JobRef, str]
+) -> list[tuple[str, str]]:
+    """Which jobs an act leaves alone and why, those with the same reason together.
+
+    A reason that begins with the job's name needs no names before it.
+    """
+    groups: dict[str, list[str]] = {}
+    for job in jobs:
+        groups.setdefault(refused[job.ref], []).append(job.name or job.ref.id)
+    out = []
+    for reason, names in groups.items():
+        own = len(names) == 1 and reason.startswith(names[0])
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        out.append(("" if own else shown, reason))
+    return out
 
 
 def _name(job: Job) -> str:

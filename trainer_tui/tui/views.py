@@ -296,8 +296,14 @@ def theme(app: TrainerApp) -> None:
 def refresh(app: TrainerApp) -> None:
     """Ask everyone now."""
     app.reload_theme()
+    states = app.runtime.states()
+    limited = [name for name, state in states.items() if state.phase == "rate_limited"]
     if app.paused:
         app.say("Asked once; polling is still paused (p goes on).")
+    elif limited:
+        names = ", ".join(limited)
+        others = "The others are asked now; " if len(limited) < len(states) else ""
+        app.say(f"{others}{names} asked us to wait, and is asked when that time is over.")
     else:
         app.say("Asking the services now.", seconds=1.5)
     app.runtime.wake()

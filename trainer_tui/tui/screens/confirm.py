@@ -74,14 +74,15 @@ class ConfirmScreen(ModalScreen[bool]):
         *,
         question: str = "",
         word: str = "",
-        left_out: Sequence[str] = (),
+        left_out: Sequence[tuple[str, str]] = (),
+        left_out_count: int = 0,
     ) -> None:
         super().__init__()
         self._title = title
         self._items = items
         self._question = question
         self._word = word
-        self._left_out = left_out
+        self._left_out, self._left_out_count = left_out, left_out_count or len(left_out)
         self._answers = Answers()
         self._list = LinesView(ground="surface")
 
@@ -137,8 +138,9 @@ class ConfirmScreen(ModalScreen[bool]):
             lines += [[Piece(part, "text-muted")] for part in wrap(told.pop(), width)]
         if self._left_out:
             lines.append([])
-            lines.append([Piece(f"Left out ({len(self._left_out)}):", "warning")])
-            for reason in self._left_out[:_MOST]:
+            lines.append([Piece(f"Left out ({self._left_out_count}):", "warning")])
+            for names, why in self._left_out[:_MOST]:
+                reason = f"{names}: {why}" if names else why
                 lines += [[Piece(f"  {part}", "text-muted")] for part in wrap(reason, width - 2)]
             if len(self._left_out) > _MOST:
                 lines.append([Piece(f"  and {len(self._left_out) - _MOST} more", "text-muted")])
