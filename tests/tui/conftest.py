@@ -14,31 +14,48 @@ from textual._context import active_app
 # Timers that are due so soon belong to what was just done.
 _SOON = 0.06
 
+# An app that never comes to rest is not waited for longer than this: seconds of the processor
+# when it works all the time, so that a busy machine makes no difference, and seconds in all.
+_WORK = 3.0
+_PATIENCE = 30.0
 
-async def quiet(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+
+async def quiet(min_sleep: float = 0.0, max_sleep: float = _PATIENCE) -> None:
     """Return once the program has nothing left to do at once and nothing to paint.
 
     Textual's own pilot sleeps in steps of 20 ms until the process uses little time, twice and
-    more for every key. Here the loop itself is asked: nothing is ready to run, no timer is about
-    to ring, and the screen is painted.
+    more for every key. Here the loop itself is asked: nothing is ready to run, no thread of its
+    works, no timer is about to ring, and the screen is painted.
     """
     loop: Any = asyncio.get_running_loop()
-    deadline = time.monotonic() + max_sleep
+    deadline, enough = time.monotonic() + max(max_sleep, _PATIENCE), time.thread_time() + _WORK
     idle = 0
-    while idle < 3 and time.monotonic() < deadline:
+    while idle < 3 and time.monotonic() < deadline and time.thread_time() < enough:
         await asyncio.sleep(0)
-        due = _next_timer(loop)
         if loop._ready or _paint():
             idle = 0
-        elif due is not None:
+        elif _threads_work(loop):
+            idle = 0
+            await asyncio.sleep(0.001)
+        elif (due := _next_timer(loop)) is not None:
             idle = 0
             await asyncio.sleep(max(0.0, due))
         else:
             idle += 1
 
 
+def _threads_work(loop: Any) -> bool:
+    """Whether a thread of the loop's own pool (thread workers, ``to_thread``) is at work."""
+    pool = loop._default_executor
+    if pool is None:
+        return False
+    return bool(pool._work_queue.qsize() or pool._idle_semaphore._value < len(pool._threads))
+
+
 def _next_timer(loop: Any) -> float | None:
-    """Seconds until the next timer that is due soon."""
+    """Seconds until the next timer that is due soon; those of an app that has ended do nothing."""
+    if (console := active_app.get(None)) is not None and console._exit:
+        return None
     now = loop.time()
     times = [h.when() - now for h in loop._scheduled if not h.cancelled()]
     soon = [seconds for seconds in times if seconds < _SOON]
@@ -48,7 +65,7 @@ def _next_timer(loop: Any) -> float | None:
 def _paint() -> bool:
     """Paint what waits for the next frame; whether there was any."""
     console = active_app.get(None)
-    if console is None or not console._screen_stack:
+    if console is None or console._exit or not console._screen_stack:
         return False
     screen = console.screen
     waiting = bool(
