@@ -137,7 +137,7 @@ def test_a_quoted_value_of_logfmt_is_unquoted() -> None:
     "text",
     [
         "", "{}", "[]", "[1]", '"x"', "{'loss': 0.3}", '{"a": 1} x', '{"a": 1', "a=b", "msg=",
-        "loss=0.3 lr=1", "level=info msg=x and words", 'level=info msg="x', "step 5 loss=0.3 level=info",
+        "loss=0.3 lr=1", "level=info msg=x and words", 'level=info msg="x', "step 5 loss=0.3 lvl=e",
     ],
 )  # fmt: skip
 def test_what_is_no_record(text: str) -> None:
