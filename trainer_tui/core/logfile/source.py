@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+NOTE = b"\x1e"
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -37,3 +39,6 @@ class LogSource:
     for lines that do not say their time."""
     generation: int = 0
     """Another number: what was read before is void."""
+    notes: bool = False
+    """Whether a line that begins with the byte :data:`NOTE` is a remark of ours (a spool writes
+    them, and no other line of a spool begins so)."""
