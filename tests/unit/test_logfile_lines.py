@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.unit import plain_reading
 from trainer_tui.core.logfile import document, finder, index, rawfile
+from trainer_tui.core.logfile import line as line_module
 from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.lines import PLAIN, Line, Sgr
 from trainer_tui.core.logfile.source import Gap, LogSource
@@ -114,6 +115,7 @@ def small(block: int) -> Iterator[None]:
             (finder, "_FAR", 8),
             (rawfile, "WINDOW", 32),
             (document, "WINDOW", 32),
+            (line_module, "_STATES", 1),
         ):
             stack.enter_context(mock.patch.object(module, name, size))
         yield

@@ -33,7 +33,6 @@ _SPECIAL_CLASS = (
 )
 _SPECIAL = re.compile(f"[{_SPECIAL_CLASS}]")
 _ASCII_SPECIAL = bytes(b for b in range(0x20) if b != 0x0A) + b"\x7f"
-_DROPPED = re.compile("[\x07\x08]")
 # An escape sequence: CSI, a string (which ends at the line's end at the latest), two bytes.
 _ESCAPE = re.compile(
     r"(?:\x1b\[|\x9b)(?P<args>[0-?]*)[ -/]*(?P<final>[@-~])?"
@@ -41,7 +40,9 @@ _ESCAPE = re.compile(
     r"|\x1b[ -/]*[0-Z\\^-~]?"
 )
 _OPENER = re.compile("[\x1b\x90\x98\x9b\x9d-\x9f]")
+_SGR = re.compile(rb"(?:\x1b\[|\xc2\x9b)[0-?]*[ -/]*m")
 _LONGEST_ARGUMENTS = 512
+_STATES = 8
 
 
 class Resolved(NamedTuple):
@@ -113,18 +114,27 @@ def look_after(before: bytes) -> Sgr:
 def _last_state(raw: bytes) -> tuple[int, int]:
     """Where the last state of a line that has text is; the first one when none has any."""
     end = len(raw)
-    while True:
+    for _ in range(_STATES):
         start = raw.rfind(b"\r", 0, end) + 1
-        if start == 0 or _has_text(raw[start:end]):
+        if start == 0 or _seen(raw[start:end]):
             return start, end
         end = start - 1
+    # Many states without text: all at once. No escape sequence has a return in it.
+    seen = _seen(raw[:end])
+    for _ in range(len(seen) - len(seen.rstrip("\r"))):
+        end = raw.rfind(b"\r", 0, end)
+    return raw.rfind(b"\r", 0, end) + 1, end
 
 
-def _has_text(raw: bytes) -> bool:
-    """Whether anything of it is seen."""
-    if not raw or _clean(raw):
-        return bool(raw)
-    return bool(_DROPPED.sub("", _ESCAPE.sub("", raw.decode("utf-8", "replace"))))
+def _seen(raw: bytes) -> str:
+    """What of some text is not dropped."""
+    text = raw.decode("utf-8", "replace")
+    return text if _clean(raw) else _drop(_ESCAPE.sub("", text))
+
+
+def _drop(text: str) -> str:
+    """Text without bells and backspaces."""
+    return text.replace("\x07", "").replace("\x08", "")
 
 
 def _clean(raw: bytes) -> bool:
@@ -147,7 +157,7 @@ def _segment(text: str, look: Sgr, limit: int) -> tuple[str, tuple[Span, ...], i
     escapes = _ESCAPE.finditer(text) if _OPENER.search(text) else iter(())
     for escape in escapes:
         if escape.start() > at:
-            column = _add(_plain(text[at : escape.start()], column), look, column, parts, found)
+            column = _add(_expand(text[at : escape.start()], column), look, column, parts, found)
         at = escape.end()
         if escape["final"] == "m":
             look = sgr(escape["args"], look)
@@ -156,14 +166,14 @@ def _segment(text: str, look: Sgr, limit: int) -> tuple[str, tuple[Span, ...], i
     rest = text[at:]
     if column >= limit and rest:
         rest = _ESCAPE.sub("", rest)
-    column = _add(_plain(rest, column), look, column, parts, found)
-    kept = "".join(parts)[:limit]
+    column = _add(_expand(rest, column), look, column, parts, found)
+    kept = _SPECIAL.sub("\ufffd", "".join(parts)[:limit])
     spans = tuple((a, min(b, limit), way) for a, b, way in found if a < limit)
     return kept, spans, column - len(kept)
 
 
 def _add(text: str, look: Sgr, column: int, parts: list[str], spans: list[Span]) -> int:
-    """Append clean text; gives the column after it."""
+    """Append text; gives the column after it."""
     stop = column + len(text)
     if text:
         parts.append(text)
@@ -174,15 +184,13 @@ def _add(text: str, look: Sgr, column: int, parts: list[str], spans: list[Span])
     return stop
 
 
-def _plain(text: str, column: int) -> str:
-    """Text without escapes, clean, as it stands from a column on."""
-    if not _SPECIAL.search(text):
-        return text
-    text = _DROPPED.sub("", text)
+def _expand(text: str, column: int) -> str:
+    """Text without escapes as it stands from a column on, control characters still in it."""
+    text = _drop(text)
     if "\t" in text:
         lead = column % TAB
         text = (" " * lead + text).expandtabs(TAB)[lead:]
-    return _SPECIAL.sub("\ufffd", text)
+    return text
 
 
 def _fold(raw: bytes, stop: int, look: Sgr) -> Sgr:
@@ -192,6 +200,8 @@ def _fold(raw: bytes, stop: int, look: Sgr) -> Sgr:
     if reset >= 0:  # ESC [ begins a sequence wherever it stands: what was before is void
         start, look = raw.index(b"m", reset) + 1, PLAIN
     if raw.find(b"\x1b[", start, stop) < 0 and raw.find(b"\xc2\x9b", start, stop) < 0:
+        return look
+    if not _SGR.search(raw, start, stop):
         return look
     for escape in _ESCAPE.finditer(raw[start:stop].decode("utf-8", "replace")):
         if escape["final"] == "m":
