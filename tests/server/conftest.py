@@ -76,10 +76,15 @@ def end_leftovers(jobs: Path) -> None:
             os.killpg(child["pid"], signal.SIGKILL)
 
 
-def client_of(place: Path) -> httpx.Client:
-    """A client on a Unix socket. It reads no certificates, which takes longer than most tests."""
+def client_of(place: Path | str, **more: Any) -> httpx.Client:
+    """A client on a Unix socket or at an address.
+
+    It reads no certificates, which nobody asks for here: that would take longer than many a test.
+    """
+    if isinstance(place, str):
+        return httpx.Client(base_url=place, verify=False, timeout=20, **more)
     transport = httpx.HTTPTransport(uds=str(place), verify=False)
-    return httpx.Client(transport=transport, base_url="http://localhost", timeout=20)
+    return httpx.Client(transport=transport, base_url="http://localhost", timeout=20, **more)
 
 
 class LocalServer:

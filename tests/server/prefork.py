@@ -22,12 +22,22 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from tempfile import TemporaryFile
 from typing import IO, Any, NoReturn
 
-SERVER = ("trainer_tui.server.__main__", "trainer_tui.server.service")
-SMOKE = ("trainer_tui.server.runners.smoke.__main__", "trainer_tui.server.runners.smoke.train")
-"""A program: the module with its ``main``, then whatever ``main`` imports."""
+SERVER = (
+    "trainer_tui.server.__main__",
+    "trainer_tui.server",
+    "trainer_tui.server.dialects",
+    "trainer_tui.server.runners",
+    "uvicorn.lifespan.on",
+    "uvicorn.protocols.http.h11_impl",
+    "python_multipart.multipart",
+    "PIL.Image",
+)
+SMOKE = ("trainer_tui.server.runners.smoke.__main__", "trainer_tui.server.runners.smoke")
+"""A program: the module with its ``main``, then what ``main`` imports. Of a package, all of it."""
 
 
 # -- in the tests -------------------------------------------------------------------------------
@@ -122,6 +132,7 @@ class _Original:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[2],
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
         atexit.register(self._close)
 
@@ -162,6 +173,12 @@ def _read(wishes: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     for fd in fds:
         os.set_inheritable(fd, False)
     return json.loads(text), fds
+
+
+def _import(name: str) -> None:
+    """Import a module; of a package also the modules that are directly in it."""
+    for _, inner, _ in iter_modules(getattr(import_module(name), "__path__", ())):
+        import_module(f"{name}.{inner}")
 
 
 def _become(wish: Mapping[str, Any], fds: Sequence[int]) -> NoReturn:
@@ -220,7 +237,7 @@ def main(fd: int) -> None:
             break
         wish, fds = found
         for name in wish["program"]:
-            import_module(name)
+            _import(name)
         gc.freeze()
         pid = os.fork()
         if pid == 0:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.conftest import WAITS, LocalServer, python, release, shell, wait_for
+from tests.server.conftest import WAITS, LocalServer, client_of, python, release, shell, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -635,9 +635,8 @@ def test_the_stream_tells_what_happens(server: LocalServer, done: dict[str, Any]
 def read_stream_until_end(server: LocalServer, since: int, name: str) -> list[dict[str, Any]]:
     """Read events until the job of that name has ended."""
     found: list[dict[str, Any]] = []
-    transport = httpx.HTTPTransport(uds=str(server.socket))
     with (
-        httpx.Client(transport=transport, base_url="http://localhost", timeout=30) as client,
+        client_of(server.socket) as client,
         client.stream("GET", f"/v1/events?since={since}") as answer,
     ):
         for line in answer.iter_lines():

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from tests.server.conftest import LocalServer, wait_for
+from tests.server.conftest import LocalServer, client_of, wait_for
 from trainer_tui.server.sampledata import make_dataset
 
 CONFIGS = Path(__file__).parent.parent / "fixtures" / "configs"
@@ -35,8 +35,8 @@ class Cloud:
         self.base = base
         self.local = local
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        self.client = httpx.Client(base_url=base, headers=headers, timeout=20)
-        self.bare = httpx.Client(timeout=20)
+        self.client = client_of(base, headers=headers)
+        self.bare = client_of("")
 
     def dataset(self, tmp: Path, name: str = "scenes") -> str:
         """A READY dataset, filled with one zip; gives its id."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.server.conftest import WAITS, LocalServer, release, shell, wait_for
+from tests.server.conftest import WAITS, LocalServer, client_of, release, shell, wait_for
 from trainer_tui.__main__ import main
 from trainer_tui.paths import Paths
 from trainer_tui.server.signing import Signer
@@ -42,7 +42,7 @@ def tcp_server() -> Iterator[LocalServer]:
 def tcp(tcp_server: LocalServer) -> Iterator[httpx.Client]:
     """A client on TCP that sends nothing by itself."""
     origin = json.loads(tcp_server.info_file.read_text())["tcp"]
-    with httpx.Client(base_url=origin, timeout=20) as client:
+    with client_of(origin) as client:
         yield client
 
 
@@ -107,7 +107,7 @@ def test_the_token_is_written_nowhere(idle_server: LocalServer) -> None:
     path.write_text(TOKEN)
     said = idle_server.start("--port", "0", "--token-file", str(path))
     for token in (TOKEN, TOKEN + "wrong"):
-        httpx.get(said["tcp"] + "/v1/info", headers=bearer(token))
+        httpx.get(said["tcp"] + "/v1/info", headers=bearer(token), verify=False)
     job = idle_server.submit(shell("env"))
     assert idle_server.wait(job["id"])["status"] == "succeeded"
     assert idle_server.terminate() == 0
@@ -119,7 +119,7 @@ def test_the_token_is_written_nowhere(idle_server: LocalServer) -> None:
 def test_a_token_from_the_environment_is_not_handed_to_jobs(idle_server: LocalServer) -> None:
     """It is a variable of the server's, and the jobs are none of its clients."""
     said = idle_server.start("--port", "0", env={"TRAINER_TUI_TOKEN": "from-env"})
-    answer = httpx.get(said["tcp"] + "/v1/info", headers=bearer("from-env"))
+    answer = httpx.get(said["tcp"] + "/v1/info", headers=bearer("from-env"), verify=False)
     assert answer.status_code == 200
     job = idle_server.submit(shell("env"))
     idle_server.wait(job["id"])
@@ -164,7 +164,7 @@ def test_a_signed_url_outlives_the_server(idle_server: LocalServer) -> None:
     good = signer.sign(f"/files/{job['id']}/log.txt", int(time.time()) + 60)
     idle_server.kill()
     again = idle_server.start("--port", "0")
-    assert httpx.get(again["tcp"] + good).text == "0123456789\n"
+    assert httpx.get(again["tcp"] + good, verify=False).text == "0123456789\n"
 
 
 def test_a_port_that_is_taken_is_said(tcp: httpx.Client, tmp_path: Path) -> None:
@@ -192,9 +192,7 @@ def home(short_tmp: Path) -> Iterator[LocalServer]:
     local.state, local.socket = paths.server, paths.socket
     local.jobs, local.info_file = paths.server / "jobs", paths.socket.with_name("server.json")
     local.client.close()
-    local.client = httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(paths.socket)), base_url="http://localhost"
-    )
+    local.client = client_of(paths.socket)
     yield local
     local.close()
 
@@ -247,7 +245,7 @@ def test_serve_tells_where_and_ctrl_c_what_goes_on(
     assert process.stdout is not None
     said = dict(process.stdout.readline().split() for _ in range(3))
     assert said["socket"] == str(home.socket)
-    answer = httpx.get(said["tcp"] + "/v1/info", headers=bearer(said["token"]))
+    answer = httpx.get(said["tcp"] + "/v1/info", headers=bearer(said["token"]), verify=False)
     assert answer.json()["jobs"] == {"queued": 1, "running": 1}
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=20)
