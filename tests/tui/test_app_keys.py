@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.tui.console import asked, make, running, screen_text, until
 from tests.tui.fake import FakeRuntime, few, job
 from trainer_tui.core.acts import Act
 from trainer_tui.model import JobRef, Status
+from trainer_tui.tui.app import TrainerApp
 from trainer_tui.tui.commands import BY_ID, COMMANDS, Scope
 from trainer_tui.tui.screens.confirm import ConfirmScreen
 from trainer_tui.tui.screens.help import HelpScreen
@@ -18,6 +21,7 @@ from trainer_tui.tui.screens.profiles import ProfilesScreen
 from trainer_tui.tui.screens.prompt import TrackScreen
 from trainer_tui.tui.screens.theme_picker import ThemePicker
 from trainer_tui.tui.widgets.detail import TABS
+from trainer_tui.tui.widgets.notice import Notice
 
 pytestmark = pytest.mark.anyio
 DOG = JobRef("comfy", "tr_01")
@@ -25,50 +29,56 @@ SMOKE = JobRef("local", "0hx2k9")
 FAILED = JobRef("comfy", "tr_00")
 
 
-@pytest.mark.parametrize(
-    ("keys", "row"),
-    [
-        (["down"], 1),
-        (["j", "j", "k"], 1),
-        (["G"], 7),
-        (["end", "up"], 6),
-        (["G", "g"], 0),
-        (["pagedown"], 7),
-        (["pagedown", "pageup"], 0),
-        (["end", "home"], 0),
-    ],
-)
-async def test_movement_keys_move_the_cursor(tmp_path: Path, keys: list[str], row: int) -> None:
+async def test_movement_keys_move_the_cursor(tmp_path: Path) -> None:
     """Arrows, vi letters, home, end and page keys put the cursor where they say."""
     app = make(tmp_path)
     async with running(app) as pilot:
-        await pilot.press(*keys)
         assert app.main is not None
-        assert app.main.table.row == row
+        for keys, row in [
+            (["down"], 1),
+            (["j", "j", "k"], 1),
+            (["G"], 7),
+            (["end", "up"], 6),
+            (["G", "g"], 0),
+            (["pagedown"], 7),
+            (["pagedown", "pageup"], 0),
+            (["end", "home"], 0),
+        ]:
+            app.main.table.select(app.main.table.jobs.order[0])
+            assert app.main.table.row == 0
+            await pilot.press(*keys)
+            assert app.main.table.row == row, keys
 
 
-@pytest.mark.parametrize(
-    ("key", "ref", "act"),
-    [
-        ("c", DOG, Act.CANCEL),
-        ("s", SMOKE, Act.STOP),
-        ("r", FAILED, Act.RESUME),
-        ("x", JobRef("local", "0gz8bb"), Act.DELETE),
-    ],
-)
-async def test_an_act_is_asked_only_after_yes(
-    tmp_path: Path, key: str, ref: JobRef, act: Act
-) -> None:
+async def put_cursor(pilot: Pilot[Any], app: TrainerApp, ref: JobRef) -> None:
+    """The cursor on a job, with nothing said or asked so far."""
+    assert app.main is not None
+    app.main.table.select(ref)
+    await until(pilot, lambda: app.selected and app.selected.job.ref == ref)
+    for notice in app.screen.query(Notice):
+        notice.hide()
+    await pilot.pause()
+    cast(FakeRuntime, app.runtime).asked.clear()
+
+
+async def test_an_act_is_asked_only_after_yes(tmp_path: Path) -> None:
     """The key asks; enter on the default leaves the job alone; y does it."""
-    app = make(tmp_path, session={"selected": str(ref)})
+    app = make(tmp_path)
     async with running(app) as pilot:
-        await pilot.press(key)
-        assert isinstance(app.screen, ConfirmScreen)
-        await pilot.press("enter")
-        assert asked(app) == []
-        await pilot.press(key, "y")
-        await until(pilot, lambda: asked(app))
-        assert asked(app) == [(act, ref)]
+        for key, ref, act in [
+            ("c", DOG, Act.CANCEL),
+            ("s", SMOKE, Act.STOP),
+            ("r", FAILED, Act.RESUME),
+            ("x", JobRef("local", "0gz8bb"), Act.DELETE),
+        ]:
+            await put_cursor(pilot, app, ref)
+            await pilot.press(key)
+            assert isinstance(app.screen, ConfirmScreen), key
+            await pilot.press("enter")
+            assert asked(app) == [], key
+            await pilot.press(key, "y")
+            await until(pilot, lambda: asked(app), key)
+            assert asked(app) == [(act, ref)]
 
 
 async def test_x_forgets_where_the_service_cannot_delete(tmp_path: Path) -> None:
@@ -84,27 +94,24 @@ async def test_x_forgets_where_the_service_cannot_delete(tmp_path: Path) -> None
         await until(pilot, lambda: "wan_motion_test" not in screen_text(app))
 
 
-@pytest.mark.parametrize(
-    ("key", "ref", "words"),
-    [
-        ("c", FAILED, "already failed"),
-        ("s", DOG, "no early stop"),
-        ("r", SMOKE, "nothing to resume"),
-        ("e", SMOKE, "before editing"),
-        ("x", SMOKE, "before deleting"),
-        ("w", FAILED, "ended already"),
-    ],
-)
-async def test_an_act_in_the_wrong_state_says_why(
-    tmp_path: Path, key: str, ref: JobRef, words: str
-) -> None:
+async def test_an_act_in_the_wrong_state_says_why(tmp_path: Path) -> None:
     """Nothing is asked of the service; the person reads the reason."""
-    app = make(tmp_path, session={"selected": str(ref)})
+    app = make(tmp_path)
     async with running(app) as pilot:
-        await pilot.press(key)
-        await until(pilot, lambda: words in screen_text(app))
-        assert app.screen is app.main
-        assert asked(app) == []
+        for key, ref, words in [
+            ("c", FAILED, "already failed"),
+            ("s", DOG, "no early stop"),
+            ("r", SMOKE, "nothing to resume"),
+            ("e", SMOKE, "before editing"),
+            ("x", SMOKE, "before deleting"),
+            ("w", FAILED, "ended already"),
+        ]:
+            await put_cursor(pilot, app, ref)
+            assert words not in screen_text(app)
+            await pilot.press(key)
+            await until(pilot, lambda words=words: words in screen_text(app), words)
+            assert app.screen is app.main
+            assert asked(app) == []
 
 
 async def test_a_reason_keeps_the_name_of_the_job_as_it_is(tmp_path: Path) -> None:
@@ -170,16 +177,17 @@ async def test_sorting_keeps_the_cursor_on_its_job(tmp_path: Path) -> None:
             assert app.selected is not None and app.selected.job.ref == DOG
 
 
-@pytest.mark.parametrize("tab", [tab for tab in TABS if tab != "models"])
-async def test_numbers_open_tabs(tmp_path: Path, tab: str) -> None:
+async def test_numbers_open_tabs(tmp_path: Path) -> None:
     """1 to 7 open the tabs of the detail."""
     app = make(tmp_path)
     async with running(app) as pilot:
-        await pilot.press(str(TABS.index(tab) + 1))
         assert app.main is not None
-        main = app.main
-        await until(pilot, lambda: main.detail.pane is not None and main.detail.tab == tab)
-        assert main.detail.pane is not None and tab == main.detail.pane.TAB
+        detail = app.main.detail
+        for tab in [*(tab for tab in TABS if tab not in {"models", "overview"}), "overview"]:
+            assert detail.tab != tab
+            await pilot.press(str(TABS.index(tab) + 1))
+            await until(pilot, lambda tab=tab: detail.pane is not None and detail.tab == tab, tab)
+            assert detail.pane is not None and tab == detail.pane.TAB
 
 
 async def test_the_models_tab_says_why_it_is_grey(tmp_path: Path) -> None:
@@ -327,40 +335,39 @@ async def test_d_queues_all_artifacts(tmp_path: Path) -> None:
         await until(pilot, lambda: "Downloading 2 files to /downloads/tr_01" in screen_text(app))
 
 
-@pytest.mark.parametrize(
-    ("key", "screen"),
-    [
-        ("question_mark", HelpScreen),
-        ("colon", PaletteScreen),
-        ("ctrl+p", PaletteScreen),
-        ("t", ThemePicker),
-        ("P", ProfilesScreen),
-    ],
-)
-async def test_keys_open_screens_and_escape_closes_them(
-    tmp_path: Path, key: str, screen: type
-) -> None:
+async def test_keys_open_screens_and_escape_closes_them(tmp_path: Path) -> None:
     """Each opens over the main screen and goes by esc."""
     app = make(tmp_path)
     async with running(app) as pilot:
-        await pilot.press(key)
-        await until(pilot, lambda: isinstance(app.screen, screen))
-        await pilot.pause()
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is app.main)
+        for key, screen in [
+            ("question_mark", HelpScreen),
+            ("colon", PaletteScreen),
+            ("ctrl+p", PaletteScreen),
+            ("t", ThemePicker),
+            ("P", ProfilesScreen),
+        ]:
+            await pilot.press(key)
+            await until(pilot, lambda screen=screen: isinstance(app.screen, screen), key)
+            await pilot.pause()
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.main, key)
 
 
-@pytest.mark.parametrize(
-    ("key", "name"),
-    [("l", "LogScreen"), ("m", "MetricsScreen"), ("D", "DownloadsScreen"), ("n", "NewJobScreen"),
-     ("y", "NewJobScreen")],
-)  # fmt: skip
-async def test_keys_open_the_full_screens(tmp_path: Path, key: str, name: str) -> None:
-    """Logs, curves, downloads and the form for a new job open by their keys."""
+async def test_keys_open_the_full_screens(tmp_path: Path) -> None:
+    """Logs, curves, downloads and the form for a new job open by their keys, and go by esc."""
     app = make(tmp_path, session={"selected": str(DOG)})
     async with running(app) as pilot:
-        await pilot.press(key)
-        await until(pilot, lambda: type(app.screen).__name__ == name)
+        for key, name in [
+            ("l", "LogScreen"),
+            ("m", "MetricsScreen"),
+            ("D", "DownloadsScreen"),
+            ("n", "NewJobScreen"),
+            ("y", "NewJobScreen"),
+        ]:
+            await pilot.press(key)
+            await until(pilot, lambda name=name: type(app.screen).__name__ == name, key)
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.main, key)
 
 
 async def test_e_opens_the_editor_of_a_job_that_ended(tmp_path: Path) -> None:
@@ -412,15 +419,17 @@ async def test_keys_are_remapped_by_the_config(tmp_path: Path) -> None:
         assert asked(app) == [("pause", True)]
 
 
-@pytest.mark.parametrize("key", ["c", "s", "r", "e", "x", "n", "y"])
-async def test_read_only_takes_writing_acts_away(tmp_path: Path, key: str) -> None:
+async def test_read_only_takes_writing_acts_away(tmp_path: Path) -> None:
     """The key says that the console is read-only and opens nothing."""
-    app = make(tmp_path, read_only=True, session={"selected": str(DOG)})
+    app = make(tmp_path, read_only=True)
     async with running(app) as pilot:
-        await pilot.press(key)
-        await until(pilot, lambda: "read-only" in screen_text(app).splitlines()[-2])
-        assert app.screen is app.main and asked(app) == []
-        assert "cancel" not in screen_text(app).splitlines()[-1]
+        for key in ("c", "s", "r", "e", "x", "n", "y"):
+            await put_cursor(pilot, app, DOG)
+            assert "read-only" not in screen_text(app).splitlines()[-2]
+            await pilot.press(key)
+            await until(pilot, lambda: "read-only" in screen_text(app).splitlines()[-2], key)
+            assert app.screen is app.main and asked(app) == []
+            assert "cancel" not in screen_text(app).splitlines()[-1]
 
 
 async def test_help_shows_every_key_that_works_here(tmp_path: Path) -> None:
