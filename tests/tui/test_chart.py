@@ -3,183 +3,233 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from datetime import UTC
 
-import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trainer_tui.model import Metric
+from trainer_tui.core.series import Axis, Series, Way
+from trainer_tui.core.stalls import Stalls
+from trainer_tui.core.ticks import scale
 from trainer_tui.tui.glyphs import ASCII, UNICODE
 from trainer_tui.tui.widgets import plot
-from trainer_tui.tui.widgets.chart import Options, Series, best_index, nearest, picture, sparkline
-from trainer_tui.tui.widgets.curves import Curve, Curves, better
+from trainer_tui.tui.widgets.chart import picture
+from trainer_tui.tui.widgets.chart_look import Curve, Look, Row
 
+START = 1_770_000_000.0
 values = st.lists(
-    st.one_of(st.floats(width=32), st.just(math.nan), st.just(math.inf)), min_size=1, max_size=80
+    st.one_of(st.floats(), st.just(math.nan), st.just(math.inf), st.just(-math.inf)),
+    min_size=1,
+    max_size=80,
 )
 
 
-def text(rows: list[list[tuple[str, str]]]) -> list[str]:
+def series(ys: Sequence[float], xs: Sequence[int] | None = None, key: str = "loss") -> Series:
+    """A point a step, ten seconds apart."""
+    made = Series(key)
+    for step, value in zip(xs or range(len(ys)), ys, strict=True):
+        made.add(step, value, START + step * 10)
+    return made
+
+
+def curve(
+    ys: Sequence[float],
+    xs: Sequence[int] | None = None,
+    label: str = "loss",
+    colour: str = "chart-1",
+    best: Way | None = None,
+) -> Curve:
+    """A curve with its stalls."""
+    made = series(ys, xs, label)
+    return Curve(label, made, colour, best, Stalls(made).find())
+
+
+def text(rows: list[Row]) -> list[str]:
+    """Without the colours."""
     return ["".join(piece for piece, _ in row) for row in rows]
 
 
-@given(values, st.integers(1, 90), st.integers(1, 24), st.booleans(), st.booleans(), st.booleans())
+def of_colour(rows: list[Row], colour: str) -> list[str]:
+    """What is drawn in one colour, a text a row."""
+    return ["".join(piece for piece, name in row if name == colour) for row in rows]
+
+
+@given(
+    values,
+    st.integers(1, 90),
+    st.integers(1, 24),
+    st.booleans(),
+    st.sampled_from((0.0, 0.9)),
+    st.booleans(),
+    st.sampled_from(Axis),
+    st.one_of(st.none(), st.tuples(st.floats(0, 40), st.floats(41, 90))),
+)
+@example([1e308, -1e308], 40, 12, False, 0.9, False, Axis.STEP, None)
+@example([5e-324, 1.7e308], 40, 12, True, 0.0, False, Axis.STEP, None)
 def test_any_curve_fits_any_size(
-    ys: list[float], width: int, height: int, log: bool, smooth: bool, plain: bool
+    ys: list[float],
+    width: int,
+    height: int,
+    log: bool,
+    weight: float,
+    plain: bool,
+    axis: Axis,
+    window: tuple[float, float] | None,
 ) -> None:
     """Whatever the values, the picture has exactly the size that was asked for."""
-    xs = [float(n) for n in range(len(ys))]
     glyphs = ASCII if plain else UNICODE
-    options = Options(log=log, smooth=smooth, ticks=(2.0,), cursor=0.3)
-    rows = text(picture([Series("loss", xs, ys, best="min")], width, height, options, glyphs))
+    if window is not None and axis is Axis.TIME:
+        window = (window[0] + START, window[1] + START)
+    look = Look(axis, log, weight, window, cursor=3.3, checkpoints=(2,), zone=UTC)
+    both = [curve(ys, best="min"), curve(ys[::-1], label="lr", colour="chart-2")]
+    rows = text(picture(both, width, height, look, glyphs))
     assert [len(row) for row in rows] == [width] * height
     if plain:
         assert all(row.isascii() for row in rows)
 
 
-@given(values, st.integers(0, 40), st.booleans())
-def test_any_sparkline_fits(ys: list[float], width: int, plain: bool) -> None:
-    """A sparkline takes exactly its width."""
-    assert len(sparkline(ys, width, plain=plain)) == width
+@given(values, st.integers(1, 60), st.integers(1, 12), st.booleans(), st.booleans())
+def test_every_extreme_is_seen(
+    ys: list[float], width: int, height: int, plain: bool, log: bool
+) -> None:
+    """The least and the greatest value of each column have their dot in that column."""
+    canvas = plot.Canvas(width, height, plain=plain)
+    points = series(ys)
+    columns = points.columns(Axis.STEP, 0, max(1, len(ys) - 1), canvas.columns)
+    shown = [y for y in ys if math.isfinite(y) and (y > 0 or not log)]
+    low, high = (min(shown), max(shown)) if shown else (1.0, 2.0)
+    level = scale(low, high, canvas.rows, log=log)
+    plot.draw(canvas, columns, level, 0, above=0.0 if log else None)
+    for x, (least, most) in enumerate(zip(columns.low, columns.high, strict=True)):
+        if most > (0 if log else -math.inf):
+            assert lit(canvas, x, level(most)), "the greatest value is not seen"
+            assert lit(canvas, x, level(least)), "the least value is not seen"
+
+
+def lit(canvas: plot.Canvas, x: int, y: int) -> bool:
+    """Whether a dot is set, looking at the character of its cell."""
+    char = canvas.text(y // canvas.tall)[x // canvas.wide]
+    if canvas.plain:
+        bits = {" ": 0, "'": 1, "-": 2, ".": 4}.get(char, 7)
+        return bool(bits & (1 << y % 3))
+    bits = ord(char) - 0x2800 if char != " " else 0
+    return bool(bits & plot._BRAILLE[x % 2][y % 4])
 
 
 def test_a_spike_survives() -> None:
-    """One value among ten thousand is seen in a chart of forty cells."""
-    ys = [1.0] * 10_000
-    ys[5_000] = 9.0
-    chart = text(picture([Series("x", range(10_000), ys)], 40, 12, Options(), UNICODE))
-    assert any(char not in " ·⠀" for char in chart[1][6:])
+    """One value among a hundred thousand is seen in a chart of forty cells."""
+    ys = [1.0] * 100_000
+    ys[50_000] = 9.0
+    chart = picture([curve(ys)], 40, 12, Look(), UNICODE)
+    assert of_colour(chart, "chart-1")[1].strip()
 
 
 def test_nan_is_marked_and_breaks_the_curve() -> None:
-    """NaN puts a cross on the axis and leaves a gap in the curve."""
-    ys = [1.0, 1.0, math.nan, 1.0, 1.0]
-    chart = text(picture([Series("x", range(5), ys)], 40, 8, Options(), UNICODE))
-    assert "×" in chart[-2]
-    columns, bad, broken = plot.reduce(range(5), ys, lambda x: int(x), 5)
-    assert (sorted(columns), bad, broken) == ([0, 1, 3, 4], {2}, {3})
+    """NaN puts a cross on the curve and on the axis, and leaves a gap."""
+    chart = picture([curve([1.0, 1.0, math.nan, 1.0, 1.0])], 40, 8, Look(), UNICODE)
+    assert sum(row.count("×") for row in of_colour(chart, "status-failed")) == 2
+    assert "×" in text(chart)[-2]
+    assert "× not finite" in text(chart)[0]
+
+
+def test_infinity_stands_at_the_edge_that_it_left_by() -> None:
+    """An arrow at the top says where the curve went."""
+    chart = picture([curve([1.0, 2.0, math.inf, 1.0])], 40, 8, Look(), UNICODE)
+    assert "↑" in text(chart)[1]
+    chart = picture([curve([1.0, 2.0, -math.inf, 1.0])], 40, 8, Look(), UNICODE)
+    assert "↓" in text(chart)[-3]
 
 
 def test_best_value_is_marked_and_told() -> None:
     """The smallest loss has its mark on the curve and its step in the legend."""
-    series = Series("loss", [0, 10, 20, 30], [3.0, 1.0, 0.5, 2.0], best="min")
-    chart = text(picture([series], 60, 12, Options(), UNICODE))
+    chart = text(picture([curve([3, 1, 0.5, 2], [0, 10, 20, 30], best="min")], 60, 12, Look(),
+                         UNICODE))  # fmt: skip
     assert "loss  ◆ 0.5 at step 20" in chart[0]
     assert sum(row.count("◆") for row in chart[1:]) == 1
 
 
-def test_checkpoints_are_ticks() -> None:
-    """Steps of checkpoints stand on the axis."""
-    chart = picture([Series("x", [0, 100], [1, 2])], 60, 10, Options(ticks=(50.0, 500.0)), UNICODE)
-    assert text(chart)[-2].count("▴") == 1
+def test_checkpoints_are_ticks_on_every_axis() -> None:
+    """They stand below the step, or below the time of the step."""
+    for axis in Axis:
+        look = Look(axis, checkpoints=(50, 500), zone=UTC)
+        chart = text(picture([curve([1] * 101)], 60, 10, look, UNICODE))
+        assert chart[-2].count("▴") == 1, axis
 
 
 def test_log_scale_without_positive_values_says_so() -> None:
     """Nothing to draw on a logarithmic scale is said with the way out."""
-    chart = text(picture([Series("x", [0, 1], [-1, -2])], 60, 10, Options(log=True), UNICODE))
+    chart = text(picture([curve([-1, -2])], 60, 10, Look(log=True), UNICODE))
     assert "L shows the linear scale" in "".join(chart)
+
+
+def test_an_axis_of_time_without_times_says_so() -> None:
+    """A curve whose times nobody told is not simply gone."""
+    made = Series("loss")
+    made.add(1, 2.0)
+    chart = text(picture([Curve("loss", made)], 60, 10, Look(Axis.TIME), UNICODE))
+    assert "X shows the steps" in "".join(chart)
 
 
 def test_curves_without_a_common_range_are_scaled_apart() -> None:
     """A learning rate beside a loss is not a flat line, and the legend says why."""
-    loss = Series("loss", range(10), [0.5 - n / 50 for n in range(10)])
-    lr = Series("lr", range(10), [1e-4 * (1 - n / 10) for n in range(10)], "chart-2")
-    chart = picture([loss, lr], 80, 14, Options(), UNICODE)
+    loss = curve([0.5 - n / 50 for n in range(10)])
+    lr = curve([1e-4 * (1 + n / 10) for n in range(10)], label="lr", colour="chart-2")
+    chart = picture([loss, lr], 80, 14, Look(), UNICODE)
     assert "each on its own scale" in text(chart)[0]
-    rows_with_lr = [row for row in chart[1:-2] if any(colour == "chart-2" for _, colour in row)]
-    assert len(rows_with_lr) > 5
+    assert sum(bool(row.strip()) for row in of_colour(chart[1:-2], "chart-2")) > 5
 
 
-def test_cursor_reads_values() -> None:
-    """With the cursor, the legend tells the values where it stands."""
-    series = Series("loss", [0, 100, 200], [3.0, 1.5, 0.5])
-    chart = text(picture([series], 60, 10, Options(cursor=0.5), UNICODE))
-    assert chart[0].startswith(" step 100   ● loss 1.5")
+def test_cursor_reads_all_curves() -> None:
+    """The legend tells the value of every curve, in as many lines as that takes."""
+    many = [curve([n, n + 1, n + 2], [0, 100, 200], f"curve-number-{n}") for n in range(5)]
+    chart = text(picture(many, 60, 20, Look(cursor=100), UNICODE))
+    assert chart[0].startswith(" step 100   ● curve-number-0 1")
+    assert all(f"curve-number-{n} {n + 1}" in "\n".join(chart[:3]) for n in range(5))
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (0, "0"), (0.31234, "0.3123"), (12, "12"), (1234, "1.23k"), (999.96, "1k"),
-        (1_500_000, "1.5M"), (0.0001, "1e-4"), (0.00031, "3.1e-4"), (-2.5, "-2.5"),
-        (math.nan, "nan"), (-math.inf, "-inf"),
-    ],
-)  # fmt: skip
-def test_numbers_are_short(value: float, shown: str) -> None:
-    """SI letters above a thousand, powers of ten below a thousandth."""
-    assert plot.number(value) == shown
+def test_beyond_the_end_of_a_curve_nothing_is_read() -> None:
+    """A shorter run has no value where it did not come to."""
+    short, long = curve([1, 2], [0, 10], "short"), curve([1, 2], [0, 100], "long")
+    chart = text(picture([short, long], 60, 12, Look(cursor=60), UNICODE))
+    assert "short —" in chart[0]
+    assert "long 2" in chart[0]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "count", "found"),
-    [
-        (0, 2000, 5, ["0", "500", "1k", "1.5k", "2k"]),
-        (0.28, 0.55, 5, ["0.30", "0.35", "0.40", "0.45", "0.50", "0.55"]),
-        (0, 1, 2, ["0.0", "0.5", "1.0"]),
-    ],
-)
-def test_ticks_are_round(low: float, high: float, count: int, found: list[str]) -> None:
-    """Ticks lie at 1, 2 or 5 times a power of ten, with as many decimals each."""
-    assert plot.labels(plot.ticks(low, high, count)) == found
+def test_the_raw_values_are_faint_behind_the_smoothed_ones() -> None:
+    """Both are seen, and the strong colour has the cells that they share."""
+    ys = [1.5] * 100 + [1 + n % 2 for n in range(500)]
+    chart = picture([curve(ys)], 60, 14, Look(weight=0.95), UNICODE)
+    strong, faint = of_colour(chart[1:-2], "chart-1"), of_colour(chart[1:-2], "~chart-1")
+    assert sum(map(len, faint)) > sum(map(len, strong)) > 20
+    assert sum(bool(row.strip()) for row in strong) <= 4, "the average lies in the middle"
+    assert "smoothed 0.95" in text(chart)[0]
 
 
-def test_log_ticks() -> None:
-    """Powers of ten, with 2 and 5 between where there is room."""
-    assert plot.log_ticks(1e-5, 1e-3, 3) == pytest.approx([1e-5, 1e-4, 1e-3])
-    assert plot.log_ticks(1, 10, 5) == pytest.approx([1, 2, 5, 10])
+def test_a_stall_is_marked_on_the_axis() -> None:
+    """An hour without a step is told, and on an axis of time the line across it is dotted."""
+    made = Series("loss")
+    for step in range(100):
+        made.add(step, 1.0, START + step * 10 + (3600 if step > 60 else 0))
+    one = Curve("loss", made, stalls=Stalls(made).find())
+    chart = text(picture([one], 80, 10, Look(), UNICODE))
+    assert chart[-2].count("‖") == 1
+    assert "‖ 1h10s without a step" in chart[0]
+    timed = picture([one], 80, 10, Look(Axis.RELATIVE), UNICODE)
+    assert text(timed)[-2].count("‖") > 40
+    drawn = "".join(of_colour(timed, "chart-1"))
+    assert "⠤" not in drawn[12:60] or "⠂" in drawn
 
 
-def test_durations_and_their_ticks() -> None:
-    """Time axes have round times."""
-    assert plot.time_ticks(0, 4000, 4) == [0, 1800, 3600]
-    assert [plot.duration(s) for s in (0, 45, 600, 5400, 187_200)] == [
-        "0s", "45s", "10m", "1h30m", "2d4h",
-    ]  # fmt: skip
+def test_looking_near_shows_what_is_between_two_points() -> None:
+    """Where no point is inside the window, the line between its neighbours is."""
+    chart = picture([curve([0, 100], [0, 1000])], 60, 10, Look(window=(400, 410)), UNICODE)
+    assert any(row.strip() for row in of_colour(chart[1:-2], "chart-1"))
+    assert "part" in text(chart)[0]
 
 
-def test_smoothing_keeps_nan_and_start() -> None:
-    """The average begins at the first value, not at 0, and steps over NaN."""
-    smoothed = plot.smooth([2.0, math.nan, 2.0, 2.0])
-    assert smoothed[0] == pytest.approx(2.0)
-    assert math.isnan(smoothed[1])
-    assert smoothed[3] == pytest.approx(2.0)
-
-
-def test_sparkline_draws_the_course() -> None:
-    """It falls where the values fall; ASCII has three levels."""
-    assert sparkline([3, 2, 1], 3, plain=True) == "'-."
-    assert sparkline([1.0, 1.0], 4) == "⠒⠒⠒⠒"
-    assert sparkline([], 4) == "    "
-
-
-def test_best_and_nearest() -> None:
-    """The first of equals is the best; NaN never is."""
-    assert best_index([2.0, 1.0, 1.0, math.nan], "min") == 1
-    assert best_index([2.0, 3.0, 3.0], "max") == 1
-    assert best_index([math.nan], "min") is None
-    assert [nearest([0, 10, 20], x) for x in (-5, 4, 6, 100)] == [0, 0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("key", "way"),
-    [("loss", "min"), ("val/mAP50", "max"), ("accuracy", "max"), ("lr", None), ("rmse", "min")],
-)
-def test_which_way_is_better(key: str, way: str | None) -> None:
-    """Known from the usual names; nothing is claimed of others."""
-    assert better(key) == way
-
-
-def test_points_again_after_a_resume() -> None:
-    """A resumed job writes steps again: each step has one point, the newest, in order."""
-    curve = Curve("loss")
-    for step, value in [(1, 5.0), (2, 4.0), (3, 3.0), (2, 4.5), (1, 5.5), (4, 2.0), (0, 6.0)]:
-        curve.add(Metric("loss", step, value))
-    assert curve.steps == [0, 1, 2, 3, 4]
-    assert curve.values == [6.0, 5.5, 4.5, 3.0, 2.0]
-
-
-def test_the_loss_comes_first() -> None:
-    """Keys are in the order in which one looks at them."""
-    curves = Curves()
-    curves.add([Metric(key, 1, 1.0) for key in ("lr", "accuracy", "val_loss", "loss")])
-    assert curves.keys() == ["loss", "val_loss", "accuracy", "lr"]
+def test_a_column_of_noise_costs_no_more_than_its_cells() -> None:
+    """A bar sets all its dots, from the middle of a cell to the middle of another."""
+    canvas = plot.Canvas(2, 3)
+    canvas.bar(1, 2, 9, 0)
+    assert [canvas.text(y) for y in range(3)] == ["⢠ ", "⢸ ", "⠘ "]

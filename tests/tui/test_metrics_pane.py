@@ -10,6 +10,7 @@ import pytest
 from tests.tui.panes import NOW, REF, PaneApp, entry
 from tests.tui.waiting import until
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, MetricsArrived
+from trainer_tui.core.series import Axis
 from trainer_tui.errors import NetworkError
 from trainer_tui.model import Artifact, ArtifactKind, Capability, JobRef, Metric
 from trainer_tui.tui.screens.metrics_screen import MetricsScreen
@@ -29,7 +30,7 @@ def points(count: int = 50) -> list[Metric]:
 
 
 def screen(pane: MetricsPane) -> str:
-    chart, keys = pane.chart, pane.listing
+    chart, keys = pane.panel.chart, pane.panel.listing
     return "\n".join(
         [keys.render_line(y).text for y in range(keys.size.height)]
         + [chart.render_line(y).text for y in range(chart.size.height)]
@@ -37,7 +38,7 @@ def screen(pane: MetricsPane) -> str:
 
 
 def labels(pane: MetricsPane) -> list[str]:
-    return [series.label for series in pane.chart.series]
+    return [curve.label for curve in pane.panel.chart.curves]
 
 
 async def test_what_the_store_knows_is_there_at_once() -> None:
@@ -47,7 +48,7 @@ async def test_what_the_store_knows_is_there_at_once() -> None:
     app.runtime.store.held = points()
     async with app.run_test(size=(120, 20)) as pilot:
         pane.show(entry())
-        assert pane.listing.keys == ["loss", "accuracy", "lr"]
+        assert pane.panel.listing.keys == ["loss", "accuracy", "lr"]
         await until(pilot, lambda: "↓ 0.1695" in screen(pane))
         await until(pilot, lambda: "loss  ◆ 0.1695 at step 490" in screen(pane))
 
@@ -62,7 +63,7 @@ async def test_new_points_are_drawn() -> None:
         pane.receive(MetricsArrived(REF, [Metric("loss", 500, 0.01)]))
         await until(pilot, lambda: "◆ 0.01 at step 500" in screen(pane))
         pane.receive(MetricsArrived(REF, points(3), reset=True))
-        await until(pilot, lambda: pane.curves["loss"].steps == [0, 10, 20])
+        await until(pilot, lambda: list(pane.shown.held["loss"].steps) == [0, 10, 20])
 
 
 async def test_keys_change_the_picture() -> None:
@@ -74,9 +75,9 @@ async def test_keys_change_the_picture() -> None:
         await pilot.press("space", "j")
         await until(pilot, lambda: labels(pane) == ["accuracy", "loss"])
         await pilot.press("L", "S", "X")
-        await until(pilot, lambda: pane.chart.series[0].xs[-1] == 490.0)
-        options = pane.chart.options
-        assert (options.log, options.smooth, options.time) == (True, True, True)
+        look = pane.panel.chart.look
+        assert (look.log, look.weight, look.axis) == (True, 0.9, Axis.RELATIVE)
+        await until(pilot, lambda: "since start" in screen(pane))
         await pilot.press("escape")
         await until(pilot, lambda: labels(pane) == ["accuracy"])
 
@@ -90,7 +91,7 @@ async def test_cursor_reads_the_curve() -> None:
         await pilot.press("right", "left")
         await until(pilot, lambda: "step 480   ● loss 0.1724" in screen(pane))
         await pilot.press("escape")
-        await until(pilot, lambda: pane.chart.options.cursor is None)
+        await until(pilot, lambda: pane.panel.chart.look.cursor is None)
 
 
 async def test_checkpoints_are_on_the_axis() -> None:
@@ -124,8 +125,8 @@ async def test_a_quiet_poll_paints_nothing() -> None:
         await pilot.pause()
         pane.receive(MetricsArrived(REF, []))
         pane.show(entry())
-        assert not pane.chart._repaint_regions
-        assert not pane.listing._repaint_regions
+        assert not pane.panel.chart._repaint_regions
+        assert not pane.panel.listing._repaint_regions
 
 
 async def test_why_there_are_none() -> None:
@@ -134,16 +135,15 @@ async def test_why_there_are_none() -> None:
     app = PaneApp(pane)
     async with app.run_test(size=(80, 20)) as pilot:
         pane.show(entry())
-        reason = pane.query_one("#metrics-reason")
-        await until(pilot, lambda: "No metrics yet" in str(reason.render()))
+        await until(pilot, lambda: "No metrics yet" in pane.instead.text.plain)
         pane.receive(
             AspectFailed(REF, Aspect.METRICS, NetworkError("refused", hint="R asks again"))
         )
-        await until(pilot, lambda: "R asks again" in str(reason.render()))
+        await until(pilot, lambda: "R asks again" in pane.instead.text.plain)
         app.runtime.capabilities = frozenset()
         app.runtime.reasons = {Capability.METRICS: "It has none."}
         pane.show(entry(ref=JobRef("comfy", "x")))
-        await until(pilot, lambda: "It has none." in str(reason.render()))
+        await until(pilot, lambda: "It has none." in pane.instead.text.plain)
 
 
 async def test_full_screen_watches_and_lets_go() -> None:
@@ -154,18 +154,3 @@ async def test_full_screen_watches_and_lets_go() -> None:
         await until(pilot, lambda: ("watch", REF, MetricsPane.ASPECTS) in app.runtime.asked)
         await pilot.press("q")
         await until(pilot, lambda: ("unwatch", REF, MetricsPane.ASPECTS) in app.runtime.asked)
-
-
-async def test_jobs_are_compared() -> None:
-    """The same key of other jobs lies over it, each under its job's name; escape ends it."""
-    pane = MetricsPane()
-    app = PaneApp(pane)
-    async with app.run_test(size=(120, 20)) as pilot:
-        pane.show(entry())
-        pane.receive(MetricsArrived(REF, points(), reset=True))
-        app.runtime.store.held = [Metric("loss", 1, 0.5), Metric("loss", 200, 0.2)]
-        app.runtime.board.entry = entry(name="other_job")
-        pane.compare([REF, JobRef("local", "j2")])
-        await until(pilot, lambda: labels(pane) == ["dog_portrait_lora", "other_job"])
-        await pilot.press("escape")
-        await until(pilot, lambda: labels(pane) == ["loss"])

@@ -1,0 +1,65 @@
+"""Curves as a table in a file: a line a point, ``step,time,key,value``. Pure."""
+
+from __future__ import annotations
+
+import csv
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from io import StringIO
+
+from trainer_tui.core.series import Axis, Series
+
+HEAD = ("step", "time", "key", "value")
+_LINES = 2_000
+
+
+def lines(
+    curves: Sequence[tuple[str, Series]],
+    axis: Axis = Axis.STEP,
+    window: tuple[float, float] | None = None,
+) -> Iterator[str]:
+    """The table in pieces of some thousand lines; what lies outside the window is left out.
+
+    Where several jobs are told apart, each curve comes with its job's name and there is one more
+    column, ``job``; without names it is not there.
+    """
+    named = any(name for name, _ in curves)
+    yield _written([(*HEAD, "job") if named else HEAD])
+    for name, series in curves:
+        rows: list[tuple[object, ...]] = []
+        for at in _inside(series, axis, window):
+            time = series.times[at]
+            row = (series.steps[at], _time(time), series.key, repr(series.values[at]))
+            rows.append((*row, name) if named else row)
+            if len(rows) >= _LINES:
+                yield _written(rows)
+                rows = []
+        yield _written(rows)
+
+
+def _inside(
+    series: Series, axis: Axis, window: tuple[float, float] | None
+) -> Sequence[int] | Iterator[int]:
+    """Which points lie in the window."""
+    if window is None:
+        return range(len(series))
+    left, right = window
+    if axis is Axis.STEP:
+        return range(bisect_left(series.steps, left), bisect_right(series.steps, right))
+    shift = (series.start or 0.0) if axis is Axis.RELATIVE else 0.0
+    times = series.times
+    return (at for at in range(len(times)) if left <= times[at] - shift <= right)
+
+
+def _time(seconds: float) -> str:
+    """ISO 8601 in UTC; nothing where the time is not known."""
+    if seconds != seconds:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _written(rows: Sequence[Sequence[object]]) -> str:
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,93 @@
+"""The jobs whose curves a panel shows: which keys they have, and the curves of a key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from trainer_tui.core.series import Points, SeriesSet, better
+from trainer_tui.core.stalls import Stall, Stalls
+from trainer_tui.core.ticks import number
+from trainer_tui.model import JobRef
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.widgets.chart_look import Curve
+
+COLOURS = tuple(f"chart-{n}" for n in range(1, 7))
+"""One for each job or key; the seventh begins again."""
+
+
+@dataclass(slots=True)
+class JobCurves:
+    """One job's curves."""
+
+    ref: JobRef
+    name: str
+    held: SeriesSet = field(default_factory=SeriesSet)
+    checkpoints: set[int] = field(default_factory=set)
+    _stalls: dict[str, Stalls] = field(default_factory=dict)
+
+    def stalls(self, key: str) -> tuple[Stall, ...]:
+        """Where the curve stood still."""
+        series = self.held[key]
+        known = self._stalls.get(key)
+        if known is None or known.series is not series:
+            known = self._stalls[key] = Stalls(series)
+        return known.find()
+
+
+def keys_of(jobs: Sequence[JobCurves]) -> list[str]:
+    """The keys that any of the jobs has, the most looked at first."""
+    if len(jobs) == 1:
+        return jobs[0].held.keys()
+    union = SeriesSet()
+    union.add(Points(key, (), (), ()) for job in jobs for key in job.held)
+    return union.keys()
+
+
+def cell_of(jobs: Sequence[JobCurves], key: str, glyphs: Glyphs) -> tuple[str, str]:
+    """What a list says of a key: of one job its last and best value, of several how many."""
+    if len(jobs) != 1:
+        return f"{sum(key in job.held for job in jobs)} of {len(jobs)}", ""
+    series, way = jobs[0].held[key], better(key)
+    last = series.last
+    best = series.best(way) if way is not None else None
+    arrow = glyphs.down if way == "min" else glyphs.up
+    return (
+        number(last[1]) if last is not None else "",
+        f"{arrow} {number(best[1])}" if best is not None else "",
+    )
+
+
+def curves_of(jobs: Sequence[JobCurves], keys: Sequence[str], every: Sequence[str]) -> list[Curve]:
+    """The curves of some keys of one job, each in the colour of its key; or of the first key of
+    several jobs, each in the colour and with the name of its job.
+
+    Args:
+        jobs: Whose curves.
+        keys: Which, the first one on top.
+        every: All keys that are listed, which give the colours.
+    """
+    if len(jobs) > 1:
+        return [
+            Curve(
+                job.name,
+                job.held[key],
+                COLOURS[place % len(COLOURS)],
+                better(key),
+                job.stalls(key),
+            )
+            for key in keys[:1]
+            for place, job in enumerate(jobs)
+            if key in job.held
+        ]
+    return [
+        Curve(key, job.held[key], colour_of(key, every), better(key), job.stalls(key))
+        for job in jobs
+        for key in keys
+        if key in job.held
+    ]
+
+
+def colour_of(key: str, every: Sequence[str]) -> str:
+    """The colour that a key keeps as long as it is listed."""
+    return COLOURS[every.index(key) % len(COLOURS)] if key in every else COLOURS[0]

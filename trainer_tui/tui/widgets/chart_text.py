@@ -1,0 +1,228 @@
+"""The words around a plot: legend, axis, labels. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainer_tui.core import ticks
+from trainer_tui.core.chartscale import place_of
+from trainer_tui.core.series import Axis, Columns
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.widgets.chart_look import Curve, Frame, Look, Row, read
+
+_PER_LABEL = 10
+"""Cells that a label below the chart takes with the room around it."""
+
+
+def where(curves: Sequence[Curve], look: Look) -> str:
+    """The place of the point that the cursor reads, in words."""
+    x = look.cursor
+    assert x is not None
+    for curve in curves[:1]:
+        span, point = curve.series.extent(look.axis), curve.series.at(look.axis, x)
+        if span is not None and point is not None and span[0] <= x <= span[1]:
+            place = place_of(curve.series, point[0], look.axis)
+            x = x if place is None else place
+    if look.axis is Axis.STEP:
+        return f"step {round(x):,}"
+    if look.axis is Axis.TIME:
+        return ticks.moment(x, look.zone)
+    return f"after {ticks.duration(round(x))}"
+
+
+def note_words(
+    curves: Sequence[Curve],
+    columns: Sequence[Columns],
+    look: Look,
+    window: tuple[float, float],
+    own: bool,
+    glyphs: Glyphs,
+) -> list[str]:
+    """How the curves are drawn and what the marks on them mean, the most needed first."""
+    words = []
+    if own:
+        words.append("each on its own scale")
+    if any(any(each.odd) for each in columns):
+        words.append(f"{glyphs.times} not finite")
+    stalls = _stalls_in(curves, look.axis, window)
+    if stalls:
+        words.append(f"{glyphs.pause} {ticks.duration(max(stalls))} without a step")
+    if look.log:
+        words.append("log")
+    if look.weight:
+        words.append(f"smoothed {look.weight:g}")
+    if look.window is not None:
+        words.append("part")
+    return words
+
+
+def _stalls_in(curves: Sequence[Curve], axis: Axis, window: tuple[float, float]) -> list[float]:
+    found = []
+    for curve in curves:
+        for stall in curve.stalls:
+            x = place_of(curve.series, stall.step, axis)
+            if x is not None and window[0] <= x <= window[1]:
+                found.append(stall.seconds)
+    return found
+
+
+def legend(
+    curves: Sequence[Curve],
+    look: Look,
+    notes: Sequence[str],
+    width: int,
+    lines: int,
+    glyphs: Glyphs,
+) -> list[Row]:
+    """Names with their values, in at most so many lines, and how they are drawn.
+
+    Where the room is short, first the best values go, then the notes, then the last curves.
+    """
+    lead = where(curves, look) if look.cursor is not None else ""
+    room = width - 2
+    for full in (True, False):
+        items = [_item(curve, look, full, glyphs) for curve in curves]
+        rows = _wrapped(lead, items, room)
+        if len(rows) <= lines:
+            break
+    left_out = len(rows) > lines
+    rows = rows[:lines]
+    out = [_painted(row, lead if not number else "", number) for number, row in enumerate(rows)]
+    used = [sum(len(text) for text, _ in row) for row in out]
+    if left_out and used[-1] + 2 < width:
+        out[-1].append((f" {glyphs.ellipsis}", "text-faint"))
+        used[-1] += 2
+    shown: list[str] = []
+    for note in notes:
+        if used[0] + len(f" {glyphs.dot} ".join([*shown, note])) + 3 <= width:
+            shown.append(note)
+    right = f" {glyphs.dot} ".join(shown)
+    for number, row in enumerate(out):
+        text = right if not number else ""
+        row.append((" " * max(0, width - used[number] - len(text) - 1), ""))
+        row.append((f"{text} "[: max(0, width - used[number])], "text-faint"))
+    return out
+
+
+Item = tuple[str, str, str]
+"""The mark, what is said, and the colour of the mark."""
+
+
+def _item(curve: Curve, look: Look, full: bool, glyphs: Glyphs) -> Item:
+    if look.cursor is not None:
+        value = read(curve.series, look)
+        text = glyphs.dash if value is None else ticks.number(value)
+        return glyphs.info, f"{curve.label} {text}", curve.colour
+    best = curve.series.best(curve.best) if curve.best is not None else None
+    if not full or best is None:
+        return glyphs.info, curve.label, curve.colour
+    mark = glyphs.mark if glyphs.unicode else "o"
+    told = f"{curve.label}  {mark} {ticks.number(best[1])} at step {best[0]:,}"
+    return glyphs.info, told, curve.colour
+
+
+def _wrapped(lead: str, items: Sequence[Item], room: int) -> list[list[Item]]:
+    """Items in lines; one that is longer than a line is cut."""
+    rows: list[list[Item]] = [[]]
+    used = len(lead)
+    for mark, text, colour in items:
+        text = text[: max(0, room - 2)]
+        gap = 3 if used else 0
+        if used + gap + 2 + len(text) > room and used:
+            rows.append([])
+            used = gap = 0
+        rows[-1].append((mark, text, colour))
+        used += gap + 2 + len(text)
+    return rows
+
+
+def _painted(items: Sequence[Item], lead: str, number: int) -> Row:
+    row: Row = [(" ", "")]
+    if lead:
+        row.append((lead, "warning"))
+    for place, (mark, text, colour) in enumerate(items):
+        if place or lead:
+            row.append(("   ", ""))
+        row += [(f"{mark} ", colour), (text, "text-muted")]
+    return row
+
+
+def axis_rows(
+    curves: Sequence[Curve],
+    frame: Frame,
+    margin: int,
+    width: int,
+    look: Look,
+    bad: set[int],
+    glyphs: Glyphs,
+) -> list[Row]:
+    """The axis with ticks, checkpoints, stalls and what was not finite; below it the labels."""
+    values, texts, unit = _x_ticks(frame, look)
+    line: list[tuple[str, str]] = [(glyphs.h, "frame")] * frame.width
+    tick = "┴" if glyphs.unicode else "+"
+    labels = [" "] * (frame.width + 1)
+    free, end = 0, frame.width + 1
+    if len(unit) + 2 * _PER_LABEL <= end:
+        labels[-len(unit) :] = unit
+        end -= len(unit) + 2
+    for value, text in zip(values, texts, strict=True):
+        cell = frame.cell(value)
+        if not 0 <= cell < frame.width:
+            continue
+        line[cell] = (tick, "frame")
+        start = max(0, cell - len(text) // 2)
+        if end > frame.width:  # without a word at the end the last label may move in
+            start = min(start, end - len(text))
+        if start >= free and start + len(text) <= end:
+            labels[start : start + len(text)] = text
+            free = start + len(text) + 2
+    for step in look.checkpoints:
+        x = place_of(curves[0].series, step, look.axis) if curves else None
+        if x is not None and 0 <= (cell := frame.cell(x)) < frame.width:
+            line[cell] = ("▴" if glyphs.unicode else "^", "status-succeeded")
+    for cell in _stall_cells(curves, frame, look.axis):
+        line[cell] = (glyphs.pause, "status-interrupted")
+    for cell in bad:
+        line[cell] = (glyphs.times, "status-failed")
+    corner = "└" if glyphs.unicode else "+"
+    axis: Row = [(" " * margin, ""), (corner, "frame")]
+    for char, colour in line:
+        if axis[-1][1] == colour:
+            axis[-1] = (axis[-1][0] + char, colour)
+        else:
+            axis.append((char, colour))
+    text = " " * (margin + 1) + "".join(labels)
+    return [[*axis, (" ", "")], [(text[:width].ljust(width), "text-faint")]]
+
+
+def _x_ticks(frame: Frame, look: Look) -> tuple[list[float], list[str], str]:
+    """Places of the ticks, their labels, and the axis' own word."""
+    count = max(1, frame.width // _PER_LABEL)
+    left, right = frame.left, frame.right
+    if look.axis is Axis.TIME:
+        values = ticks.clock_ticks(left, right, max(1, frame.width // 12), look.zone)
+        return values, ticks.clock_labels(values, look.zone), "clock"
+    if look.axis is Axis.RELATIVE:
+        values = ticks.time_ticks(left, right, count)
+        return values, [ticks.duration(value) for value in values], "since start"
+    values = ticks.step_ticks(left, right, count)
+    return values, ticks.labels(values), "step"
+
+
+def _stall_cells(curves: Sequence[Curve], frame: Frame, axis: Axis) -> set[int]:
+    """Where stalls are marked: where they begin, and on an axis of time all along."""
+    found: set[int] = set()
+    for curve in curves:
+        shift = (curve.series.start or 0.0) if axis is Axis.RELATIVE else 0.0
+        for stall in curve.stalls:
+            if axis is Axis.STEP:
+                begin = end = frame.cell(stall.step)
+            else:
+                begin, end = frame.cell(stall.began - shift), frame.cell(stall.ended - shift)
+                begin, end = begin + 1, end - 1
+                if begin > end:
+                    begin = end = end + 1
+            if end < 0 or begin >= frame.width:
+                continue
+            found.update(range(max(0, begin), min(frame.width - 1, end) + 1))
+    return found
