@@ -1,0 +1,270 @@
+"""Metrics found in what a job prints, by the built-in patterns and the user's own.
+
+A log is read as raw bytes, piece by piece. Every *state* counts, not only whole lines: what lies
+between two ends of line or carriage returns, so that each state of a progress bar gives its points
+although the next one was written over it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from trainer_tui.core import logpatterns
+from trainer_tui.core.logpatterns import Bars, Names, Said, Yolo
+from trainer_tui.model import Metric
+
+MAX_STATE = 16 << 10
+"""A state of more bytes is passed over: no trainer prints such a line of metrics."""
+MAX_KEYS = 200
+"""Keys that one log gives at most."""
+VERSION = 1
+"""Another number: the built-in patterns find something else than before."""
+_MAX_OWN = 2_000
+"""Characters of a state that a user's own pattern looks at."""
+_WINDOW = 64 << 10
+_LIMIT = 1 << 63
+"""Steps beyond are not kept."""
+_FINE = 1000
+"""Steps that an epoch counts as where lines tell only fractions of one."""
+_ESCAPE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*\x07?|[\x08\x1b]")
+_WORDS = (
+    *(b"loss", b"acc", b"ppl", b"perplexity", b"f1", b"map", b"iou", b"dice", b"auc", b"error"),
+    *(b"mse", b"mae", b"psnr", b"ssim", b"rouge", b"bleu", b"reward", b"nll", b"score"),
+)
+"""A line of words and numbers is looked at when one of these is in it."""
+_MARKS = (b"/s, ", b"/it, ", b"it/s", b"Epoch", b"': ", b'":', b" all ")
+"""A piece without any of these and of the words has nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A pattern of the user's: named groups ``step`` and ``epoch``, and every other a metric; or
+    ``key`` and ``value``."""
+
+    name: str
+    pattern: re.Pattern[str]
+
+    def find(self, text: str) -> Iterator[Said]:
+        """What it finds in a line."""
+        for count, match in enumerate(self.pattern.finditer(text)):
+            if count == logpatterns.MAX_PAIRS:
+                return
+            groups = {name: part for name, part in match.groupdict().items() if part is not None}
+            step, epoch = (_number(groups.pop(name, "")) for name in ("step", "epoch"))
+            if "key" in groups and "value" in groups:
+                groups = {groups["key"].strip(): groups["value"]}
+            found = [
+                (key[: logpatterns.MAX_NAME], number)
+                for key, part in groups.items()
+                if key and key.isprintable() and (number := _number(part)) is not None
+            ]
+            whole = None if step is None or not math.isfinite(step) else int(step)
+            fraction = "." in (match.groupdict().get("epoch") or "")
+            if epoch is not None and not math.isfinite(epoch):
+                epoch = None
+            if found:
+                yield (whole, epoch, fraction), found
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", "").rstrip("%"))
+    except ValueError:
+        return None
+
+
+class Reader:
+    """Reads one log from its beginning.
+
+    The step of a point is that of its line; where the line tells none, its epoch (in thousandths,
+    once one was told as a fraction); else how many values of that key there were.
+
+    Args:
+        own: The user's patterns: a line that one of them knows is left to it.
+        kept: What :meth:`save` gave, to go on from there.
+    """
+
+    def __init__(self, own: Sequence[Own] = (), kept: Mapping[str, Any] | None = None) -> None:
+        self._own = tuple(own)
+        self._names = Names()
+        self._bars = Bars(self._names)
+        self._yolo = Yolo(self._names)
+        self._rest = b""
+        self._skipping = False
+        self._fine = False
+        self._within = (-math.inf, 0, 0)
+        """The last epoch and step in it, and the steps of the epochs before."""
+        self._last: dict[str, tuple[int, float]] = {}
+        self._epochs: dict[str, float] = {}
+        if kept is not None:
+            self._restore(kept)
+
+    @property
+    def held(self) -> int:
+        """Bytes at the end of what was fed that wait for their end."""
+        return len(self._rest)
+
+    def feed(self, data: bytes, time: datetime | None = None) -> list[Metric]:
+        """Take the next bytes of the log; gives the points of the states that ended in them.
+
+        Args:
+            data: Any piece, cut anywhere.
+            time: When it was written, where that is known.
+        """
+        if self._skipping:
+            ends = [at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0]
+            if not ends:
+                return []
+            self._skipping = False
+            data = data[min(ends) :]
+        data = self._rest + data
+        cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        self._rest = data[cut:]
+        if len(self._rest) > MAX_STATE:
+            self._rest, self._skipping = b"", True
+        found: list[Metric] = []
+        start = 0
+        while start < cut:
+            stop = start + _WINDOW
+            if stop < cut:
+                stop = max(data.rfind(b"\n", start, stop), data.rfind(b"\r", start, stop)) + 1
+                if stop <= start:  # no end in sight
+                    ends = [at for at in (data.find(e, start) for e in (b"\n", b"\r")) if at >= 0]
+                    stop = min(ends) + 1
+            else:
+                stop = cut
+            self._window(data[start:stop], time, found)
+            start = stop
+        return found
+
+    def finish(self, time: datetime | None = None) -> list[Metric]:
+        """The log is complete: the last state counts without its end too."""
+        return self.feed(b"\n", time)
+
+    def save(self) -> dict[str, Any]:
+        """What a later reader needs to go on behind the bytes fed but the :attr:`held` ones; for
+        JSON."""
+        bars, yolo = self._bars, self._yolo
+        return {
+            "bars": [bars.epoch, bars.total, bars.done, bars.last, bars.length, bars.before],
+            "yolo": [yolo.losses, yolo.tests, yolo.epoch, yolo.tested],
+            "within": list(self._within) if self._within[1] else None,
+            "fine": self._fine,
+            "skipping": self._skipping,
+            "last": self._last,
+            "epochs": self._epochs,
+        }
+
+    def _restore(self, kept: Mapping[str, Any]) -> None:
+        self._bars = Bars(self._names, *kept["bars"])
+        self._yolo = Yolo(self._names, *kept["yolo"])
+        if kept["within"]:
+            epoch, step, before = kept["within"]
+            self._within = (epoch, step, before)
+        self._fine, self._skipping = kept["fine"], kept["skipping"]
+        self._last = {key: (step, value) for key, (step, value) in kept["last"].items()}
+        self._epochs = dict(kept["epochs"])
+
+    def _window(self, window: bytes, time: datetime | None, found: list[Metric]) -> None:
+        """Some whole states. Those that hold nothing of interest are passed over together."""
+        if not self._own and not any(mark in window for mark in _MARKS):
+            lower = window.lower()
+            if not any(word in lower for word in _WORDS):
+                return
+        words: list[bytes] | None = None
+        escapes = b"\x1b" in window or b"\x08" in window
+        for state in window.replace(b"\r", b"\n").split(b"\n"):
+            if not state or len(state) > MAX_STATE:
+                continue
+            if escapes:
+                state = _ESCAPE.sub(b"", state)
+            if self._own and self._take_own(state, time, found):
+                continue
+            bars = self._bars
+            said = bars.tqdm(state) if b"/s, " in state or b"/it, " in state else None
+            if said is None and (said := self._look(state)) is None:
+                if words is None:  # those that are in this window: few, for each of many lines
+                    lower = window.lower()
+                    words = [word for word in _WORDS if word in lower]
+                if not words or (said := self._words(state, words)) is None:
+                    continue
+            self._take(said, time, found)
+
+    def _look(self, state: bytes) -> Said | None:
+        """What the patterns for one form of line each say of a state."""
+        bars = self._bars
+        if b"Epoch" in state:
+            if bars.keras_epoch(state):
+                return None
+            if b"it/s " in state and (said := bars.rich(state)) is not None:
+                return said
+        if bars.epoch is not None and b" - " in state and (said := bars.keras(state)) is not None:
+            return said
+        if state[:2] == b"  " and (said := self._yolo.take(state)) is not None:
+            return said
+        if b"{" in state and (b"': " in state or b'":' in state):
+            return logpatterns.mapping(state, self._names)
+        return None
+
+    def _words(self, state: bytes, words: Sequence[bytes]) -> Said | None:
+        """What a line of words and numbers says."""
+        lower = state.lower()
+        for word in words:
+            if word in lower and logpatterns.may_say(lower, word):
+                return logpatterns.words(state, self._names)
+        return None
+
+    def _take_own(self, state: bytes, time: datetime | None, found: list[Metric]) -> bool:
+        text = state.decode("utf-8", "replace")[:_MAX_OWN]
+        came = False
+        for own in self._own:
+            for said in own.find(text):
+                self._take(said, time, found)
+                came = True
+        return came
+
+    def _take(self, said: Said, time: datetime | None, found: list[Metric]) -> None:
+        (step, epoch, fraction), values = said
+        if epoch is not None:
+            if step is None:
+                self._fine = self._fine or fraction
+            else:
+                step = self._global(epoch, step)
+        for key, value in values:
+            last = self._last.get(key)
+            if last is None and len(self._last) >= MAX_KEYS:
+                continue
+            if step is not None:
+                at = step
+            elif epoch is not None:
+                at = self._of_epoch(key, epoch, last)
+            else:
+                at = 1 if last is None else last[0] + 1
+            new = (at, value)
+            if last != new and -_LIMIT <= at < _LIMIT:
+                self._last[key] = new
+                found.append(Metric(key, at, value, time))
+
+    def _of_epoch(self, key: str, epoch: float, last: tuple[int, float] | None) -> int:
+        """A step for an epoch. Fractions are often rounded: two that are equal are two points."""
+        at = round(epoch * _FINE) if self._fine else int(epoch)
+        before = self._epochs.get(key)
+        self._epochs[key] = epoch
+        if self._fine and last is not None and before is not None and epoch >= before:
+            return max(at, last[0] + 1)
+        return at
+
+    def _global(self, epoch: float, step: int) -> int:
+        """The step along the whole training, where each epoch counts its steps anew."""
+        last, at, before = self._within
+        if epoch > last and step <= at:
+            before += at
+        elif epoch < last:  # begun anew, or gone back
+            before = 0
+        self._within = (epoch, step, before)
+        return before + step
