@@ -195,6 +195,24 @@ class HealthSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricPattern:
+    """One of ``[metrics] patterns``: a regular expression that finds metrics in a log's line."""
+
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """``[metrics]``: where metrics come from."""
+
+    from_log: bool = True
+    """Whether the lines of a log give points where the service gives none."""
+    patterns: tuple[MetricPattern, ...] = ()
+    """Looked at before the built-in ones."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that the config says."""
 
@@ -205,6 +223,7 @@ class Config:
     local: LocalSettings = field(default_factory=LocalSettings)
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Command id → comma-separated keys."""
     pricing: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from trainer_tui.config import HealthRule, Secret, did_you_mean
+from trainer_tui.config import HealthRule, MetricPattern, Secret, did_you_mean
 
 Check = Callable[[object], object]
 
@@ -150,6 +150,47 @@ def health_rules(value: object) -> tuple[HealthRule, ...]:
                 raise ValueError(f"rule {number}: {key}: {error}") from None
         rules.append(HealthRule(**found))
     return tuple(rules)
+
+
+def metric_patterns(value: object) -> tuple[MetricPattern, ...]:
+    """``[metrics] patterns``: tables of a name and a regular expression with named groups."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("expected tables: [{ name = \"…\", regex = '…' }]")
+    found: list[MetricPattern] = []
+    for number, table in enumerate(value, 1):
+        where = f"pattern {number}"
+        for key in table:
+            if key not in {"name", "regex"}:
+                raise ValueError(f"{where}: {key}: {unknown(key, ('name', 'regex'))}")
+        if "regex" not in table:
+            raise ValueError(f"{where}: regex is missing")
+        try:
+            name = text(table.get("name", where))
+            found.append(MetricPattern(name, _metric_regex(table["regex"])))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+    return tuple(found)
+
+
+def _metric_regex(value: object) -> str:
+    """A regular expression of which something is a metric."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("regex: expected a text in quotes")
+    try:
+        pattern = re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"regex: {error}") from None
+    groups = set(pattern.groupindex)
+    if ("key" in groups) != ("value" in groups):
+        raise ValueError("regex: the groups key and value need each other")
+    if not groups - {"step", "epoch"}:
+        raise ValueError(
+            "regex: expected a named group for each metric, such as (?P<loss>[0-9.]+),"
+            " or the groups key and value"
+        )
+    if pattern.match("") is not None:
+        raise ValueError("regex: it finds something in an empty line")
+    return value
 
 
 def base_url(value: object) -> str:

@@ -75,6 +75,7 @@ def sections(base: Path) -> dict[str, dict[str, checks.Check]]:
             "stall": checks.number(0, 100_000),
             "rules": checks.health_rules,
         },
+        "metrics": {"from_log": checks.boolean, "patterns": checks.metric_patterns},
         "check": {"extra_keys": checks.texts},
     }
 
@@ -244,6 +245,7 @@ class _Reader:
             local=replace(empty.local, **self._section("local", known)),
             downloads=replace(empty.downloads, **self._section("downloads", known)),
             health=replace(empty.health, **self._section("health", known)),
+            metrics=replace(empty.metrics, **self._section("metrics", known)),
             schema_extra_keys=self._section("check", known).get("extra_keys", ()),
             keys=MappingProxyType(self._keys()),
             pricing=MappingProxyType(self._free("pricing", checks.number(0, 1e6))),

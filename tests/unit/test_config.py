@@ -14,6 +14,7 @@ from trainer_tui.config import (
     COLUMNS,
     Config,
     ConfigFileError,
+    MetricPattern,
     Profile,
     Secret,
     add_profile,
@@ -55,6 +56,10 @@ grace = 3
 [downloads]
 folder = "downloads"
 parallel = 5
+
+[metrics]
+from_log = false
+patterns = [{ name = "gan", regex = '(?P<step>\\d+) (?P<d_loss>\\S+)' }]
 
 [check]
 extra_keys = ["train.my_key"]
@@ -121,6 +126,8 @@ def test_every_key_is_read(paths: Paths) -> None:
     assert config.downloads.folder == paths.config_file.parent / "downloads"
     assert config.downloads.parallel == 5
     assert config.schema_extra_keys == ("train.my_key",)
+    assert not config.metrics.from_log
+    assert config.metrics.patterns == (MetricPattern("gan", r"(?P<step>\d+) (?P<d_loss>\S+)"),)
     assert config.keys == {"job.stop": "s,f9", "job.cancel": "c,ctrl+x"}
     assert config.pricing == {"H100": 4.5}
     comfy = config.profile("comfy")
@@ -165,6 +172,35 @@ def test_local_profile_is_always_there(paths: Paths) -> None:
         ("[keys]\njob.stop = 3\n", "config.toml:2: keys.job.stop: expected keys such as"),
         ("[pricing]\nH100 = -1\n", "config.toml:2: pricing.H100: expected a number from 0"),
         ("ui = 3\n", "config.toml:1: ui: expected a table: [ui]"),
+        (
+            "[metrics]\nform_log = true\n",
+            "config.toml:2: metrics.form_log: unknown key; did you mean 'from_log'?",
+        ),
+        (
+            "[metrics]\n\npatterns = [{ regex = '(?P<loss>' }]\n",
+            "config.toml:3: metrics.patterns: pattern 1: regex: missing ), unterminated",
+        ),
+        (
+            "[metrics]\npatterns = [{ regex = '(?P<a>x)' }, { regex = '(?P<step>x)' }]\n",
+            "config.toml:2: metrics.patterns: pattern 2: regex: expected a named group for each",
+        ),
+        (
+            "[metrics]\npatterns = [{ regex = '(?P<key>x)' }]\n",
+            "config.toml:2: metrics.patterns: pattern 1: regex: the groups key and value need",
+        ),
+        (
+            "[metrics]\npatterns = [{ regex = '(?P<loss>x)?' }]\n",
+            "config.toml:2: metrics.patterns: pattern 1: regex: it finds something in an empty",
+        ),
+        (
+            "[metrics]\npatterns = [{ name = 'x' }]\n",
+            "config.toml:2: metrics.patterns: pattern 1: regex is missing",
+        ),
+        (
+            "[metrics]\npatterns = [{ regx = 'x' }]\n",
+            "config.toml:2: metrics.patterns: pattern 1: regx: unknown key; did you mean 'regex'?",
+        ),
+        ("[metrics]\npatterns = 'x'\n", "config.toml:2: metrics.patterns: expected tables: "),
         ('[profiles."a b"]\nprovider="local"\n', "config.toml:1: profiles.a b: expected a name"),
         (
             "[profiles.local]\nprovider='runcomfy'\n",

@@ -73,6 +73,10 @@ def config_value(config: Config) -> dict[str, object]:
             field.name: _plain(getattr(settings, field.name))
             for field in dataclasses.fields(settings)
         }
+    value["metrics"] = {
+        "from_log": config.metrics.from_log,
+        "patterns": [dataclasses.asdict(pattern) for pattern in config.metrics.patterns],
+    }
     value["check"] = {"extra_keys": list(config.schema_extra_keys)}
     value["keys"] = dict(config.keys)
     value["pricing"] = dict(config.pricing)
