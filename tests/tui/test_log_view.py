@@ -1,125 +1,95 @@
-"""The log in the console, with the keys that a person presses."""
+"""Reading a log: following, moving, wrapping, times, records, bookmarks, selection."""
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from textual import events
-from textual.widgets import Input
+from textual.geometry import Offset
 
-from tests.tui.panes import REF, PaneApp, entry
-from trainer_tui.core.messages import Aspect, AspectFailed, EventsArrived, LogArrived
-from trainer_tui.errors import NetworkError
-from trainer_tui.model import Capability, Event, EventKind, LogChunk, Status
+from tests.tui.logs import Shown, lines
+from tests.tui.panes import PaneApp, entry
+from trainer_tui.core.logfile.memory import MemoryLines
 from trainer_tui.tui.widgets.log_pane import LogPane
-from trainer_tui.tui.widgets.log_rows import folds
-from trainer_tui.tui.widgets.log_view import LogView
+from trainer_tui.tui.widgets.log_records import fold
+from trainer_tui.tui.widgets.log_rows import LogRows, folds
 
 pytestmark = pytest.mark.anyio
 
-
-class Feeder:
-    """Feeds a pane as the provider would, keeping count of the bytes."""
-
-    def __init__(self, pane: LogPane) -> None:
-        self.pane, self.offset = pane, 0
-
-    def __call__(self, text: str, *, reset: bool = False, complete: bool = False) -> None:
-        start = 0 if reset else self.offset
-        self.offset = start + len(text.encode())
-        self.pane.receive(LogArrived(REF, LogChunk(text, start, self.offset, reset, complete)))
+LONG = "".join(f"{n} " + "word " * 30 + "end\n" for n in range(50))
 
 
-def rows(view: LogView) -> list[str]:
-    return [view.render_line(y).text.rstrip(" ▐#") for y in range(view.size.height)]
-
-
-def told(pane: LogPane) -> str:
-    return str(pane.query_one("#log-told").render()).strip()
-
-
-def lines(start: int, stop: int) -> str:
-    return "".join(f"line {n}\n" for n in range(start, stop))
-
-
-class Shown:
-    """An open pane with a hundred lines in a terminal of 80×12."""
-
-    def __init__(self, size: tuple[int, int] = (80, 12), text: str | None = None) -> None:
-        self.pane = LogPane()
-        self.app = PaneApp(self.pane)
-        self.size = size
-        self.text = lines(0, 100) if text is None else text
-
-    async def __aenter__(self) -> Shown:
-        self._context = self.app.run_test(size=self.size)
-        self.pilot = await self._context.__aenter__()
-        self.pane.show(entry())
-        self.feed = Feeder(self.pane)
-        self.feed(self.text, reset=True)
-        await self.pilot.pause()
-        self.view = self.pane.view
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._context.__aexit__(*error)  # type: ignore[arg-type]
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-
-
-async def test_it_follows_the_end() -> None:
+async def test_it_follows_the_end(tmp_path: Path) -> None:
     """The last line is on the screen, and each new one after it."""
-    async with Shown() as it:
-        assert rows(it.view)[-1] == " 100  line 99"
+    async with Shown(tmp_path) as it:
+        assert it.rows[-1] == " 100  line 99"
         it.feed(lines(100, 103))
         await it.pilot.pause()
-        assert rows(it.view)[-1] == " 103  line 102"
-        assert told(it.pane) == "⇣ following   103 lines"
+        assert it.rows[-1] == " 103  line 102"
+        assert it.told == "⇣ following   103 lines"
 
 
-async def test_scrolled_up_it_stays_and_says_how_far_behind() -> None:
+async def test_scrolled_up_it_stays_and_says_how_far_behind(tmp_path: Path) -> None:
     """What the reader looks at does not move; ``f`` follows again."""
-    async with Shown() as it:
+    async with Shown(tmp_path) as it:
         await it.press("pageup")
-        before = rows(it.view)
+        before = it.rows
         it.feed(lines(100, 200))
         await it.pilot.pause()
-        assert rows(it.view) == before
-        assert told(it.pane) == "110 lines below · f follows   200 lines"
+        assert it.rows == before
+        assert it.told == "110 lines below · f follows   200 lines"
         await it.press("f")
-        assert rows(it.view)[-1] == " 200  line 199"
+        assert it.rows[-1] == " 200  line 199"
 
 
-async def test_it_stays_when_old_lines_are_dropped() -> None:
-    """Even when lines above are dropped, the screen shows what it showed."""
-    async with Shown() as it:
-        it.view.buffer.max_lines = 150
+async def test_lines_that_are_not_seen_paint_nothing_but_the_bar(tmp_path: Path) -> None:
+    """A reader who is elsewhere pays nothing for what arrives below."""
+    async with Shown(tmp_path, text=lines(0, 2_000)) as it:
+        await it.press("g")
+        it.feed(lines(2_000, 2_001))
+        assert not it.view._repaint_regions
+        assert not it.view._repaint_required
+
+
+async def test_moving_back_to_the_end_follows(tmp_path: Path) -> None:
+    """Down to the last line is following again, as is ``G``."""
+    async with Shown(tmp_path) as it:
         await it.press("k", "k")
-        before = rows(it.view)
-        it.feed(lines(100, 155))
+        assert not it.view.following
+        await it.press("j", "j")
+        assert it.view.following
+        await it.press("g", "G")
+        assert it.view.following
+
+
+async def test_the_end_can_be_left_without_moving(tmp_path: Path) -> None:
+    """``f`` while following stops it: the screen stays as it is."""
+    async with Shown(tmp_path) as it:
+        await it.press("f")
+        before = it.rows
+        it.feed(lines(100, 120))
         await it.pilot.pause()
-        assert it.view.buffer.first > 0
-        assert rows(it.view) == before
+        assert it.rows == before
 
 
-async def test_progress_bar_repaints_one_line() -> None:
+async def test_progress_bar_repaints_one_line(tmp_path: Path) -> None:
     """A line that changes in place leaves the others alone."""
-    async with Shown() as it:
+    async with Shown(tmp_path) as it:
         it.feed("\r10%")
         await it.pilot.pause()
         it.feed("\r20%")
         assert len(it.view._repaint_regions) == 1
         (region,) = it.view._repaint_regions
         assert region.height == 1
-        assert rows(it.view)[-1] == " 101  20%"
+        assert it.rows[-1] == " 101  20%"
 
 
-async def test_the_first_lines_are_painted_when_the_view_appears() -> None:
+async def test_the_first_lines_are_painted_when_the_view_appears(tmp_path: Path) -> None:
     """A view that was hidden until its first lines came shows all of them."""
-    async with Shown(text=lines(0, 5)) as it:
+    async with Shown(tmp_path, text=lines(0, 5)) as it:
         await it.pilot.pause()
         assert it.app.seen()[:5] == [f"   {n + 1}  line {n}" for n in range(5)]
         it.feed(lines(5, 30))
@@ -128,267 +98,240 @@ async def test_the_first_lines_are_painted_when_the_view_appears() -> None:
         assert shown == [f"{n + 1:>4}  line {n}" for n in range(19, 30)]
 
 
-async def test_quiet_poll_paints_nothing() -> None:
+async def test_quiet_poll_paints_nothing(tmp_path: Path) -> None:
     """A piece with nothing in it causes no repaint."""
-    async with Shown() as it:
+    async with Shown(tmp_path) as it:
         it.feed("")
         assert not it.view._repaint_regions
         assert not it.view._repaint_required
 
 
-async def test_search_while_typing() -> None:
-    """``/`` finds while typing, counts, walks with n and N and goes round; escape takes it back."""
-    async with Shown() as it:
-        await it.press("g", "slash", "7", "7")
-        assert " 78  line 77" in "\n".join(rows(it.view))
-        assert told(it.pane) == "1/1"
-        await it.press("backspace", "enter")
-        assert told(it.pane).endswith("/7 1/19   100 lines")
-        await it.press("n", "n")
-        assert "/7 3/19" in told(it.pane)
-        await it.press("N", "N", "N")
-        assert "/7 19/19" in told(it.pane)
-        await it.press("escape")
-        assert it.view.search is None
-
-
-async def test_keys_typed_ahead_belong_to_the_question() -> None:
-    """Pasted or typed faster than the focus moves, no letter of a search is a command."""
-    async with Shown() as it:
-        for key in ("slash", "s", "l", "backspace", "backspace", "7", "7"):
-            character = "/" if key == "slash" else key if len(key) == 1 else None
-            it.app.post_message(events.Key(key, character))
-        await it.pilot.pause()
-        await it.pilot.pause()
-        assert it.pane.query_one(Input).value == "77"
-        assert "s" not in it.app.keys
-        assert "l" not in it.app.keys
-        for key in ("enter", "k"):
-            it.app.post_message(events.Key(key, key[:1] if len(key) == 1 else None))
-        await it.pilot.pause()
-        await it.pilot.pause()
-        assert it.view.search is not None
-        assert it.view.search.pattern.pattern == "77"
-        assert it.pane.question is None
-
-
-async def test_search_taken_back_returns() -> None:
-    """Escape while typing goes back to where the search began, and to what it was."""
-    async with Shown() as it:
-        await it.press("k", "k")
-        before = rows(it.view)
-        await it.press("slash", "1", "2")
-        assert rows(it.view) != before
-        await it.press("escape")
-        assert rows(it.view) == before
-        assert it.view.search is None
-        assert isinstance(it.app.focused, LogView)
-
-
-async def test_bad_pattern_says_why_and_keeps_the_last() -> None:
-    """Half an expression is no accident: the last good one stays."""
-    async with Shown() as it:
-        await it.press("slash", *"line", "left_parenthesis")
-        assert "missing )" in told(it.pane)
-        assert it.view.search is not None
-        assert it.view.search.pattern.pattern == "line"
-
-
-async def test_filter_keeps_line_numbers() -> None:
-    """``&`` leaves only lines that match, under their own numbers, and takes new ones."""
-    async with Shown() as it:
-        await it.press("ampersand", *"9$", "enter")
-        shown = [row for row in rows(it.view) if row.strip()]
-        assert shown == [f"{n:>4}  line {n - 1}" for n in range(10, 101, 10)]
-        assert "&9$ 10 of 100 lines" in told(it.pane)
-        it.feed("line 109\nline 110\n")
-        await it.pilot.pause()
-        assert it.view.rows.item_count() == 11
-        await it.press("escape")
-        assert it.view.rows.item_count() == 102
-
-
-async def test_wrap_keeps_the_place_and_shows_everything() -> None:
+async def test_wrap_keeps_the_place_and_shows_everything(tmp_path: Path) -> None:
     """Wrapped, a long line takes rows and loses nothing; unwrapped, it is cut with a mark."""
-    text = "".join(f"{n} " + "word " * 30 + "end\n" for n in range(50))
-    async with Shown(text=text) as it:
-        assert rows(it.view)[0].endswith("…")
+    async with Shown(tmp_path, text=LONG) as it:
+        assert it.rows[0].endswith("…")
         await it.press("g", "j", "j", "w")
-        assert rows(it.view)[0].startswith("   3  2 word")
-        assert "".join(row[6:] for row in rows(it.view)[:3]).endswith("end")
-        assert "wrapped" in told(it.pane)
+        assert it.rows[0].startswith("   3  2 word")
+        assert "".join(row[6:] for row in it.rows[:3]).endswith("end")
+        assert "wrapped" in it.told
         await it.press("w")
-        assert rows(it.view)[0].startswith("   3  2 word")
+        assert it.rows[0].startswith("   3  2 word")
 
 
-async def test_resize_keeps_the_line_at_the_top() -> None:
+async def test_resize_keeps_the_line_at_the_top(tmp_path: Path) -> None:
     """A narrower terminal rewraps, with the same line at the top."""
-    text = "".join(f"{n} " + "word " * 30 + "end\n" for n in range(50))
-    async with Shown(text=text) as it:
+    async with Shown(tmp_path, text=LONG) as it:
         await it.press("w", "g", *["j"] * 6)
-        first = rows(it.view)[0][:8]
+        first = it.rows[0][:8]
         await it.pilot.resize_terminal(60, 16)
         await it.pilot.pause()
-        assert rows(it.view)[0][:8] == first
+        assert it.rows[0][:8] == first
 
 
-async def test_errors_are_found() -> None:
-    """``E`` and ``e`` walk over errors and tracebacks."""
-    text = (
-        lines(0, 30) + "Traceback (most recent call last):\n  x\nValueError: no\n" + lines(33, 80)
-    )
-    async with Shown(text=text + "ERROR: late\n" + lines(81, 120)) as it:
-        await it.press("g", "E")
-        assert it.view.current == 30
-        await it.press("E")
-        assert it.view.current == 80
-        await it.press("e")
-        assert it.view.current == 30
+async def test_resize_while_following_stays_at_the_end(tmp_path: Path) -> None:
+    """Whatever the size, a followed log shows its end."""
+    async with Shown(tmp_path, text=LONG) as it:
+        await it.press("w")
+        await it.pilot.resize_terminal(40, 20)
+        await it.pilot.pause()
+        assert it.view.following
+        assert it.rows[-1].endswith("end")
 
 
-async def test_last_error_from_the_end() -> None:
-    """While following, ``e`` goes to the last error."""
-    async with Shown(text=lines(0, 50) + "ERROR: late\n" + lines(51, 100)) as it:
-        await it.press("e")
-        assert it.view.current == 50
-        assert any("ERROR: late" in row for row in rows(it.view))
+async def test_a_page_has_a_line_in_common(tmp_path: Path) -> None:
+    """A page down begins with the last line of the page before; a page up goes back."""
+    async with Shown(tmp_path) as it:
+        await it.press("g")
+        last = it.rows[-1]
+        await it.press("pagedown")
+        assert it.rows[0] == last
+        await it.press("pageup")
+        assert it.rows[0] == "   1  line 0"
 
 
-async def test_jump_to_a_line() -> None:
-    """``:`` goes to a line; what is no number is refused."""
-    async with Shown() as it:
-        await it.press("colon", *"x", "enter")
-        assert "a line number, please" in told(it.pane)
-        await it.press("backspace", *"42", "enter")
-        assert any(row == "  42  line 41" for row in rows(it.view))
-        assert it.view.current == 41
-        assert not it.view.following
+async def test_the_wheel_and_the_bar(tmp_path: Path) -> None:
+    """The wheel moves by lines; a press at the top of the bar goes to the beginning."""
+    async with Shown(tmp_path) as it:
+        before = it.rows
+        it.view.scroll_rows(-3)
+        assert it.rows[3:] == before[:-3]
+        await it.pilot.mouse_down("#log-view", offset=Offset(79, 0))
+        await it.pilot.mouse_up("#log-view", offset=Offset(79, 0))
+        assert it.rows[0] == "   1  line 0"
 
 
-async def test_selection_is_copied() -> None:
+async def test_the_bar_says_where_one_is(tmp_path: Path) -> None:
+    """The thumb is at the top for the first line, at the bottom for the last, and in between."""
+    async with Shown(tmp_path, text=lines(0, 5_000)) as it:
+        height = it.view.size.height
+        assert it.view.thumb_span() == (height - 1, height)
+        await it.press("g")
+        assert it.view.thumb_span() == (0, 1)
+        await it.press("colon", *"50%", "enter")
+        start, _ = it.view.thumb_span()
+        assert 3 <= start <= 7
+
+
+async def test_markup_in_a_log_is_text(tmp_path: Path) -> None:
+    """Brackets mean nothing."""
+    async with Shown(tmp_path, text="run[v2] [/x] [bold]hi\n") as it:
+        assert it.rows[0] == "   1  run[v2] [/x] [bold]hi"
+
+
+async def test_ended_log_says_so(tmp_path: Path) -> None:
+    """When nothing more will come, the line below tells the end."""
+    async with Shown(tmp_path) as it:
+        it.feed("", complete=True)
+        await it.pilot.pause()
+        assert it.told.startswith("end of log")
+
+
+async def test_long_lines_can_be_read_sideways(tmp_path: Path) -> None:
+    """The arrow keys move long lines; the line below says from which column."""
+    async with Shown(tmp_path, text="0123456789" * 20 + "\n") as it:
+        await it.press("right")
+        assert it.rows[0].startswith("   1  89012345")
+        assert "from column 9" in it.told
+        await it.press("left")
+        assert it.rows[0].startswith("   1  01234567")
+
+
+# Times
+
+
+STAMPED = "".join(f"2026-03-01 03:{n:02d}:{n:02d} step {n}\n" for n in range(10))
+
+
+async def test_times_are_told_in_three_ways(tmp_path: Path) -> None:
+    """``t`` shows a column: the clock, since the job began, since the line before; then none."""
+    async with Shown(tmp_path, text=STAMPED) as it:
+        plain = it.rows[1]
+        await it.press("t")
+        here = datetime(2026, 3, 1, 3, 1, 1).astimezone()
+        assert it.rows[1].startswith(f"   2   {here:%m-%d %H:%M:%S} 2026-03-01 03:01:01")
+        await it.press("t")
+        assert "since the start" in it.told
+        assert it.rows[1].split()[1].startswith("+")
+        await it.press("t")
+        assert it.rows[1].split()[1] == "+1m01s"
+        assert "since the line before" in it.told
+        await it.press("t")
+        assert it.rows[1] == plain
+
+
+async def test_a_line_that_does_not_say_its_time_has_when_it_was_seen(tmp_path: Path) -> None:
+    """Where a log has no times, the moments at which it arrived stand in, marked with ``~``."""
+    async with Shown(tmp_path, text=lines(0, 4)) as it:
+        seen = datetime(2026, 3, 1, 3, 5, tzinfo=UTC)
+        it.feed.tell(arrivals=((14, seen.timestamp()), (28, seen.timestamp() + 65)))
+        await it.press("t")
+        assert it.rows[0].split()[1] == f"~{seen.astimezone():%m-%d}"
+        await it.press("t", "t")
+        assert it.rows[2].split()[1] == "~+1m05s"
+
+
+async def test_a_traceback_does_not_repeat_the_time_of_the_line_above(tmp_path: Path) -> None:
+    """Lines below one that says its time are left blank: they belong to it."""
+    text = STAMPED + 'Traceback (most recent call last):\n  File "x.py", line 1\n'
+    async with Shown(tmp_path, text=text) as it:
+        it.feed.tell(arrivals=((len(text), 1.0e9),))
+        await it.press("t")
+        assert it.rows[9].split()[1] == "Traceback"
+
+
+# Records
+
+
+def record(number: int, **more: object) -> str:
+    """A line as a structured logger writes it."""
+    facts = {"level": "info", "msg": f"step {number}", "loss": 0.5, "host": "gpu-1", **more}
+    return json.dumps(facts) + "\n"
+
+
+async def test_json_lines_are_folded_and_opened(tmp_path: Path) -> None:
+    """A JSON line reads ``LEVEL message key=value``; Enter shows its fields below it."""
+    text = lines(0, 3) + record(7, note="first\nsecond") + lines(4, 6)
+    async with Shown(tmp_path, text=text) as it:
+        assert it.rows[3].startswith("   4 ▸INFO step 7 loss=0.5 host=gpu-1")
+        await it.press("enter")
+        assert it.rows[3].startswith("   4 ▾INFO step 7")
+        assert [row.split() for row in it.rows[4:8]] == [
+            ["loss", "0.5"], ["host", "gpu-1"], ["note", "first"], ["second"],
+        ]  # fmt: skip
+        assert it.rows[8] == "   5  line 4"
+        await it.press("enter")
+        assert it.rows[4] == "   5  line 4"
+
+
+async def test_json_lines_can_be_read_as_they_were_written(tmp_path: Path) -> None:
+    """``J`` shows them raw, and folded again."""
+    async with Shown(tmp_path, text=record(7)) as it:
+        await it.press("J")
+        assert it.rows[0].startswith('   1  {"level": "info"')
+        assert "raw" in it.told
+        await it.press("J")
+        assert it.rows[0].startswith("   1 ▸INFO step 7")
+
+
+async def test_the_marked_line_is_the_one_that_opens(tmp_path: Path) -> None:
+    """shift and the arrows mark a line; Enter opens that one."""
+    async with Shown(tmp_path, text="".join(map(record, range(5)))) as it:
+        await it.press("shift+up", "shift+up", "enter")
+        assert it.rows[3].startswith("   4 ▾")
+        assert it.rows[4].split() == ["loss", "0.5"]
+
+
+async def test_a_click_marks_and_a_second_one_opens(tmp_path: Path) -> None:
+    """The mouse does the same."""
+    async with Shown(tmp_path, text="".join(map(record, range(5)))) as it:
+        await it.pilot.click("#log-view", offset=Offset(10, 1))
+        assert it.number(it.view.current) == 1
+        await it.pilot.click("#log-view", offset=Offset(10, 1))
+        assert it.rows[2].split() == ["loss", "0.5"]
+
+
+# Bookmarks and selection
+
+
+async def test_bookmarks(tmp_path: Path) -> None:
+    """``B`` sets one and takes it away, ``.`` and ``,`` go round them, the gutter shows them."""
+    async with Shown(tmp_path) as it:
+        await it.press("full_stop")
+        assert it.app.said == ["no bookmark in this log; B sets one"]
+        await it.press("g", "B", "G", "B")
+        assert it.rows[-1] == " 100◆ line 99"
+        assert "◆ 2" in it.told
+        await it.press("full_stop")
+        assert it.rows[0] == "   1◆ line 0"
+        await it.press("comma")
+        assert it.rows[-1] == " 100◆ line 99"
+        await it.press("B")
+        assert it.rows[-1] == " 100  line 99"
+
+
+async def test_selection_is_copied(tmp_path: Path) -> None:
     """``v`` selects lines, ``y`` copies exactly their text; without a selection y is the app's."""
-    async with Shown() as it:
+    async with Shown(tmp_path) as it:
         await it.press("y")
         assert it.app.copied == []
         await it.press("v", "k", "k")
-        assert "3 lines selected" in told(it.pane)
+        assert "3 lines selected" in it.told
         await it.press("y")
         assert it.app.copied == ["line 97\nline 98\nline 99"]
         assert it.view.selection is None
 
 
-async def test_saving_never_replaces_a_file(tmp_path: Path) -> None:
-    """``ctrl+s`` writes the clean log to a new file only."""
-    taken = tmp_path / "taken.log"
-    taken.write_text("precious")
-    async with Shown() as it:
-        await it.press("ctrl+s")
-        answer = it.pane.query_one(Input)
-        assert answer.value == "dog_portrait_lora.log"
-        answer.value = str(taken)
-        await it.press("enter")
-        assert "that file exists" in told(it.pane)
-        assert taken.read_text() == "precious"
-        answer.value = str(tmp_path / "new.log")
-        await it.press("enter")
-        assert (tmp_path / "new.log").read_text() == lines(0, 100)
-        assert it.app.said == [f"log saved to {tmp_path / 'new.log'}"]
+async def test_a_selection_reaches_over_screens(tmp_path: Path) -> None:
+    """Selecting goes by pages and to the ends as moving does."""
+    async with Shown(tmp_path) as it:
+        await it.press("v", "g")
+        assert "100 lines selected" in it.told
+        assert it.rows[0] == "   1  line 0"
+        await it.press("y")
+        assert it.app.copied == [lines(0, 100).rstrip("\n")]
 
 
-async def test_another_job_begins_anew() -> None:
-    """Nothing of one job's log is shown under another's name."""
-    async with Shown() as it:
-        await it.press("slash", *"9", "enter", "g")
-        other = entry(ref=REF.__class__("local", "j2"))
-        it.pane.show(other)
-        await it.pilot.pause()
-        assert it.pane.has_class("instead")
-        assert it.view.search is None
-        assert it.view.following
-
-
-async def test_the_same_log_again_keeps_the_place() -> None:
-    """Watched anew, the log comes from its start; a reader who scrolled up stays."""
-    async with Shown() as it:
-        await it.press(*["pageup"] * 3)
-        before = rows(it.view)
-        it.feed(lines(0, 30), reset=True)
-        it.feed(lines(30, 120))
-        await it.pilot.pause()
-        assert rows(it.view) == before
-
-
-async def test_no_logs_here_says_why_and_what_was_seen() -> None:
-    """Where the provider has no logs, its reason and the history stand in their place."""
-    pane = LogPane()
-    app = PaneApp(pane)
-    app.runtime.capabilities = frozenset()
-    app.runtime.reasons = {Capability.LOGS: "RunComfy has no log API."}
-    async with app.run_test(size=(80, 12)) as pilot:
-        pane.show(entry())
-        event = Event(REF, app.now(), EventKind.STATUS, "queued → [running]")
-        pane.receive(EventsArrived(REF, [event]))
-        await pilot.pause()
-        text = str(pane.query_one("#log-reason").render())
-        assert "RunComfy has no log API." in text
-        assert "queued → [running]" in text
-
-
-async def test_failure_is_told_with_its_hint() -> None:
-    """A log that cannot be had says so in its place, and goes when it can."""
-    pane = LogPane()
-    async with PaneApp(pane).run_test(size=(80, 12)) as pilot:
-        pane.show(entry())
-        error = NetworkError("connection refused", hint="is the server up?")
-        pane.receive(AspectFailed(REF, Aspect.LOGS, error))
-        await pilot.pause()
-        text = str(pane.query_one("#log-reason").render())
-        assert "connection refused" in text
-        assert "is the server up?" in text
-        Feeder(pane)("back\n", reset=True)
-        await pilot.pause()
-        assert rows(pane.view)[0] == "   1  back"
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (Status.QUEUED, "waits for its turn"),
-        (Status.RUNNING, "Nothing has been written"),
-        (Status.FAILED, "The log is empty"),
-    ],
-)
-async def test_empty_log_fits_the_status(status: Status, words: str) -> None:
-    """An empty log reads as what it means for the job's state."""
-    pane = LogPane()
-    async with PaneApp(pane).run_test(size=(80, 12)) as pilot:
-        pane.show(entry(status))
-        await pilot.pause()
-        assert words in str(pane.query_one("#log-reason").render())
-
-
-async def test_markup_in_a_log_is_text() -> None:
-    """Brackets mean nothing."""
-    async with Shown(text="run[v2] [/x] [bold]hi\n") as it:
-        assert rows(it.view)[0] == "   1  run[v2] [/x] [bold]hi"
-
-
-async def test_ended_log_says_so() -> None:
-    """When nothing more will come, the line below tells the end."""
-    async with Shown() as it:
-        it.feed("", complete=True)
-        await it.pilot.pause()
-        assert told(it.pane).startswith("end of log")
-
-
-async def test_long_lines_can_be_read_sideways() -> None:
-    """The arrow keys move long lines; the line below says from which column."""
-    async with Shown(text="0123456789" * 20 + "\n") as it:
-        await it.press("right")
-        assert rows(it.view)[0].startswith("   1  89012345")
-        assert "from column 9" in told(it.pane)
-        await it.press("left")
-        assert rows(it.view)[0].startswith("   1  01234567")
+# Rows
 
 
 def test_folds_keep_wide_characters_whole() -> None:
@@ -396,3 +339,42 @@ def test_folds_keep_wide_characters_whole() -> None:
     assert folds("漢字漢字", 3) == [0, 1, 2, 3]
     assert folds("abcdef", 3) == [0, 3]
     assert folds("", 3) == [0]
+
+
+def test_walking_goes_over_rows_and_stops_at_the_ends() -> None:
+    """A step counts rows of wrapped lines, not lines, and never leaves the log."""
+    rows = LogRows(MemoryLines(["abc", "abcdefgh", "x"]), fold)
+    rows.width, rows.wrapping = 4, True
+    assert [rows.size(n) for n in range(3)] == [1, 2, 1]
+    assert rows.step((0, 0), 2) == (1, 1)
+    assert rows.step((0, 0), 99) == (2, 0)
+    assert rows.step((2, 0), -2) == (1, 0)
+    assert rows.step((2, 0), -99) == (0, 0)
+    assert rows.bottom(2) == (1, 1)
+    assert rows.screen((1, 1), 5) == [(1, 1), (2, 0)]
+
+
+async def test_a_view_of_lines_in_memory() -> None:
+    """The view shows any lines, a file's or not; an open last line is replaced by the next."""
+    pane = LogPane()
+    async with PaneApp(pane).run_test(size=(60, 8)) as pilot:
+        pane.show(entry())
+        held = MemoryLines(["one"])
+        held.append("10%", open=True)
+        pane.view.open(held)
+        pane.renew()
+        await pilot.pause()
+        last = held.last()
+        held.append("20%")
+        pane.view.grown(last)
+        shown = [pane.view.render_line(y).text.strip() for y in range(3)]
+        assert shown == ["1  one", "2  20%", ""]
+
+
+async def test_keys_before_the_first_line_do_nothing(tmp_path: Path) -> None:
+    """No key of the view fails where there is no log."""
+    async with Shown(tmp_path, text="") as it:
+        for key in ("j", "k", "g", "G", "pageup", "v", "B", "enter", "t", "w", "J", "shift+up"):
+            it.view.post_message(events.Key(key, None))
+            await it.pilot.press(key)
+        assert "Nothing has been written" in str(it.pane.instead.text)

@@ -64,6 +64,17 @@ class Merged(Lines):
         _, origin, place = _parts(position)
         return origin, place
 
+    def position(self, origin: int, place: int) -> int | None:
+        """Where a line of one log stands in the merged log."""
+        stream = self._streams[origin]
+        here = stream.place(place) if place >= stream.start else None
+        return None if here is None else self._position(origin, here)
+
+    def below(self, position: int, origin: int) -> int | None:
+        """The last line of one log that stands above a merged position: its place there."""
+        here = self._streams[origin].last_below(*_limit(position, origin))
+        return None if here is None else here.position
+
     def time(self, position: int) -> datetime:
         """The time by which a line is sorted in."""
         micro, _, _ = _parts(position)

@@ -1,53 +1,28 @@
-"""A view of many lines that paints only what is seen, with a scroll bar of its own.
-
-The usual scroll view lays the whole screen out again when the number of lines changes. Here the
-position is a plain number and the bar is the last column of each line, so that appending to a
-million lines costs what is seen of it.
-"""
+"""Views of many rows that paint only what is seen: a plain list, and one with a cursor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import ClassVar
 
-from rich.color import Color as RichColor
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.color import Color, ColorParseError
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from trainer_tui.tui.glyphs import UNICODE, Glyphs
-
-_WHEEL = 3
+from trainer_tui.tui.widgets.bar_view import BarView
 
 
-class LineView(Widget, can_focus=True):
-    """Shows rows ``top`` … of ``row_count()``; a child renders them one by one.
-
-    Colours are asked for by the name of a theme variable (:meth:`paint`) and kept until the theme
-    changes.
-    """
-
-    ALLOW_SELECT = False
-
-    DEFAULT_CSS = """
-    LineView {
-        height: 1fr;
-        width: 1fr;
-    }
-    """
+class LineView(BarView):
+    """Shows rows ``top`` … of ``row_count()``; a child renders them one by one."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.top = 0
-        self._paints: dict[tuple[str, str, str], Style] = {}
-        self._thumb = (0, 0)
 
     # For the child
 
@@ -62,83 +37,21 @@ class LineView(Widget, can_focus=True):
     def moved(self) -> None:
         """Called after the position changed."""
 
-    def forget_paints(self) -> None:
-        """Called when colours changed: drop whatever was rendered with the old ones."""
-
-    # Colours and symbols
-
-    @property
-    def glyphs(self) -> Glyphs:
-        """The app's symbols."""
-        glyphs = getattr(self.app, "glyphs", UNICODE)
-        return glyphs if isinstance(glyphs, Glyphs) else UNICODE
-
-    def paint(self, colour: str = "", ground: str = "", extra: str = "") -> Style:
-        """A style from theme variables (``text-faint``) and words (``bold italic``)."""
-        key = (colour, ground, extra)
-        style = self._paints.get(key)
-        if style is None:
-            style = Style.parse(extra) if extra else Style()
-            style += Style(color=self.theme_colour(colour), bgcolor=self.theme_colour(ground))
-            if ground and self.app.no_color:
-                style += Style(reverse=True)
-            self._paints[key] = style
-        return style
-
-    def theme_colour(self, name: str) -> RichColor | None:
-        """A theme variable as a colour; ``None`` where it is not one."""
-        if not name:
-            return None
-        try:
-            return Color.parse(self.app.theme_variables.get(name, "")).rich_color
-        except ColorParseError:
-            return None
-
-    def notify_style_update(self) -> None:
-        """Textual: the theme or the stylesheet changed."""
-        self._paints.clear()
-        self.forget_paints()
-        super().notify_style_update()
-
     # Painting
 
-    @property
-    def text_width(self) -> int:
-        """Cells of a line that are for its text: the last column is the scroll bar's."""
-        return max(0, self.size.width - 1)
-
-    def render_line(self, y: int) -> Strip:
-        """Textual: one line of the widget."""
+    def strip_at(self, y: int, width: int) -> Strip | None:
+        """The row on a line of the view."""
         row = self.top + y
-        width = self.text_width
-        if 0 <= row < self.row_count():
-            strip = self.render_row(row, width).adjust_cell_length(width, self.rich_style)
-        else:
-            strip = Strip.blank(width, self.rich_style)
-        return Strip([*strip, self._bar(y)], width + 1)
+        return self.render_row(row, width) if 0 <= row < self.row_count() else None
 
-    def _bar(self, y: int) -> Segment:
-        start, stop = self._thumb_span()
-        if start <= y < stop:
-            char = "▐" if self.glyphs.unicode else "#"
-            return Segment(char, self.rich_style + self.paint("scrollbar"))
-        return Segment(" ", self.rich_style)
-
-    def _thumb_span(self) -> tuple[int, int]:
+    def thumb_span(self) -> tuple[int, int]:
+        """Where the thumb of the bar is."""
         count, height = self.row_count(), self.size.height
         if count <= height or height < 2:
             return (0, 0)
         length = max(1, height * height // count)
         start = round(self.top * (height - length) / (count - height))
         return (start, min(height, start + length))
-
-    def refresh_bar(self) -> None:
-        """Repaint the scroll bar where the thumb is no longer where it was painted."""
-        thumb = self._thumb_span()
-        if thumb != self._thumb:
-            low, high = min(thumb[0], self._thumb[0]), max(thumb[1], self._thumb[1])
-            self._thumb = thumb
-            self.refresh(Region(self.size.width - 1, low, 1, high - low))
 
     def refresh_row(self, row: int) -> None:
         """Repaint one row, if it is seen."""
@@ -163,8 +76,7 @@ class LineView(Widget, can_focus=True):
         top = min(max(0, top), self.bottom)
         if top != self.top:
             self.top = top
-            self._thumb = self._thumb_span()
-            self.refresh()
+            self.refresh_all()
             self.moved()
 
     def reveal(self, row: int, *, margin: int = 0) -> None:
@@ -175,47 +87,21 @@ class LineView(Widget, can_focus=True):
         elif row > self.top + self.size.height - 1 - margin:
             self.move_to(row - self.size.height + 1 + margin)
 
+    def scroll_rows(self, rows: int) -> None:
+        """Move by some rows."""
+        self.move_to(self.top + rows)
+
+    def drag_to(self, part: float) -> None:
+        """Move to a part of all rows."""
+        self.move_to(round(part * self.bottom))
+
     def on_resize(self) -> None:
         """Keep within the rows that there are.
 
         The first paint of a new size may come before this: what it showed need not be right.
         """
         self.move_to(self.top)
-        self._thumb = self._thumb_span()
-        self.refresh()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel."""
-        event.stop()
-        self.move_to(self.top + _WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel."""
-        event.stop()
-        self.move_to(self.top - _WHEEL)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """A press on the scroll bar goes there."""
-        if event.x == self.size.width - 1 and self._thumb_span() != (0, 0):
-            event.stop()
-            self.capture_mouse()
-            self._drag(event.y)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Dragging the scroll bar."""
-        if self.app.mouse_captured is self:
-            event.stop()
-            self._drag(event.y)
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Letting go of the scroll bar."""
-        if self.app.mouse_captured is self:
-            event.stop()
-            self.release_mouse()
-
-    def _drag(self, y: int) -> None:
-        height = max(1, self.size.height - 1)
-        self.move_to(round(min(height, max(0, y)) / height * self.bottom))
+        self.refresh_all()
 
 
 class LineList(LineView):

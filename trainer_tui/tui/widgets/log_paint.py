@@ -11,12 +11,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from trainer_tui.core.logs import Colour, Sgr
-from trainer_tui.core.logsearch import Token, tokens
-from trainer_tui.tui.widgets.log_rows import part_of
+from trainer_tui.core.logfile.lines import Colour, Sgr
+from trainer_tui.core.logfile.tokens import Token, tokens
+from trainer_tui.tui.widgets.log_rows import Place, Row, Shown
 
 if TYPE_CHECKING:
-    from trainer_tui.tui.widgets.log_view import LogView
+    from trainer_tui.tui.widgets.log_base import LogBase
 
 _TOKENS: dict[Token, tuple[str, str]] = {
     "error": ("status-failed", ""),
@@ -34,45 +34,83 @@ _ANSI = (
     *("text-faint", "error", "success", "warning", "primary", "secondary", "status-running"),
     "foreground",
 )
-_MOST_MATCHES = 200
-"""Matches of one line that are marked: more cannot be seen."""
+_ORIGINS = tuple(f"chart-{number}" for number in range(1, 7))
+_NAMES = re.compile(r"(?<=[\s,])[\w.@/-]+=")
+"""Names of fields in a record's line."""
+_MOST = 200
+"""Occurrences of one text that are marked: more cannot be seen."""
+_SPAN = tuple[int, int, Style]
 
 
-def line_strip(view: LogView, number: int, part: int) -> Strip:
-    """A row: the line's number, and its text or the ``part`` of it that is on this row."""
+def origin_colour(origin: int) -> str:
+    """The theme variable of one of several logs."""
+    return _ORIGINS[origin % len(_ORIGINS)]
+
+
+def line_strip(view: LogBase, place: Place, number: int | None, time: str) -> Strip:
+    """A row: the line's gutter, and its text or the part of it that is on this row."""
     base, faint = view.rich_style, view.rich_style + view.paint("text-faint")
-    text, lead, width = view.buffer.line(number), view.lead, view.line_width
-    if view.buffer.is_note(number):
+    shown, row = view.rows.shown(place[0]), view.rows.row(place)
+    width = view.line_width
+    gutter = _gutter(view, shown, place, number, time)
+    if shown.line.kind != "text":
         rule = view.glyphs.h * 2
-        note = f"{rule} {text} {rule}"[:width]
-        return Strip([Segment(" " * lead, base), Segment(note, faint + Style(italic=True))])
-    label = f"{number + 1:>{lead - 2}}  " if part == 0 else " " * lead
-    mark = base + view.paint("accent", extra="bold") if number == view.current else faint
+        note = f"{rule} {shown.text} {rule}"
+        colour = "status-stopping" if shown.line.kind == "gap" else "text-faint"
+        style = base + view.paint(colour, extra="italic")
+        return Strip([*gutter, *Strip([Segment(note, style)]).crop(0, width)])
     if view.wrapping:
-        start, stop = part_of(text, width, part)
-        return Strip([Segment(label, mark), *_pieces(view, number, text, start, stop)])
-    stop = min(len(text), view.left + width)
-    body = Strip(_pieces(view, number, text, 0, stop)).crop(view.left, view.left + width)
-    if len(text) > stop and width > 1:
+        return Strip([*gutter, *_pieces(view, shown, row, row.start, row.stop)])
+    stop = min(len(row.text), view.left + width)
+    body = Strip(_pieces(view, shown, row, 0, stop)).crop(view.left, view.left + width)
+    if len(row.text) > stop and width > 1:
         body = body.adjust_cell_length(width, base).crop(0, width - 1)
         body = Strip([*body, Segment(view.glyphs.ellipsis, faint)])
-    return Strip([Segment(label, mark), *body])
+    return Strip([*gutter, *body])
 
 
-def _pieces(view: LogView, number: int, text: str, start: int, stop: int) -> list[Segment]:
+def _gutter(
+    view: LogBase, shown: Shown, place: Place, number: int | None, time: str
+) -> list[Segment]:
+    """Which log, the line's number, its bookmark, its time."""
+    base, faint = view.rich_style, view.rich_style + view.paint("text-faint")
+    position, part = place
+    out: list[Segment] = []
+    if view.origins:
+        colour = view.paint(origin_colour(view.origins[shown.line.origin]))
+        bar = "▎" if view.glyphs.unicode else "|"
+        out.append(Segment(bar, base + colour))
+    wide = view.number_width
+    if part:
+        out.append(Segment(" " * (wide + 2 + view.times.width), base))
+        return out
+    here = base + view.paint("accent", extra="bold") if position == view.current else faint
+    counted = number is not None and shown.line.kind == "text"
+    label = f"{number + 1:>{wide}}" if counted and number is not None else " " * wide
+    if not counted and position == view.current:
+        label = f"{view.glyphs.cursor:>{wide}}"
+    out.append(Segment(label, here))
+    marked = position in view.bookmarks
+    fold = ""
+    if shown.opens:
+        fold = (
+            view.glyphs.folder_open if position in view.rows.opened else view.glyphs.folder_closed
+        )
+    out.append(
+        Segment(view.glyphs.mark, base + view.paint("accent")) if marked else Segment(" ", base)
+    )
+    out.append(Segment(fold or " ", faint))
+    if time:
+        out.append(Segment(time, faint))
+    return out
+
+
+def _pieces(view: LogBase, shown: Shown, row: Row, start: int, stop: int) -> list[Segment]:
     """The text from ``start`` to ``stop`` in its colours; what comes later lies on top."""
-    base, seen = view.rich_style, text[:stop]
-    layers: list[tuple[int, int, Style]] = []
-    for a, b, kind in tokens(seen):
-        colour, extra = _TOKENS[kind]
-        layers.append((a, b, view.paint(colour, extra=extra)))
-    layers += [(a, b, _look(view, look)) for a, b, look in view.buffer.spans(number)]
-    for search in (view.filter, view.search):
-        if search:
-            hit = view.paint("background", "warning")
-            layers += [(a, b, hit) for a, b in _matches(search.pattern, seen)]
+    base, seen = view.rich_style, row.text[:stop]
+    layers = _layers(view, shown, row, seen)
     if not layers:
-        return [Segment(text[start:stop], base)]
+        return [Segment(seen[start:], base)]
     edges = {start, stop}
     for a, b, _ in layers:
         edges.update((min(max(a, start), stop), min(max(b, start), stop)))
@@ -82,11 +120,45 @@ def _pieces(view: LogView, number: int, text: str, start: int, stop: int) -> lis
         for low, high, layer in layers:
             if low <= a and b <= high:
                 style += layer
-        segments.append(Segment(text[a:b], style))
+        segments.append(Segment(seen[a:b], style))
     return segments
 
 
-def _look(view: LogView, look: Sgr) -> Style:
+def _layers(view: LogBase, shown: Shown, row: Row, seen: str) -> list[_SPAN]:
+    layers: list[_SPAN] = []
+    for a, b, kind in tokens(seen):
+        colour, extra = _TOKENS[kind]
+        layers.append((a, b, view.paint(colour, extra=extra)))
+    faint = view.paint("text-faint")
+    if row.kind == "field":
+        layers.append((0, row.label, view.paint("text-muted")))
+    elif shown.folded:
+        layers += [(*found.span(), faint) for found in _NAMES.finditer(seen)]
+    else:
+        layers += [(a, b, _look(view, look)) for a, b, look in shown.line.spans]
+        if shown.line.more:
+            layers.append((len(shown.line.text), len(shown.text), faint))
+    found = view.matches(shown.line)
+    if found:
+        hit = view.paint("background", "warning")
+        if row.kind == "field" or shown.folded:
+            found = _again(shown.line.text, found, seen)
+        layers += [(a, b, hit) for a, b in found]
+    return layers
+
+
+def _again(text: str, found: list[tuple[int, int]], seen: str) -> list[tuple[int, int]]:
+    """Where the texts that match in a line are in another telling of it."""
+    out: list[tuple[int, int]] = []
+    for word in {text[a:b] for a, b in found}:
+        at = seen.find(word)
+        while word and at >= 0 and len(out) < _MOST:
+            out.append((at, at + len(word)))
+            at = seen.find(word, at + len(word))
+    return out
+
+
+def _look(view: LogBase, look: Sgr) -> Style:
     return Style(
         color=_colour(view, look.foreground),
         bgcolor=_colour(view, look.background),
@@ -98,7 +170,7 @@ def _look(view: LogView, look: Sgr) -> Style:
     )
 
 
-def _colour(view: LogView, colour: Colour) -> RichColor | None:
+def _colour(view: LogBase, colour: Colour) -> RichColor | None:
     if colour is None:
         return None
     if isinstance(colour, tuple):
@@ -106,13 +178,3 @@ def _colour(view: LogView, colour: Colour) -> RichColor | None:
     if colour < 16:
         return view.theme_colour(_ANSI[colour % 8])
     return RichColor.from_ansi(colour)
-
-
-def _matches(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
-    found = []
-    for match in pattern.finditer(text):
-        if match.end() > match.start():
-            found.append(match.span())
-        if len(found) >= _MOST_MATCHES:
-            break
-    return found
