@@ -1,0 +1,81 @@
+"""The text of many lines at once: what ``line.resolve`` makes of each.
+
+Most lines of a log are plain; others hold colours, carriage returns or tabs, and only few anything
+that has to be looked at line by line.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WHOLE = 1 << 62
+"""A limit for ``resolve`` that cuts nothing."""
+
+_ASCII_SPECIAL = bytes(b for b in range(0x20) if b != 0x0A) + b"\x7f"
+# How C1 controls, bidi controls, line separators and the zero-width no-break space begin in UTF-8.
+_SPECIAL_LEADS = (b"\xc2", b"\xd8\x9c", b"\xe2\x80", b"\xe2\x81", b"\xef\xbb\xbf")
+_COLOUR = re.compile("(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?")
+_FORMER_STATES = re.compile("^[^\n]*\r(?=[^\r\n])", re.MULTILINE)
+_LEFT = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+
+
+def plain(data: bytes) -> bool:
+    """Whether every line is shown just as it is written."""
+    if len(data.translate(None, _ASCII_SPECIAL)) != len(data):
+        return False
+    return data.isascii() or not any(lead in data for lead in _SPECIAL_LEADS)
+
+
+def texts(data: bytes) -> str:
+    """Lines as they are shown, uncut, each with a newline.
+
+    Args:
+        data: Whole lines; the last newline may be missing.
+    """
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    text = data.decode("utf-8", "replace")
+    if plain(data):
+        return text
+    if "\x1b" in text or "\x9b" in text:
+        text = _COLOUR.sub("", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+        if "\r" in text:
+            text = _FORMER_STATES.sub("", text).replace("\r", "")
+    if "\t" in text:
+        text = text.expandtabs(8)
+    if _LEFT.search(text):
+        lines = data.split(b"\n")
+        text = "\n".join(
+            shown(lines[index]) if _LEFT.search(line) else line
+            for index, line in enumerate(text.split("\n"))
+        )
+    return text
+
+
+def shown(line: bytes) -> str:
+    """One line as it is shown, uncut."""
+    return _resolve()(line)
+
+
+def _resolve() -> Callable[[bytes], str]:
+    global _text
+    if _text is None:
+        # Imported when first needed: most logs are searched without, and it takes a while.
+        from trainer_tui.core.logfile.line import resolve
+
+        def text(line: bytes) -> str:
+            return resolve(line, limit=WHOLE).text
+
+        _text = text
+    return _text
+
+
+_text: Callable[[bytes], str] | None = None

@@ -1,0 +1,245 @@
+"""Which of many lines match. Used in the process that searches."""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+
+from trainer_tui.core.logfile.plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    class Watch(Protocol):
+        """Breaks off what takes too long."""
+
+        def begin(self) -> None:
+            """One thing to do begins; when it takes too long :class:`TooSlow` is raised."""
+
+        def end(self) -> None:
+            """It is done."""
+
+
+MAX_SPANS = 200
+_SPARSE = 4
+
+# What an ASCII letter also matches when case does not matter: ſ for s, the Kelvin sign, dotted
+# and dotless i.
+_OTHER_CASES = (b"\xc5\xbf", b"\xe2\x84\xaa", b"\xc4\xb0", b"\xc4\xb1")
+_HAVE_OTHERS = frozenset("iks")
+# What resolving a line can take out from between two letters, or puts between them.
+_C1_LEAD = re.compile(rb"\xc2[\x80-\x9f]")
+
+
+class TooSlow(Exception):
+    """An expression took too long."""
+
+
+class Matcher:
+    """Finds the lines that match an expression.
+
+    Texts that are passed in are lines as they are shown, each with its newline.
+
+    Args:
+        text: A regular expression.
+        flags: Its flags.
+        watch: Told before and after each use of the expression.
+    """
+
+    def __init__(self, text: str, flags: int, watch: Watch) -> None:
+        self.plan = Plan(text, flags)
+        self.watch = watch
+        self.skipped = 0
+        """Lines that were given up because the expression took too long on them."""
+        self._slow = False
+        literal = self.plan.literal
+        self._literal = None if literal is None else re.compile(f"{re.escape(literal)}[^\n]*\n")
+        needles = self.plan.needles
+        self._raw = tuple(needle.encode("utf-8", "surrogatepass") for needle in needles)
+        self._spaces = any(" " in needle for needle in needles)
+        self._others = self.plan.folds and any(_HAVE_OTHERS & set(needle) for needle in needles)
+
+    def rules_out(self, data: bytes) -> bool:
+        """Whether none of these lines, as they are in the file, can match."""
+        if not self._raw:
+            return False
+        if b"\x1b" in data or b"\x07" in data or b"\x08" in data:
+            return False
+        if self._spaces and b"\t" in data:
+            return False
+        if not data.isascii():
+            if b"\xc2" in data and _C1_LEAD.search(data):
+                return False
+            if self._others and any(other in data for other in _OTHER_CASES):
+                return False
+        if self.plan.folds:
+            data = data.lower()
+        return not any(needle in data for needle in self._raw)
+
+    def lines(self, text: str, before: Iterable[str]) -> list[int]:
+        """A place in each line that matches; ``before``: the lines before, the nearest first."""
+        if not self._slow:
+            self.watch.begin()
+            try:
+                return self._found(text)
+            except TooSlow:
+                self._slow = True
+            finally:
+                self.watch.end()
+        return self._one_by_one(text)
+
+    def matches(self, line: str) -> bool:
+        """Whether a line matches; not when that takes too long."""
+        self.watch.begin()
+        try:
+            return self.plan.regex.search(line) is not None
+        except TooSlow:
+            self.skipped += 1
+            return False
+        finally:
+            self.watch.end()
+
+    def spans(self, line: str, limit: int) -> list[tuple[int, int]]:
+        """Where it matches in a line, as far as ``limit``."""
+        found: list[tuple[int, int]] = []
+        self.watch.begin()
+        try:
+            for match in self.plan.regex.finditer(line):
+                start, stop = match.span()
+                if start >= limit or len(found) >= MAX_SPANS:
+                    break
+                if start < stop:
+                    found.append((start, min(stop, limit)))
+        except TooSlow:
+            pass
+        finally:
+            self.watch.end()
+        return found
+
+    # -- many lines ---------------------------------------------------------------------------
+
+    def _found(self, text: str) -> list[int]:
+        needles = self.plan.needles
+        hay = text
+        if self.plan.folds:
+            if not text.isascii():
+                needles = ()  # small letters may be longer, and there are more than two cases
+            else:
+                hay = text.lower()
+        if needles:
+            count = sum(map(hay.count, needles))
+            if not count:
+                return []
+            if count * _SPARSE < hay.count("\n"):
+                return self._verified(text, hay)
+            if self._literal is not None:
+                return [match.start() for match in self._literal.finditer(hay)]
+        if self.plan.blocks is not None:
+            return [match.start() for match in self.plan.blocks.finditer(text)]
+        found: list[int] = []
+        at = 0
+        search = self.plan.regex.search
+        for line in text.split("\n")[:-1]:
+            if search(line):
+                found.append(at)
+            at += len(line) + 1
+        return found
+
+    def _verified(self, text: str, hay: str) -> list[int]:
+        """The lines that hold a needle and match."""
+        sure = self.plan.literal is not None
+        search = self.plan.regex.search
+        found: set[int] = set()
+        for needle in self.plan.needles:
+            at = hay.find(needle)
+            while at >= 0:
+                start, stop = hay.rfind("\n", 0, at) + 1, hay.index("\n", at)
+                if sure or (start not in found and search(text[start:stop])):
+                    found.add(start)
+                at = hay.find(needle, stop)
+        return sorted(found)
+
+    def _one_by_one(self, text: str) -> list[int]:
+        """The same, giving up lines that take too long."""
+        found: list[int] = []
+        at = 0
+        for line in text.split("\n")[:-1]:
+            if self.matches(line):
+                found.append(at)
+            at += len(line) + 1
+        return found
+
+
+_TRACEBACK = "Traceback (most recent call last)"
+_ERROR = (
+    r"Traceback \(most recent call last\)"
+    r"|\b(?:ERROR|CRITICAL|FATAL|Error|Exception|panic(?:ked)?|Segmentation fault|Killed)\b"
+    r"|\b[A-Z]\w*(?:Error|Exception)\b"
+    r"|\b(?:error|fatal|out of memory)\b:?(?! ?[=:]? ?0\b)"
+)
+# Several processes of one training write to one log: "[rank0]: Traceback …".
+_WRITER = re.compile(r"\[[^\]\s]{1,40}\]:? ?")
+
+
+class ErrorMatcher(Matcher):
+    """Finds the lines where an error begins; a traceback counts once, at its first line."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(_ERROR, 0, watch)
+
+    def lines(self, text: str, before: Iterable[str]) -> list[int]:
+        """A place in each line where an error begins."""
+        candidates = numbers(text, super().lines(text, before))
+        if not candidates:
+            return []
+        lines = text.split("\n")
+        found: list[int] = []
+        inside = _begins_inside(before)
+        at = 0
+        for index in candidates:
+            if inside:
+                while at < index and _is_frame(lines[at]):
+                    at += 1
+                if at == index:
+                    at += 1
+                    if _is_frame(lines[index]):
+                        continue
+                    # The first line that is no frame is the error itself.
+                    if _TRACEBACK not in lines[index]:
+                        inside = False
+                        continue
+            found.append(index)
+            inside = _TRACEBACK in lines[index]
+            at = index + 1
+        places = list(accumulate(map(len, lines), initial=0))
+        return [places[index] + index for index in found]
+
+
+def _is_frame(line: str) -> bool:
+    """Whether a line inside a traceback belongs to it and is not its last."""
+    writer = _WRITER.match(line)
+    body = line[writer.end() :] if writer else line
+    return body.startswith(" ") or not body
+
+
+def _begins_inside(before: Iterable[str]) -> bool:
+    """Whether the lines before, the nearest first, leave a traceback open."""
+    for line in before:
+        if _TRACEBACK in line:
+            return True
+        if not _is_frame(line):
+            return False
+    return False
+
+
+def numbers(text: str, places: list[int]) -> list[int]:
+    """Which lines, from 0, places in a text are in; ``places`` rise."""
+    found: list[int] = []
+    number = at = 0
+    for place in places:
+        number += text.count("\n", at, place)
+        at = place
+        found.append(number)
+    return found

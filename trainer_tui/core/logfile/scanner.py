@@ -1,0 +1,466 @@
+"""The other end of the processes that search: starts them, feeds them, ends them.
+
+One thread reads what they say. Nothing here waits for a process but :meth:`Scanner.wait`, which has
+a limit: what is sent goes out when there is room. A process in which a search was cancelled and
+that does not say so soon is killed; another one goes on with what else it was doing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import marshal
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MOST = 4
+"""Processes at once, no more than there are processors."""
+NOTIFY = 0.05
+"""Seconds between two calls of a search's ``notify``."""
+_GRACE = 1.0
+_IDLE = 60.0
+_AHEAD = 2
+_ENOUGH = 32  # blocks; for fewer, another process does not pay
+_ROOT = str(Path(__file__).parents[3])
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]);"
+    " from trainer_tui.core.logfile.scan import main; main()"
+)
+
+
+class Client(ABC):
+    """Something that has lines searched. Everything is called with the scanner's lock held."""
+
+    number: int = 0
+    """Its name towards the processes; another one after what was sent became void."""
+    changed = False
+    """Whether ``notify`` is due."""
+    notified = 0.0
+    later = 0.0
+    """No work is given out before this moment of the monotonic clock."""
+
+    @abstractmethod
+    def opening(self) -> tuple[Any, ...]:
+        """What a process must know first."""
+
+    @abstractmethod
+    def view(self) -> tuple[Any, ...] | None:
+        """What it must know of the file's present state."""
+
+    @abstractmethod
+    def next_work(self) -> tuple[int, int, bool] | None:
+        """First block, one past the last, and whether the first hit is to be told at once."""
+
+    @abstractmethod
+    def waiting(self) -> int:
+        """How many blocks nobody looks at yet."""
+
+    @abstractmethod
+    def took(
+        self, first: int, counts: bytes, seconds: float, hits: bytes | None, skipped: int
+    ) -> None:
+        """Blocks were looked at."""
+
+    @abstractmethod
+    def returned(self, first: int, stop: int) -> None:
+        """Blocks that were given out were not looked at."""
+
+    @abstractmethod
+    def fail(self, why: str) -> None:
+        """There will be no more."""
+
+    @abstractmethod
+    def notify(self) -> None:
+        """Tell the interface; called without the lock."""
+
+
+Answer = Callable[[Any], None]
+
+
+class _Work:
+    """Blocks that a process is to look at."""
+
+    __slots__ = ("client", "next", "number", "stop", "void")
+
+    def __init__(self, client: Client, first: int, stop: int) -> None:
+        self.client, self.next, self.stop = client, first, stop
+        self.number = client.number
+        self.void = stop
+        """Results from this block on are of the past."""
+
+
+class _Asked(NamedTuple):
+    """What a process was asked."""
+
+    client: Client
+    number: int
+    answer: Answer
+    matters: bool
+    """Whether the search fails when no answer comes."""
+
+
+class _Child:
+    """A process that searches."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _START, _ROOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd="/",
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.source = self.process.stdout.fileno()
+        self.target = self.process.stdin.fileno()
+        os.set_blocking(self.source, False)
+        os.set_blocking(self.target, False)
+        self.inbox = bytearray()
+        self.outbox = bytearray()
+        self.opened: dict[int, Client] = {}
+        self.views: dict[int, tuple[Any, ...] | None] = {}
+        self.work: dict[int, _Work] = {}
+        self.asked: dict[int, _Asked] = {}
+        self.closing: dict[int, float] = {}
+        self.heard = time.monotonic()
+        self.ready = self.killed = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is expected of it."""
+        return not (self.work or self.asked or self.closing)
+
+    def send(self, *message: Any) -> None:
+        """Send when there is room."""
+        data = marshal.dumps(message)
+        self.outbox += len(data).to_bytes(4, "little") + data
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what there is room for."""
+        while self.outbox:
+            try:
+                sent = os.write(self.target, self.outbox[: 1 << 16])
+            except BlockingIOError:
+                return
+            except OSError:
+                self.outbox.clear()  # it is gone, which its output tells
+                return
+            del self.outbox[:sent]
+
+    def kill(self) -> None:
+        """End it."""
+        self.killed = True
+        self.process.kill()
+
+    def forget(self, number: int) -> list[Answer]:
+        """Expect nothing more for a client; gives those who wait for answers."""
+        self.opened.pop(number, None)
+        self.views.pop(number, None)
+        self.work = {n: work for n, work in self.work.items() if work.number != number}
+        waiting = {n: asked for n, asked in self.asked.items() if asked.number == number}
+        for asked in waiting:
+            del self.asked[asked]
+        return [asked.answer for asked in waiting.values()]
+
+
+class Scanner:
+    """A few processes that search, shared by all searches.
+
+    Args:
+        most: How many processes at most.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most or max(1, min(MOST, os.cpu_count() or 1))
+        self.lock = threading.RLock()
+        self._told = threading.Condition(self.lock)
+        self._clients: list[Client] = []
+        self._children: list[_Child] = []
+        self._numbers = itertools.count(1)
+        self._thread: threading.Thread | None = None
+        self._wake: tuple[int, int] | None = None
+        self._warm = False
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes there are."""
+        with self.lock:
+            return [child.process.pid for child in self._children]
+
+    def warm(self) -> None:
+        """Have a process ready: a search is about to begin."""
+        with self.lock:
+            self._warm = True
+            self.poke()
+
+    # -- for clients, with the lock held ------------------------------------------------------
+
+    def add(self, client: Client) -> None:
+        """Search for a client; what was added last goes first."""
+        client.number = next(self._numbers)
+        if client not in self._clients:
+            self._clients.insert(0, client)
+        self.poke()
+
+    def renew(self, client: Client) -> None:
+        """Stop what is being done for a client; what is asked later begins anew."""
+        number, client.number = client.number, next(self._numbers)
+        for child in self._children:
+            known = number in child.opened
+            for work in child.work.values():
+                if work.number == number:
+                    client.returned(work.next, work.stop)
+            for answer in child.forget(number):
+                answer(None)
+            if known:
+                child.closing[number] = time.monotonic() + _GRACE
+                child.send("close", number)
+        self.poke()
+
+    def remove(self, client: Client) -> None:
+        """Forget a client."""
+        self.renew(client)
+        if client in self._clients:
+            self._clients.remove(client)
+        self.poke()
+
+    def void(self, client: Client, first: int) -> None:
+        """What was given out from a block on has changed since."""
+        for child in self._children:
+            for work in child.work.values():
+                if work.client is client and work.stop > first:
+                    work.void = min(work.void, first)
+
+    def ask(
+        self, client: Client, kind: str, what: Any, answer: Answer, *, matters: bool = False
+    ) -> bool:
+        """Ask any process something; whether there was one to ask. ``answer`` gets ``None`` when
+        none comes; where it ``matters`` and the process was killed, the search has failed."""
+        able = [child for child in self._children if not child.killed and len(child.asked) < 8]
+        if not able:
+            self._warm = True
+            self.poke()
+            return False
+        child = min(able, key=lambda child: (client.number not in child.opened, len(child.work)))
+        self._open(child, client)
+        number = next(self._numbers)
+        child.asked[number] = _Asked(client, client.number, answer, matters)
+        child.send(kind, client.number, number, what)
+        if child.outbox:
+            self.poke()
+        return True
+
+    def wait(self, until: Callable[[], bool], seconds: float) -> bool:
+        """Wait for something that a process tells."""
+        return self._told.wait_for(until, seconds)
+
+    def poke(self) -> None:
+        """Have the thread look at what there is to do."""
+        if self._thread is None:
+            self._wake = os.pipe()
+            os.set_blocking(self._wake[0], False)
+            os.set_blocking(self._wake[1], False)
+            self._thread = threading.Thread(target=self._run, name="log search", daemon=True)
+            self._thread.start()
+        if self._wake is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._wake[1], b"x")
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        assert self._wake is not None
+        wake = self._wake[0]
+        while True:
+            with selectors.DefaultSelector() as selector:
+                selector.register(wake, selectors.EVENT_READ)
+                with self.lock:
+                    for child in self._children:
+                        selector.register(child.source, selectors.EVENT_READ, child)
+                        if child.outbox:
+                            selector.register(child.target, selectors.EVENT_WRITE, child)
+                    pause = self._pause()
+                ready = selector.select(pause)
+            due: list[Client] = []
+            with self.lock:
+                for key, _ in ready:
+                    if key.fd == wake:
+                        with contextlib.suppress(BlockingIOError):
+                            os.read(wake, 4096)
+                    elif key.fd == key.data.target:
+                        key.data.flush()
+                    else:
+                        self._hear(key.data)
+                self._tidy()
+                self._give()
+                now = time.monotonic()
+                for client in self._clients:
+                    if client.changed and now - client.notified >= NOTIFY:
+                        client.changed, client.notified = False, now
+                        due.append(client)
+                self._told.notify_all()
+            for client in due:
+                client.notify()
+            self._start()
+
+    def _pause(self) -> float | None:
+        """Seconds until something is due; ``None``: nothing is."""
+        now = time.monotonic()
+        due = [client.notified + NOTIFY for client in self._clients if client.changed]
+        due += [client.later for client in self._clients if client.later > now and client.waiting()]
+        for child in self._children:
+            due += child.closing.values()
+            if child.idle:
+                due.append(child.heard + _IDLE)
+        return max(0.0, min(due) - now) if due else None
+
+    def _hear(self, child: _Child) -> None:
+        """Read what a process says."""
+        while True:
+            try:
+                data = os.read(child.source, 1 << 18)
+            except BlockingIOError:
+                break
+            if not data:
+                self._gone(child)
+                return
+            child.inbox += data
+        inbox = child.inbox
+        while len(inbox) >= 4 and len(inbox) >= 4 + (size := int.from_bytes(inbox[:4], "little")):
+            message = marshal.loads(inbox[4 : 4 + size])
+            del inbox[: 4 + size]
+            child.heard = time.monotonic()
+            self._take(child, *message)
+
+    def _take(self, child: _Child, kind: str, number: int, *rest: Any) -> None:
+        if kind == "part":
+            first, counts, seconds, hits, skipped = rest
+            work = child.work.get(number)
+            if work is None:
+                return
+            work.next = first + len(counts) // 4
+            if work.next >= work.stop:
+                del child.work[number]
+            kept = min(work.next, work.void) - first
+            if kept > 0:
+                hits = hits if kept * 4 == len(counts) else None
+                work.client.took(first, counts[: 4 * kept], seconds, hits, skipped)
+            if work.next > work.void:
+                work.client.returned(max(first, work.void), work.next)
+        elif kind == "answer":
+            asked = child.asked.pop(number, None)
+            if asked is not None:
+                asked.answer(rest[0])
+        elif kind == "ready":
+            child.ready = True
+            child.closing = dict.fromkeys(child.closing, time.monotonic() + _GRACE)
+        elif kind == "closed":
+            child.closing.pop(number, None)
+        elif kind == "failed":
+            client = child.opened.get(number)
+            if client is not None:
+                self._fail(client, rest[0])
+
+    def _gone(self, child: _Child) -> None:
+        """A process ended: killed by us, or by somebody else."""
+        self._children.remove(child)
+        code = child.process.wait()
+        for stream in (child.process.stdin, child.process.stdout):
+            assert stream is not None
+            stream.close()
+        lost = [work.client for work in child.work.values()]
+        for work in child.work.values():
+            work.client.returned(work.next, work.stop)
+        lost += [asked.client for asked in child.asked.values() if asked.matters]
+        for asked in child.asked.values():
+            asked.answer(None)
+        if not child.killed:
+            how = f"by signal {-code}" if code < 0 else f"with {code}"
+            for client in dict.fromkeys(lost):
+                self._fail(client, f"the process that searches was ended {how}")
+
+    def _fail(self, client: Client, why: str) -> None:
+        self.renew(client)
+        client.fail(why)
+
+    def _tidy(self) -> None:
+        """Kill what does not obey and what has been idle for long."""
+        now = time.monotonic()
+        for child in self._children:
+            disobeys = child.ready and child.closing and min(child.closing.values()) <= now
+            if not child.killed and (disobeys or (child.idle and now - child.heard >= _IDLE)):
+                child.kill()
+
+    def _open(self, child: _Child, client: Client) -> None:
+        """Have a process know a client as it is now."""
+        if client.number not in child.opened:
+            child.opened[client.number] = client
+            child.send("open", client.number, *client.opening())
+        view = client.view()
+        if view is not None and child.views.get(client.number) != view:
+            child.views[client.number] = view
+            child.send("view", client.number, *view)
+
+    def _give(self) -> None:
+        """Give each process something to do, and something to go on with."""
+        for ahead in range(_AHEAD):
+            for child in self._children:
+                if len(child.work) <= ahead and not child.killed:
+                    self._give_to(child)
+
+    def _give_to(self, child: _Child) -> None:
+        now = time.monotonic()
+        for client in self._clients:
+            found = client.next_work() if client.later <= now else None
+            if found is not None:
+                first, stop, eager = found
+                self._open(child, client)
+                number = next(self._numbers)
+                child.work[number] = _Work(client, first, stop)
+                child.send("scan", client.number, number, first, stop, eager)
+                return
+
+    def _start(self) -> None:
+        """Start processes while one more is of use; without the lock, as it takes a while."""
+        while True:
+            with self.lock:
+                waiting = sum(client.waiting() for client in self._clients)
+                have = len(self._children)
+                wanted = waiting >= _ENOUGH and have < self._most
+                if not wanted and (have or not (waiting or self._warm)):
+                    return
+                self._warm = False
+            try:
+                child = _Child()
+            except OSError as error:
+                with self.lock:
+                    for client in list(self._clients):
+                        self._fail(client, f"cannot start a process that searches: {error}")
+                return
+            with self.lock:
+                self._children.append(child)
+                self._give()
+                self._told.notify_all()
+
+
+_shared: Scanner | None = None
+_making = threading.Lock()
+
+
+def shared() -> Scanner:
+    """The scanner that all searches of this program share."""
+    global _shared
+    with _making:
+        if _shared is None:
+            _shared = Scanner()
+        return _shared
