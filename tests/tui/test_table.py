@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,15 @@ async def test_a_new_job_does_not_move_the_cursor_off_its_job(tmp_path: Path) ->
 async def test_a_hundred_thousand_jobs_move_at_once(tmp_path: Path) -> None:
     """The last of 100,000 rows is drawn when asked for; only what is seen is made."""
     runtime = FakeRuntime(profiles=("comfy", "local"))
-    runtime.board.load(many(100_000))
+    patterns = many(1000)
+    runtime.board.load(
+        patterns[number % 1000].replace(
+            ref=JobRef(("comfy", "local")[number % 2], f"j{number:06d}"),
+            name=f"scene_run_{number}",
+            created_at=NOW - timedelta(seconds=60 + number),
+        )
+        for number in range(100_000)
+    )
     app = make(tmp_path, runtime=runtime)
     async with running(app) as pilot:
         assert app.main is not None
