@@ -11,6 +11,9 @@ import pytest
 from textual import app, pilot
 from textual._context import active_app
 
+from trainer_tui.tui import typeahead
+from trainer_tui.tui.widgets.notice import Notice
+
 # Timers that are due so soon belong to what was just done.
 _SOON = 0.06
 
@@ -87,4 +90,18 @@ def waits_for_quiet() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pilot, "wait_for_idle", quiet)
         patch.setattr(app, "wait_for_idle", quiet)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hours_of_patience() -> Iterator[None]:
+    """A message, and a key that waits for a dialog, last until a slow machine has come to them."""
+    say = Notice.say
+
+    def lasting(self: Notice, *what: Any) -> None:
+        say(self, *what[:-1], 3600.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Notice, "say", lasting)
+        patch.setattr(typeahead, "PATIENCE", 30.0)
         yield
