@@ -52,7 +52,7 @@ def make(
 
 
 @asynccontextmanager
-async def running(app: TrainerApp, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[Any]]:
+async def running(app: TrainerApp, size: tuple[int, int] = (100, 30)) -> AsyncIterator[Pilot[Any]]:
     """The console with its first frame painted and its detail open."""
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.main is not None and app.main.detail.pane is not None)

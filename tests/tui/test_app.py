@@ -136,7 +136,7 @@ def test_a_broken_session_is_forgotten() -> None:
 async def test_changes_come_in_from_another_thread(tmp_path: Path) -> None:
     """The network thread's deltas reach the table, however many, and none is lost."""
     app = make(tmp_path)
-    async with running(app) as pilot:
+    async with running(app, (120, 40)) as pilot:
         runtime: Any = app.runtime
         base = few()[0]
 

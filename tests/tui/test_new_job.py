@@ -22,7 +22,7 @@ from trainer_tui.tui.screens.new_job import NewJobScreen
 from trainer_tui.tui.screens.new_job_parts import completions
 from trainer_tui.tui.screens.new_text import NewTextScreen
 
-SIZE = (120, 40)
+SIZE = (100, 30)
 
 
 async def form(pilot: Pilot[Any], app: EditApp, ref: JobRef | None = None) -> NewJobScreen:
