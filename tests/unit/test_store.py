@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
@@ -19,8 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trainer_tui.core import schema
+from trainer_tui.core import metricrows, schema
 from trainer_tui.core.rows import DownloadPhase, DownloadRow, Draft
+from trainer_tui.core.series import Axis, Points, SeriesSet
 from trainer_tui.core.store import Store
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import (
@@ -170,6 +172,75 @@ def test_metrics_are_replaced_by_key_and_step(store: Store) -> None:
     assert [m.step for m in store.metrics(REF, "loss", since_step=2)] == [3]
     assert {m.key for m in store.metrics(REF)} == {"loss", "lr"}
     assert store.metrics_cursor(REF) == 77
+
+
+def test_points_come_in_pieces(store: Store) -> None:
+    """A few points are an object each; many are arrays, each piece read when it is asked for."""
+    store.add_metrics(REF, [Metric("a", 1, math.nan, NOW), Metric("a", 2, math.inf)])
+    store.add_metrics(REF, [Metric("b", step, step / 2, NOW) for step in range(-5, 25_000)])
+    few, *many = store.points(REF)
+    (first, second) = few
+    assert isinstance(first, Metric) and isinstance(second, Metric)
+    assert math.isnan(first.value) and (first.time, second.value) == (NOW, math.inf)
+    pieces = [piece for (piece,) in many if isinstance(piece, Points)]
+    assert [len(piece) for piece in pieces] == [10_000, 10_000, 5_005]
+    series = SeriesSet()
+    series.add(pieces)
+    assert list(series["b"].steps) == list(range(-5, 25_000))
+    assert series["b"].at(Axis.STEP, 24_999) == (24_999, 12_499.5, NOW.timestamp())
+    (rest,) = store.points(REF, {"b": 24_998})
+    assert [point.step for point in rest if isinstance(point, Metric)] == [24_999]
+    assert list(store.points(JobRef("comfy", "other"))) == []
+
+
+def test_what_changed_of_the_points_is_known_without_reading_them(store: Store) -> None:
+    """Points that follow on are told from those that do not: only of these all is read again."""
+    store.add_metrics(REF, [Metric("loss", 1, 0.5), Metric("lr", 1, 0.5)])
+    before = store.metric_keys(REF)
+    assert metricrows.changed({}, before) == {"loss": None, "lr": None}
+    store.add_metrics(REF, [Metric("loss", 2, 0.4), Metric("loss", 3, 0.4)])
+    after = store.metric_keys(REF)
+    assert metricrows.changed(before, after) == {"loss": 1}
+    store.set_metrics_cursor(REF, 1, [Metric("loss", 2, 0.3)])
+    assert metricrows.changed(after, store.metric_keys(REF)) == {"loss": None}
+    store.forget(REF)
+    assert store.metric_keys(REF) == {}
+
+
+def test_the_services_points_come_before_those_of_the_log(store: Store) -> None:
+    """Keys that the service tells are not taken from the log; told later, they take their place."""
+    store.add_metrics(REF, [Metric("loss", 1, 0.5)])
+    found = [Metric("loss", 2, 0.1), Metric("acc", 2, 0.2), Metric("lr", 2, 0.3)]
+    kept = store.add_log_metrics(REF, found, {"offset": 7})
+    assert [point.key for point in kept] == ["acc", "lr"]
+    assert store.log_state(REF) == {"offset": 7}
+    store.add_log_metrics(REF, [Metric("acc", 2, 0.25), Metric("acc", 3, 0.3)], {"offset": 9})
+    store.add_metrics(REF, [Metric("lr", 5, 0.9)])
+    points = [(point.key, point.step, point.value) for point in store.metrics(REF)]
+    assert points == [("acc", 2, 0.25), ("acc", 3, 0.3), ("loss", 1, 0.5), ("lr", 5, 0.9)]
+    assert store.metric_keys(REF)["acc"].origin == metricrows.LOG
+    store.forget(REF)
+    assert store.log_state(REF) is None
+
+
+def test_a_step_that_no_column_can_hold_is_not_kept(store: Store) -> None:
+    """One absurd point does not lose the others."""
+    store.add_metrics(REF, [Metric("loss", 1 << 70, 0.5), Metric("loss", 1, 0.5)])
+    assert [point.step for point in store.metrics(REF)] == [1]
+
+
+def test_points_of_an_older_file_are_known_by_key(tmp_path: Path) -> None:
+    """A store of before there were rows for keys has them when it is opened."""
+    path = tmp_path / "s.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        schema.migrate(db, schema.MIGRATIONS[:1])
+        db.execute("INSERT INTO refs VALUES(4, ?, ?)", (REF.profile, REF.id))
+        for step in (3, 1):
+            db.execute("INSERT INTO metrics VALUES(4, 'loss', ?, 0.5, NULL)", (step,))
+    with contextlib.closing(Store(path)) as store:
+        assert store.metric_keys(REF) == {"loss": metricrows.Key(metricrows.SERVICE, 3, 0)}
+        store.add_metrics(REF, [Metric("loss", 4, 0.5)])
+        assert [point.step for point in store.metrics(REF)] == [1, 3, 4]
 
 
 def test_drafts_downloads_values_and_watched(store: Store) -> None:

@@ -39,7 +39,15 @@ CREATE TABLE downloads(
 CREATE TABLE kv(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_METRIC_KEYS = """
+CREATE TABLE metric_keys(
+    n INTEGER NOT NULL, key TEXT NOT NULL, origin INTEGER NOT NULL, last INTEGER NOT NULL,
+    rewritten INTEGER NOT NULL, PRIMARY KEY(n, key)) WITHOUT ROWID;
+INSERT INTO metric_keys SELECT n, key, 0, max(step), 0 FROM metrics GROUP BY n, key;
+CREATE TABLE log_readers(n INTEGER PRIMARY KEY, state TEXT NOT NULL);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _METRIC_KEYS)
 """Step ``i`` leads from version ``i`` to ``i + 1``. A step that was released is never changed."""
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from trainer_tui.core import metricrows
 from trainer_tui.core.board import unseen
 from trainer_tui.core.database import Database
 from trainer_tui.core.jobcodec import (
@@ -21,12 +22,14 @@ from trainer_tui.core.jobcodec import (
     changes,
     decode,
     encode,
-    number,
     time_of,
     time_text,
 )
 from trainer_tui.core.rows import DownloadPhase, DownloadRow, Draft
 from trainer_tui.model import ArtifactKind, Event, EventKind, Job, JobRef, Metric
+
+if TYPE_CHECKING:
+    from trainer_tui.core.series import Points
 
 __all__ = ["DownloadRow", "Draft", "Store"]
 
@@ -35,7 +38,10 @@ _SAVE_JOB = (
     f" ON CONFLICT(n) DO UPDATE SET updated_at = excluded.updated_at,"
     f" {', '.join(f'{c.strip()} = excluded.{c.strip()}' for c in COLUMNS.split(','))}"
 )
-_PER_JOB = ("jobs", "tracked", "watched", "events", "metrics", "cursors", "refs")
+_PER_JOB = (
+    *("jobs", "tracked", "watched", "events", "metrics", "metric_keys", "cursors", "log_readers"),
+    "refs",
+)
 _DOWNLOAD_COLUMNS = (
     "profile, job, name, kind, target, phase, size, held, etag, step, note, created_at, owner"
 )
@@ -154,7 +160,56 @@ class Store(Database):
     def add_metrics(self, ref: JobRef, metrics: Iterable[Metric]) -> None:
         """Keep points of curves; a point of the same key and step is replaced."""
         with self._writing() as db:
-            _add_metrics(db, ref, metrics)
+            metricrows.add(db, _number_of(db, ref), metrics, metricrows.SERVICE)
+
+    def add_log_metrics(
+        self, ref: JobRef, metrics: Iterable[Metric], state: dict[str, Any]
+    ) -> list[Metric]:
+        """Keep points that were found in the job's log, and how far it was read.
+
+        Gives those that were kept: none of keys that the service tells.
+        """
+        with self._writing() as db:
+            n = _number_of(db, ref)
+            db.execute("INSERT OR REPLACE INTO log_readers VALUES(?, ?)", (n, json.dumps(state)))
+            return metricrows.add(db, n, metrics, metricrows.LOG)
+
+    def log_state(self, ref: JobRef) -> dict[str, Any] | None:
+        """How far the job's log was read for its metrics."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT state FROM log_readers JOIN refs USING(n) WHERE profile = ? AND id = ?",
+                (ref.profile, ref.id),
+            ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def metric_keys(self, ref: JobRef) -> dict[str, metricrows.Key]:
+        """The keys of a job's metrics, and how each stands: see :func:`metricrows.changed`."""
+        with self._reading() as db:
+            n = _find(db, ref)
+            return {} if n is None else metricrows.keys(db, n)
+
+    def points(
+        self, ref: JobRef, after: Mapping[str, int | None] | None = None
+    ) -> Iterator[list[Metric] | list[Points]]:
+        """Points by key and step, in pieces of which each is read when it is asked for.
+
+        Args:
+            ref: The job.
+            after: Keys, and the step that is wanted no more (``None``: all); else all keys.
+        """
+        if after is None:
+            after = dict.fromkeys(self.metric_keys(ref))
+        for key, step in after.items():
+            while True:
+                with self._reading() as db:
+                    n = _find(db, ref)
+                    rows = [] if n is None else metricrows.piece(db, n, key, step)
+                if rows:
+                    yield metricrows.points(key, rows)
+                    step = rows[-1][0]
+                if len(rows) < metricrows.PIECE:
+                    break
 
     def metrics(
         self, ref: JobRef, key: str | None = None, since_step: int | None = None
@@ -190,8 +245,9 @@ class Store(Database):
     def set_metrics_cursor(self, ref: JobRef, cursor: int, metrics: Iterable[Metric] = ()) -> None:
         """Keep the cursor, and the points that led to it, in one transaction."""
         with self._writing() as db:
-            _add_metrics(db, ref, metrics)
-            db.execute("INSERT OR REPLACE INTO cursors VALUES(?, ?)", (_number_of(db, ref), cursor))
+            n = _number_of(db, ref)
+            metricrows.add(db, n, metrics, metricrows.SERVICE)
+            db.execute("INSERT OR REPLACE INTO cursors VALUES(?, ?)", (n, cursor))
 
     # Drafts, downloads, and what else must outlive a crash.
 
@@ -297,21 +353,6 @@ def _add_events(db: sqlite3.Connection, n: int, events: Iterable[Event]) -> None
     db.executemany(
         "INSERT INTO events(n, time, kind, text) VALUES(?, ?, ?, ?)",
         [(n, time_text(e.time), e.kind.value, e.text) for e in events],
-    )
-
-
-def _add_metrics(db: sqlite3.Connection, ref: JobRef, metrics: Iterable[Metric]) -> None:
-    points = list(metrics)
-    if not points:
-        return
-    n = _number_of(db, ref)
-    db.executemany(
-        "INSERT INTO metrics VALUES(?, ?, ?, ?, ?) ON CONFLICT(n, key, step)"
-        " DO UPDATE SET value = excluded.value, time = excluded.time",
-        [
-            (n, m.key, m.step, number(m.value), m.time.timestamp() if m.time else None)
-            for m in points
-        ],
     )
 
 
