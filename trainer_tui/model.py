@@ -241,17 +241,24 @@ class ModelPage:
 class LogChunk:
     """A piece of a job's log, as the provider gave it.
 
-    ``text`` is decoded (errors replaced) but **not** sanitised: carriage returns and colours still
-    mean something to the log model, which cleans it. ``offset`` and ``next_offset`` count bytes
-    in the provider's log. ``reset`` says that the log began anew and what is held is void.
+    ``data`` is what the job wrote, byte for byte: carriage returns and colours still mean something
+    to the log model, which cleans it. ``offset`` and ``next_offset`` count bytes in the provider's
+    log. ``reset`` says that the log began anew and what is held is void.
     """
 
-    text: str
+    data: bytes
     offset: int
     next_offset: int
     reset: bool = False
     complete: bool = False
     """No more will come: the job has ended and this reaches the end."""
+    begins: int = 0
+    """The provider no longer has what was before this offset."""
+
+    @property
+    def text(self) -> str:
+        """The bytes as text, errors replaced; **not** sanitised."""
+        return self.data.decode("utf-8", "replace")
 
 
 class EventKind(StrEnum):

@@ -118,6 +118,7 @@ class FakeProvider:
         self.on_call: Callable[[str], Any] = lambda call: None
         self.closed = False
         self.log = b""
+        self.more_logs: dict[str, bytes] = {}
         self.points: list[Metric] = []
         self.files: dict[str, bytes] = {}
         self.etag = '"1"'
@@ -212,13 +213,20 @@ class FakeProvider:
         await self._call(f"config {job_id}")
         return self.config
 
-    async def logs(self, job_id: str, *, offset: int = 0, limit: int = 1 << 20) -> LogChunk:
-        await self._call(f"logs {job_id} {offset}")
-        start = max(0, len(self.log) + offset) if offset < 0 else min(offset, len(self.log))
-        piece = self.log[start : start + limit]
+    def log_names(self, job: Job) -> tuple[str, ...]:
+        return ("log", *self.more_logs)
+
+    async def logs(
+        self, job_id: str, *, offset: int = 0, limit: int = 1 << 20, name: str = "log"
+    ) -> LogChunk:
+        await self._call(f"logs {job_id} {offset}" + ("" if name == "log" else f" {name}"))
+        log = self.log if name == "log" else self.more_logs[name]
+        reset = offset > len(log)
+        start = 0 if reset else max(0, len(log) + offset) if offset < 0 else offset
+        piece = log[start : start + limit]
         ended = job_id in self.jobs and self.jobs[job_id].status.ended
         end = start + len(piece)
-        return LogChunk(piece.decode(), start, end, complete=ended and end == len(self.log))
+        return LogChunk(piece, start, end, reset, complete=ended and end == len(log))
 
     async def metrics(self, job_id: str, *, since: int = 0) -> tuple[Sequence[Metric], int]:
         await self._call(f"metrics {job_id} {since}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.fakes import EVERYTHING, T0, FakeClock, FakeProvider, facts, job
+from trainer_tui.core import logside
 from trainer_tui.core.board import Board
 from trainer_tui.core.follow import Follower
+from trainer_tui.core.logfile.document import LogFile
+from trainer_tui.core.logfile.source import LogSource
+from trainer_tui.core.logside import PIECE
 from trainer_tui.core.messages import (
     ArtifactsArrived,
     Aspect,
@@ -22,7 +28,7 @@ from trainer_tui.core.messages import (
     MetricsArrived,
     ModelsArrived,
 )
-from trainer_tui.core.sides import LOG_PIECE, METRICS_PIECE
+from trainer_tui.core.sides import METRICS_PIECE
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NetworkError, RateLimitError, StateError
 from trainer_tui.model import Capability, Event, EventKind, JobRef, Metric, Model, Progress, Status
@@ -48,6 +54,7 @@ class Rig:
             provider=self._open,
             facts=self._facts,
             publish=self.told.append,
+            spools=path.with_name("logs"),
             chance=lambda: 1.0,
             on_bug=self.bugs.append,
         )
@@ -94,26 +101,183 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 async def test_a_log_is_followed_by_offset(rig: Rig) -> None:
-    """The tail at first, then each second what is new; silence when nothing is."""
+    """The end at first, then each second what is new; silence when nothing is."""
     rig.provider.log = b"one\n"
     await rig.watch(Aspect.LOGS)
     (first,) = rig.news()
-    assert isinstance(first, LogArrived) and first.chunk.reset and first.chunk.text == "one\n"
+    assert isinstance(first, LogArrived) and (first.name, first.names) == ("log", ("log",))
+    assert first.source.path.read_bytes() == b"one\n"
+    assert first.source.size == 4 and first.source.gaps == ()
     await rig.clock.turn(3)
     assert rig.news() == [] and len(rig.calls()) == 4
     rig.provider.log += b"two\n"
     await rig.clock.turn(1)
     (more,) = rig.news()
-    assert isinstance(more, LogArrived) and not more.chunk.reset
-    assert (more.chunk.text, more.chunk.offset) == ("two\n", 4)
+    assert isinstance(more, LogArrived) and more.source.size == 8
+    assert more.source.path.read_bytes() == b"one\ntwo\n"
+    assert more.source.arrivals == ((8, rig.clock.now().timestamp()),)
 
 
-async def test_a_long_log_is_caught_up_with_at_once(rig: Rig) -> None:
-    """Full pieces are asked for without waiting."""
-    rig.provider.log = b"x" * (LOG_PIECE * 2 + 10)
+async def test_the_end_of_a_long_log_comes_first(rig: Rig) -> None:
+    """Its last piece is told at once with a gap before it; the rest is fetched without waiting."""
+    rig.provider.log = bytes(range(256)) * (PIECE * 3 // 256) + b"the end"
     await rig.watch(Aspect.LOGS)
-    told = [m.chunk.next_offset for m in rig.news() if isinstance(m, LogArrived)]
-    assert told == [LOG_PIECE, LOG_PIECE * 2, LOG_PIECE * 2 + 10]
+    first, last = (m.source for m in rig.news() if isinstance(m, LogArrived))
+    size = len(rig.provider.log)
+    assert [(gap.start, gap.stop, gap.fetchable) for gap in first.gaps] == [
+        (0, PIECE * 2 + 7, True)
+    ]
+    assert first.size == size
+    assert rig.calls()[0] == f"logs 1 {-PIECE}"
+    assert last.gaps == () and last.size == size
+    assert last.path.read_bytes() == rig.provider.log.replace(b"\x1e", b"\x1a")
+
+
+async def test_a_log_is_told_at_most_ten_times_a_second(rig: Rig) -> None:
+    """However many pieces come; what came last is always told."""
+    rig.provider.log = b"x" * (PIECE * 40)
+    await rig.watch(Aspect.LOGS)
+    told = [m.source for m in rig.news() if isinstance(m, LogArrived)]
+    assert len(told) <= 2 and len(rig.calls()) >= 40
+    assert told[-1].gaps == ()
+
+
+async def test_more_than_is_fetched_by_itself_is_fetched_when_asked(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gap says that it can be had; asked for, it is filled from its end, so much at a time."""
+    monkeypatch.setattr(logside, "BY_ITSELF", PIECE * 2)
+    rig.provider.log = b"x" * (PIECE * 5)
+    await rig.watch(Aspect.LOGS)
+    await rig.clock.turn(1)
+    (gap,) = _source(rig).gaps
+    assert (gap.start, gap.stop, gap.fetchable) == (0, PIECE * 3, True)
+    rig.follower.fetch_gap(REF, "log", gap)
+    await rig.clock.turn(1)
+    (gap,) = _source(rig).gaps
+    assert (gap.start, gap.stop) == (0, PIECE)
+    rig.follower.fetch_gap(REF, "log", gap)
+    await rig.clock.turn(1)
+    assert _source(rig).gaps == ()
+
+
+async def test_another_of_the_logs_can_be_chosen(rig: Rig) -> None:
+    """The chosen one is followed, also when the following begins anew."""
+    rig.provider.log = b"one\n"
+    rig.provider.more_logs["build"] = b"built\n"
+    await rig.watch(Aspect.LOGS)
+    rig.follower.choose_log(REF, "build")
+    await rig.clock.turn(0)
+    log, build = (m for m in rig.news() if isinstance(m, LogArrived))
+    assert (log.name, build.name, build.names) == ("log", "build", ("log", "build"))
+    assert build.source.path.read_bytes() == b"built\n"
+    await rig.watch(Aspect.LOGS)
+    (again,) = rig.news()
+    assert isinstance(again, LogArrived) and again.name == "build"
+
+
+async def test_a_log_that_began_anew_is_kept_above_the_new_one(rig: Rig) -> None:
+    """A note of ours stands between the two."""
+    rig.provider.log = b"a long first log"
+    await rig.watch(Aspect.LOGS)
+    rig.provider.log = b"new\n"
+    await rig.clock.turn(1)
+    log = LogFile(_source(rig))
+    assert _shown(log) == [
+        ("text", "a long first log"),
+        ("note", "the log began anew at the service"),
+        ("text", "new"),
+    ]
+    rig.provider.log += b"more\n"
+    await rig.clock.turn(1)
+    log.update(_source(rig))
+    assert _shown(log)[-1] == ("text", "more")
+    log.close()
+
+
+async def test_what_was_fetched_is_there_the_next_time(rig: Rig) -> None:
+    """Only a little of it is fetched again, to see that it is the same log."""
+    rig.provider.log = b"0123456789" * 1000
+    await rig.watch(Aspect.LOGS)
+    rig.follower.unwatch(REF)
+    rig.provider.log += b"more"
+    rig.calls()
+    await rig.watch(Aspect.LOGS)
+    assert rig.calls() == ["logs 1 8976"]
+    assert _source(rig).path.read_bytes() == rig.provider.log
+    rig.follower.unwatch(REF)
+    rig.provider.log = b"another log as long " * 1000
+    await rig.watch(Aspect.LOGS)
+    await rig.clock.turn(1)
+    assert rig.provider.log in _source(rig).path.read_bytes()
+    assert ("note", "the log began anew at the service") in _shown(LogFile(_source(rig)))
+
+
+async def test_a_log_that_is_here_is_not_fetched(rig: Rig, tmp_path: Path) -> None:
+    """A job of this machine: only the file's size is looked at, and told when it changes."""
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"one\n")
+    os.utime(path, (T0.timestamp(), T0.timestamp()))
+    rig.provider = FileProvider(path)
+    rig.merge()
+    await rig.watch(Aspect.LOGS)
+    assert (_source(rig).path, _source(rig).size) == (path, 4)
+    assert not [call for call in rig.calls() if call.startswith("logs")]
+    rig.news()
+    await rig.clock.turn(1)
+    assert rig.news() == []
+    with path.open("ab") as file:
+        file.write(b"two\n")
+    await rig.clock.turn(0.25)
+    (told,) = rig.news()
+    assert isinstance(told, LogArrived)
+    assert (told.source.size, told.source.complete) == (8, False)
+    assert told.source.arrivals[-1] == (8, rig.clock.now().timestamp())
+    rig.provider.set("1", Status.SUCCEEDED)
+    rig.merge()
+    await rig.clock.turn(0)
+    assert _source(rig).complete
+
+
+async def test_a_full_disk_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says which disk; with room again it goes on by itself."""
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    rig.provider.log = b"one\n"
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pwrite", full)
+        await rig.watch(Aspect.LOGS)
+    failed = rig.news()[-1]
+    assert isinstance(failed, AspectFailed) and "is full" in failed.error.message
+    await rig.clock.turn(10)
+    assert _source(rig).path.read_bytes() == b"one\n"
+
+
+class FileProvider(FakeProvider):
+    """A service whose jobs write on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(facts(), job())
+        self.path = path
+
+    async def log_path(self, job_id: str) -> Path | None:
+        return self.path
+
+
+def _source(rig: Rig) -> LogSource:
+    """As it was told last."""
+    return [m.source for m in rig.told if isinstance(m, LogArrived)][-1]
+
+
+def _shown(log: LogFile) -> list[tuple[str, str]]:
+    found, position = [], log.first()
+    while position is not None:
+        line = log.line(position)
+        found.append((line.kind, line.text))
+        position = log.after(position)
+    return found
 
 
 async def test_the_end_of_a_log_is_the_end_of_asking(rig: Rig) -> None:
@@ -123,7 +287,7 @@ async def test_the_end_of_a_log_is_the_end_of_asking(rig: Rig) -> None:
     rig.merge()
     await rig.watch(Aspect.LOGS)
     (last,) = rig.news()
-    assert isinstance(last, LogArrived) and last.chunk.complete
+    assert isinstance(last, LogArrived) and last.source.complete
     rig.calls()
     await rig.clock.turn(600)
     assert rig.calls() == []
@@ -132,7 +296,8 @@ async def test_the_end_of_a_log_is_the_end_of_asking(rig: Rig) -> None:
     rig.merge()
     await rig.clock.turn(0)
     (again,) = rig.news()
-    assert isinstance(again, LogArrived) and again.chunk.text == "hello again\n"
+    assert isinstance(again, LogArrived) and not again.source.complete
+    assert again.source.path.read_bytes() == b"bye\nhello again\n"
 
 
 async def test_metrics_begin_with_the_store_and_go_on_with_the_service(rig: Rig) -> None:

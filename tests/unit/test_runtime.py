@@ -209,7 +209,7 @@ def test_sides_of_a_job_are_followed(make: Make) -> None:
     rig.runtime.watch(REF, {Aspect.LOGS, Aspect.EVENTS})
     until(rig, lambda m: {LogArrived, EventsArrived} <= {type(h) for h in rig.heard})
     (got,) = (m for m in rig.heard if isinstance(m, LogArrived))
-    assert got.chunk.text == "hello\n" and got.chunk.reset
+    assert got.source.path.read_bytes() == b"hello\n"
     rig.runtime.unwatch(REF)
     provider.fail = NetworkError("refused")
     rig.runtime.watch(REF, {Aspect.CONFIG})

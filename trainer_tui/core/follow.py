@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from pathlib import Path
 
 from trainer_tui.core import schedule
+from trainer_tui.core.allsides import SIDES
 from trainer_tui.core.board import Board
 from trainer_tui.core.clock import Clock
+from trainer_tui.core.logfile.source import Gap
+from trainer_tui.core.logside import LogSide
 from trainer_tui.core.messages import Aspect, AspectFailed, Message
-from trainer_tui.core.sides import NO_CAPABILITY, SIDES, ModelsSide, Side, Surroundings
+from trainer_tui.core.sides import NO_CAPABILITY, ModelsSide, Side, Surroundings
 from trainer_tui.core.store import Store
 from trainer_tui.errors import RateLimitError, TrainerError
 from trainer_tui.model import JobRef, Status
@@ -42,14 +46,16 @@ class Follower:
         provider: Callable[[str], Awaitable[Provider]],
         facts: Callable[[str], Facts],
         publish: Callable[[Message], None],
+        spools: Path,
         chance: Callable[[], float] = random.random,
         on_bug: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        self._around = Surroundings(store, board, clock, provider, facts, publish)
+        self._around = Surroundings(store, board, clock, provider, facts, publish, spools)
         self._chance = chance
         self._on_bug = on_bug
         self._followed: dict[tuple[JobRef, Aspect], _Followed] = {}
         self._statuses: dict[JobRef, Status | None] = {}
+        self._chosen: tuple[JobRef, str] | None = None
         self._turned: tuple[JobRef, int, str | None] | None = None
 
     def watch(self, ref: JobRef, aspects: Collection[Aspect]) -> None:
@@ -58,6 +64,7 @@ class Follower:
             self._drop((ref, aspect))
             followed = _Followed(SIDES[aspect](self._around, ref))
             self._turn(followed.side)
+            self._choose(followed.side)
             self._followed[ref, aspect] = followed
             followed.task = asyncio.ensure_future(self._follow(ref, aspect, followed))
         self._statuses[ref] = self._status(ref)
@@ -87,6 +94,29 @@ class Follower:
             return False
         side.page, side.sort_by = page, sort_by
         return True
+
+    def choose_log(self, ref: JobRef, name: str) -> None:
+        """Follow this one of a job's logs from now on.
+
+        Remembered for the job of which one was chosen last.
+        """
+        self._chosen = (ref, name)
+        followed = self._followed.get((ref, Aspect.LOGS))
+        if followed is not None and self._choose(followed.side):
+            followed.bell.set()
+
+    def _choose(self, side: Side) -> bool:
+        if not isinstance(side, LogSide) or self._chosen is None or self._chosen[0] != side.ref:
+            return False
+        return side.choose(self._chosen[1])
+
+    def fetch_gap(self, ref: JobRef, name: str, gap: Gap) -> None:
+        """Fetch what is missing of a followed log, more of it than is fetched by itself."""
+        followed = self._followed.get((ref, Aspect.LOGS))
+        if followed is None or not isinstance(followed.side, LogSide):
+            return
+        if followed.side.name == name and followed.side.want(gap):
+            followed.bell.set()
 
     def poke(self, refs: Iterable[JobRef], *, force: bool = False) -> None:
         """These jobs changed: look at what follows from the store now, and at all when the status
@@ -120,6 +150,7 @@ class Follower:
         followed = self._followed.pop(key, None)
         if followed is not None and followed.task is not None:
             followed.task.cancel()
+            followed.side.close()
         if not any(ref == key[0] for ref, _ in self._followed):
             self._statuses.pop(key[0], None)
 

@@ -9,10 +9,11 @@ from enum import StrEnum
 from trainer_tui.core.actions import Outcome
 from trainer_tui.core.board import Delta
 from trainer_tui.core.health import Finding
+from trainer_tui.core.logfile.source import LogSource
 from trainer_tui.core.poller import ProfileState
 from trainer_tui.core.rows import DownloadRow
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import Artifact, Event, Job, JobRef, LogChunk, Metric, ModelPage
+from trainer_tui.model import Artifact, Event, Job, JobRef, Metric, ModelPage
 
 
 class Aspect(StrEnum):
@@ -64,10 +65,17 @@ class Ailing:
 
 @dataclass(frozen=True, slots=True)
 class LogArrived:
-    """More of a followed log. ``chunk.reset`` on the first piece: what is shown is void."""
+    """More of a followed log is on this machine, or what is missing of it differs.
+
+    Told at most ten times a second; what was told before it is void.
+    """
 
     ref: JobRef
-    chunk: LogChunk
+    name: str
+    """Which of the job's logs."""
+    source: LogSource
+    names: tuple[str, ...] = ("log",)
+    """All logs that the job may have, the usual one first."""
 
 
 @dataclass(frozen=True, slots=True)

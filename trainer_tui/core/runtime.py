@@ -21,6 +21,7 @@ from trainer_tui.core.faultlog import FaultLog
 from trainer_tui.core.follow import Follower
 from trainer_tui.core.healthwatch import HealthWatch
 from trainer_tui.core.links import Links
+from trainer_tui.core.logfile.source import Gap
 from trainer_tui.core.messages import (
     ActDone,
     Aspect,
@@ -114,6 +115,7 @@ class Runtime:
             provider=self.provider,
             facts=self.facts,
             publish=self._publish,
+            spools=paths.cache / "logs",
             on_bug=self._faults.write,
         )
         self._downloads = Downloads(
@@ -228,6 +230,14 @@ class Runtime:
     def turn_models(self, ref: JobRef, page: int, sort_by: str | None) -> None:
         """Which page of a job's models is followed, and in what order."""
         self._net.soon(self._follower.turn, ref, page, sort_by)
+
+    def choose_log(self, ref: JobRef, name: str) -> None:
+        """Which of a job's logs is followed; ``LogArrived.names`` tells which there may be."""
+        self._net.soon(self._follower.choose_log, ref, name)
+
+    def fetch_gap(self, ref: JobRef, name: str, gap: Gap) -> None:
+        """Fetch more of what is missing of a followed log."""
+        self._net.soon(self._follower.fetch_gap, ref, name, gap)
 
     # Questions that are asked once.
 

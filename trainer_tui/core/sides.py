@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from pathlib import Path
 from typing import ClassVar, cast
 
 from trainer_tui.core.board import Board
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.messages import (
     ArtifactsArrived,
-    Aspect,
     ConfigArrived,
     EventsArrived,
-    LogArrived,
     Message,
     MetricsArrived,
     ModelsArrived,
@@ -38,15 +36,11 @@ from trainer_tui.providers.base import (
     HasArtifacts,
     HasConfig,
     HasEvents,
-    HasLogs,
     HasMetrics,
     HasModels,
     Provider,
 )
 
-LOG_TAIL = 8 << 20
-"""Bytes of a log that are fetched when it is first shown."""
-LOG_PIECE = 1 << 20
 NO_CAPABILITY = "NO_CAPABILITY"
 """Code of the error that says that a service does not give a side at all."""
 METRICS_PIECE = 5_000
@@ -63,6 +57,8 @@ class Surroundings:
     provider: Callable[[str], Awaitable[Provider]]
     facts: Callable[[str], Facts]
     publish: Callable[[Message], None]
+    spools: Path
+    """Folder of the logs that are fetched."""
 
 
 class Side(ABC):
@@ -81,6 +77,9 @@ class Side(ABC):
     @abstractmethod
     async def look(self) -> float | None:
         """Tell what is new; seconds until the next look, ``None``: when the job changes."""
+
+    def close(self) -> None:  # noqa: B027
+        """It is followed no more."""
 
     async def provider(self) -> Provider:
         """The service, if it can tell this side.
@@ -105,32 +104,6 @@ class Side(ABC):
         if status.ended:
             return None
         return running if status in {Status.RUNNING, Status.STOPPING} else waiting
-
-
-class LogSide(Side):
-    """New text of the log, from the byte after the last; at first its tail."""
-
-    capability = Capability.LOGS
-
-    def __init__(self, around: Surroundings, ref: JobRef) -> None:
-        super().__init__(around, ref)
-        self._offset: int | None = None
-        self._complete = False
-
-    async def look(self) -> float | None:
-        provider = cast(HasLogs, await self.provider())
-        first = self._offset is None
-        offset = -LOG_TAIL if self._offset is None else self._offset
-        chunk = await provider.logs(self.ref.id, offset=offset, limit=LOG_PIECE)
-        self._offset = chunk.next_offset
-        if first:
-            chunk = dataclasses.replace(chunk, reset=True)
-        if first or chunk.text or chunk.reset or chunk.complete != self._complete:
-            self.around.publish(LogArrived(self.ref, chunk))
-        self._complete = chunk.complete
-        if chunk.next_offset - chunk.offset >= LOG_PIECE // 2:
-            return 0.0
-        return None if chunk.complete else self.pace(1.0, 5.0) or 5.0
 
 
 class MetricsSide(Side):
@@ -293,15 +266,3 @@ class EventsSide(Side):
         except TrainerError as error:
             return error
         return None
-
-
-SIDES: Mapping[Aspect, type[Side]] = MappingProxyType(
-    {
-        Aspect.LOGS: LogSide,
-        Aspect.METRICS: MetricsSide,
-        Aspect.ARTIFACTS: ArtifactsSide,
-        Aspect.CONFIG: ConfigSide,
-        Aspect.MODELS: ModelsSide,
-        Aspect.EVENTS: EventsSide,
-    }
-)

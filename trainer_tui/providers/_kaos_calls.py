@@ -140,22 +140,25 @@ class Calls:
             raise
         self._kill_slash = slash
 
-    async def log(self, listed: answers.Listed) -> str:
+    async def log(self, listed: answers.Listed) -> bytes:
         """The whole log of the training, or of the build while that is what there is."""
         job_id = listed.job.ref.id
-        training = await self.path(job_id, "logs")
         if listed.group == "building":
             try:
-                return await self._log(await self.path("build", job_id, "logs"))
+                return await self.build_log(job_id)
             except NotFoundError:
                 pass  # its build log may be where the training's is
-        return await self._log(training)
+        return await self._log(await self.path(job_id, "logs"))
 
-    async def _log(self, path: str) -> str:
+    async def build_log(self, job_id: str) -> bytes:
+        """The whole log of the build."""
+        return await self._log(await self.path("build", job_id, "logs"))
+
+    async def _log(self, path: str) -> bytes:
         answer = await self.http.ask("GET", path, limit=_LOG_LIMIT)
         if answer.headers.get("content-type", "").startswith("text/plain"):
-            return answer.body.decode("utf-8", errors="replace")
-        return answers.text(self.http.parse(answer), "the log")
+            return answer.body
+        return answers.text(self.http.parse(answer), "the log").encode("utf-8", "replace")
 
 
 def no_such_route(problem: TrainerError) -> bool:

@@ -18,76 +18,101 @@ PAUSE = 0.8
 BYTES_A_SECOND = 256 * 1024
 """A log of this size is fetched once in a second more, of twice the size in two, and so on."""
 MAX_PAUSE = 60.0
+_HEAD = 256
+"""Bytes by which it is seen that a text is the end of another one."""
+
+
+Key = tuple[str, str]
+"""A job's id and the name of one of its logs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
     """The text as it was last fetched, and what was known of it before."""
 
-    job_id: str
+    key: Key
     data: bytes
+    lost: int
+    """Bytes at its beginning that the service had and has no more."""
     fetched: float
     ended: bool
     """Whether the job had ended before it was fetched: then it is complete."""
 
+    @property
+    def size(self) -> int:
+        """Where it ends, counted from where it once began."""
+        return self.lost + len(self.data)
+
 
 class WholeLogs:
-    """The logs of one profile; the text of one job is held at a time.
+    """The logs of one profile; the text of one log is held at a time.
 
     Args:
-        fetch: Job id → its log's whole text, and whether the job had ended before it was asked.
+        fetch: Job id and name → the log's whole text, and whether the job had ended before it was
+            asked.
         clock: Monotonic seconds.
     """
 
     def __init__(
         self,
-        fetch: Callable[[str], Awaitable[tuple[str, bool]]],
+        fetch: Callable[[str, str], Awaitable[tuple[bytes, bool]]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
         self._clock = clock
         self._held: _Held | None = None
-        self._begins: dict[str, tuple[int, bytes]] = {}
+        self._begins: dict[Key, tuple[int, int, bytes]] = {}
 
-    async def read(self, job_id: str, offset: int, limit: int) -> LogChunk:
+    async def read(self, key: Key, offset: int, limit: int) -> LogChunk:
         """A piece from a byte offset; a negative one counts from the end."""
-        held = self._held if self._held and self._held.job_id == job_id else None
+        held = self._held if self._held and self._held.key == key else None
         reset = False
         due = held is None or self._clock() - held.fetched >= self._pause(len(held.data))
-        if offset < 0 or held is None or (offset >= len(held.data) and due and not held.ended):
-            held, reset = await self._fresh(job_id, offset)
-        size = len(held.data)
+        if offset < 0 or held is None or (offset >= held.size and due and not held.ended):
+            held, reset = await self._fresh(key, offset)
+        size = held.size
         if reset:
             start = 0
         elif offset < 0:
-            start = max(0, size + offset)
+            start = max(held.lost, size + offset)
         else:
-            start = min(offset, size)
-        start = _boundary(held.data, start)
-        end = _boundary(held.data, min(size, start + max(4, limit)))
+            start = min(max(held.lost, offset), size)
+        end = min(size, start + max(1, limit))
         return LogChunk(
-            text=held.data[start:end].decode("utf-8", errors="replace"),
+            data=held.data[start - held.lost : end - held.lost],
             offset=start,
             next_offset=end,
             reset=reset,
             complete=held.ended and end == size,
+            begins=held.lost,
         )
 
-    async def _fresh(self, job_id: str, offset: int) -> tuple[_Held, bool]:
+    async def _fresh(self, key: Key, offset: int) -> tuple[_Held, bool]:
         """Fetch it; whether it is another text than the one that was told of before."""
-        text, ended = await self._fetch(job_id)
-        data = text.encode("utf-8", errors="replace")
-        length, digest = self._begins.get(job_id, (0, b""))
-        asked_on = offset > 0
-        changed = asked_on and (
-            offset > len(data)
-            or (length <= len(data) and _hash(memoryview(data)[:length]) != digest)
-        )
-        self._begins[job_id] = (len(data), _hash(data))
+        data, ended = await self._fetch(*key)
+        lost, length, digest = self._begins.get(key, (0, 0, b""))
+        lost += self._cut_off(key, data)
+        changed = False
+        if offset > 0 and lost == self._begins.get(key, (0,))[0]:
+            changed = offset > lost + len(data) or (
+                length <= len(data) and _hash(memoryview(data)[:length]) != digest
+            )
+        if changed:
+            lost = 0
+        self._begins[key] = (lost, len(data), _hash(data))
         while len(self._begins) > 64:
             self._begins.pop(next(iter(self._begins)))
-        self._held = _Held(job_id, data, self._clock(), ended)
+        self._held = _Held(key, data, lost, self._clock(), ended)
         return self._held, changed
+
+    def _cut_off(self, key: Key, data: bytes) -> int:
+        """How many bytes at the beginning of the text that is held are no more."""
+        held = self._held
+        head = data[:_HEAD]
+        if held is None or held.key != key or len(head) < _HEAD or held.data.startswith(head):
+            return 0
+        at = held.data.find(head)
+        return at if at > 0 and data.startswith(held.data[at:]) else 0
 
     @staticmethod
     def _pause(size: int) -> float:
@@ -96,10 +121,3 @@ class WholeLogs:
 
 def _hash(data: bytes | memoryview) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest() if data else b""
-
-
-def _boundary(data: bytes, at: int) -> int:
-    """The place itself, or the beginning of the character that it is inside of."""
-    while 0 < at < len(data) and data[at] & 0xC0 == 0x80:
-        at -= 1
-    return at

@@ -130,7 +130,7 @@ class Submitting:
         if len(commit) < 8:
             return False
         with contextlib.suppress(NotFoundError, StateError, ServiceError):
-            return commit in await self._calls.log(listed)
+            return commit.encode() in await self._calls.log(listed)
         return False
 
 

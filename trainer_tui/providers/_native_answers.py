@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -44,6 +44,8 @@ HAS = frozenset(
 
 ORIGIN = "Came by"
 """Label of the dialect that a job was submitted through."""
+FOLDER = "Folder"
+"""Label of where the server keeps the job."""
 
 
 def job(value: object, profile: str) -> Job:
@@ -80,7 +82,7 @@ def job(value: object, profile: str) -> Job:
                     (ORIGIN, "origin"),
                     ("Attempt", "attempt"),
                     ("Process", "pid"),
-                    ("Folder", "folder"),
+                    (FOLDER, "folder"),
                 )
                 if (text := _wire.line(told.get(key))) is not None
             }
@@ -133,15 +135,33 @@ def slots(value: object) -> str:
     return ", ".join(said) + " free" if said else "no slots"
 
 
-def log(value: object) -> LogChunk:
-    """A piece of a log. The text is left as it is: the log model cleans it."""
+def log(headers: Mapping[str, str], data: bytes) -> LogChunk:
+    """A piece of a log, raw: where it lies is told in the headers."""
+    told = {name: headers.get(f"x-log-{name}", "") for name in ("offset", "next", "size")}
+    if not all(text.isascii() and text.isdigit() and len(text) < 20 for text in told.values()):
+        raise ProtocolError("the local server answers with a piece of log of the wrong shape")
+    offset, following = int(told["offset"]), int(told["next"])
+    if following - offset != len(data):
+        raise ProtocolError("the local server answers with a piece of log of another length")
+    return LogChunk(
+        data,
+        offset,
+        following,
+        reset=headers.get("x-log-reset") == "true",
+        complete=headers.get("x-log-complete") == "true",
+    )
+
+
+def log_text(value: object) -> LogChunk:
+    """A piece of a log as text in JSON: bytes that are no UTF-8 are lost, so it is made to fit."""
     told = _wire.mapping(value, "a piece of the log")
     text = told.get("log")
     offset, following = (_wire.integer(told.get(key)) for key in ("offset", "next_offset"))
     if not isinstance(text, str) or offset is None or following is None or following < offset:
         raise ProtocolError("the local server answers with a piece of log of the wrong shape")
+    size = following - offset
     return LogChunk(
-        text,
+        text.encode("utf-8", "replace")[:size].ljust(size, b"?"),
         offset,
         following,
         reset=told.get("reset") is True,

@@ -42,6 +42,9 @@ from trainer_tui.model import (
 )
 from trainer_tui.paths import Paths
 
+LOG = "log"
+"""The name of what a job writes to its standard output and error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -198,8 +201,23 @@ class CanDelete(Protocol):
 
 @runtime_checkable
 class HasLogs(Protocol):
-    async def logs(self, job_id: str, *, offset: int = 0, limit: int = 1 << 20) -> LogChunk:
-        """A piece of the log from a byte offset; a negative offset counts from the end."""
+    def log_names(self, job: Job) -> tuple[str, ...]:
+        """The logs that the job may have; the first one is the usual one."""
+
+    async def logs(
+        self, job_id: str, *, offset: int = 0, limit: int = 1 << 20, name: str = LOG
+    ) -> LogChunk:
+        """A piece of a log from a byte offset; a negative offset counts from the end.
+
+        An offset beyond the end means another log than the one that was read: it is given from
+        its beginning, with ``reset``.
+        """
+
+
+@runtime_checkable
+class HasLogFile(Protocol):
+    async def log_path(self, job_id: str) -> Path | None:
+        """The file that the job writes its log to, where it is proven to be on this machine."""
 
 
 @runtime_checkable

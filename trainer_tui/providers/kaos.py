@@ -36,12 +36,15 @@ from trainer_tui.providers import _wire
 from trainer_tui.providers._kaos_calls import Calls
 from trainer_tui.providers._kaos_logs import WholeLogs
 from trainer_tui.providers._kaos_submit import Submitting
-from trainer_tui.providers.base import Context, Download, Facts, Submission
+from trainer_tui.providers.base import LOG, Context, Download, Facts, Submission
 
 if TYPE_CHECKING:
     from trainer_tui.providers.http import Http
 
 __all__ = ["FACTS", "Kaos", "open_provider"]
+
+BUILD = "build"
+"""The name of the log of a job's build."""
 
 _HAS = frozenset(
     {
@@ -257,15 +260,24 @@ class Kaos:
 
     # -- what a job makes --------------------------------------------------------------------
 
-    async def logs(self, job_id: str, *, offset: int = 0, limit: int = 1 << 20) -> LogChunk:
-        """A piece of the log; kaos gives it whole each time, so a long one is asked rarely."""
-        return await self._log.read(_wire.path_id(job_id), offset, limit)
+    def log_names(self, job: Job) -> tuple[str, ...]:
+        """The training's, and that of the build before it."""
+        return (LOG, BUILD)
 
-    async def _whole_log(self, job_id: str) -> tuple[str, bool]:
+    async def logs(
+        self, job_id: str, *, offset: int = 0, limit: int = 1 << 20, name: str = LOG
+    ) -> LogChunk:
+        """A piece of a log; kaos gives it whole each time, so a long one is asked rarely."""
+        return await self._log.read((_wire.path_id(job_id), name), offset, limit)
+
+    async def _whole_log(self, job_id: str, name: str) -> tuple[bytes, bool]:
         listed = await self._calls.recent(job_id)
         if listed is None:
             raise NotFoundError(f"kaos lists no job {job_id}", code="JOB_NOT_FOUND")
-        return await self._calls.log(listed), listed.job.status.ended
+        ended = listed.job.status.ended
+        if name == BUILD:
+            return await self._calls.build_log(job_id), ended
+        return await self._calls.log(listed), ended
 
     async def artifacts(self, job_id: str) -> Sequence[Artifact]:
         """The job's code; once it has ended also its first models, one by one, and all of it."""

@@ -7,7 +7,9 @@ profile names a base URL.
 from __future__ import annotations
 
 import os
+import socket
 import stat
+import struct
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from trainer_tui.config import Profile
-from trainer_tui.errors import ConfigError, NetworkError, ProtocolError, ServiceError, StateError
+from trainer_tui.errors import (
+    ConfigError,
+    NetworkError,
+    NotFoundError,
+    ProtocolError,
+    ServiceError,
+    StateError,
+)
 from trainer_tui.model import (
     Account,
     Artifact,
@@ -29,7 +38,7 @@ from trainer_tui.model import (
 from trainer_tui.paths import Paths
 from trainer_tui.providers import _native_answers as answers
 from trainer_tui.providers import _wire
-from trainer_tui.providers.base import Context, Download, Facts, Submission
+from trainer_tui.providers.base import LOG, Context, Download, Facts, Submission
 
 if TYPE_CHECKING:
     from trainer_tui.providers._autostart import Starter
@@ -81,19 +90,19 @@ def open_provider(context: Context) -> Local:
     from trainer_tui.providers.http import Http
 
     profile = context.profile
-    socket = None if profile.base_url else profile.socket or context.paths.socket
+    place = None if profile.base_url else profile.socket or context.paths.socket
     http = Http(
         profile,
         service="the local server",
         base_url=profile.base_url or "http://localhost",
-        socket=socket,
+        socket=place,
         needs_credential=False,
         now=context.now,
     )
     starter = None
     if context.autostart and not (profile.base_url or profile.socket):
         starter = Starter(context.paths, lambda: _is_up(http))
-    return Local(profile, context.paths, http, starter)
+    return Local(profile, context.paths, http, starter, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +119,19 @@ class Local:
 
     facts = FACTS
 
-    def __init__(self, profile: Profile, paths: Paths, http: Http, starter: Starter | None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        paths: Paths,
+        http: Http,
+        starter: Starter | None,
+        place: Path | None = None,
+    ) -> None:
         self._profile = profile
         self._paths = paths
         self._http = http
         self._starter = starter
+        self._socket = place
         usual = not (profile.base_url or profile.socket)
         self._shared = paths.socket.parent if usual else None
         """Where the usual socket lies: perhaps in a folder where others can put things."""
@@ -292,12 +309,36 @@ class Local:
 
     # -- what a job makes --------------------------------------------------------------------
 
-    async def logs(self, job_id: str, *, offset: int = 0, limit: int = 1 << 20) -> LogChunk:
-        """A piece of the log; a negative offset counts from the end."""
+    def log_names(self, job: Job) -> tuple[str, ...]:
+        """One: output and errors, the build's too, go to the same file."""
+        return (LOG,)
+
+    async def logs(
+        self, job_id: str, *, offset: int = 0, limit: int = 1 << 20, name: str = LOG
+    ) -> LogChunk:
+        """A piece of the log, byte for byte; a negative offset counts from the end."""
+        if name != LOG:
+            raise NotFoundError(f"a local job has no log {name!r}", code="NO_SUCH_LOG")
         answer = await self._ask(
-            "GET", self._path(job_id, "logs"), params={"offset": offset, "limit": limit}
+            "GET",
+            self._path(job_id, "logs"),
+            params={"offset": offset, "limit": limit, "raw": 1},
+            headers={"Accept": "application/octet-stream"},
         )
-        return answers.log(self._http.parse(answer))
+        if answer.headers.get("content-type", "").startswith("application/json"):
+            return answers.log_text(self._http.parse(answer))  # a server of an earlier version
+        return answers.log(answer.headers, answer.body)
+
+    async def log_path(self, job_id: str) -> Path | None:
+        """The job's ``log.txt``, where the server's process is one of this machine."""
+        if self._socket is None:
+            return None
+        folder = (await self.get_job(job_id)).extra.get(answers.FOLDER)
+        pid = _wire.integer((await self.info()).get("pid"))
+        if folder is None or pid is None or pid != _listener(self._socket):
+            return None
+        path = Path(folder) / "log.txt"
+        return path if os.access(path if path.exists() else folder, os.R_OK) else None
 
     async def metrics(self, job_id: str, *, since: int = 0) -> tuple[Sequence[Metric], int]:
         """New points, and the cursor for the next question."""
@@ -379,6 +420,24 @@ def own_folder(folder: Path) -> None:
             f"{folder} is not a folder of yours, so the server in it is not asked",
             hint="Remove it, or set XDG_RUNTIME_DIR or TRAINER_TUI_HOME to a folder of yours.",
         )
+
+
+def _listener(path: Path) -> int | None:
+    """The process that listens at a Unix socket; ``None`` where the system does not tell.
+
+    A socket that is forwarded from another machine is listened at by who forwards it.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return None
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as here:
+            here.settimeout(1.0)
+            here.connect(os.fspath(path))
+            told = here.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
+    except OSError:
+        return None
+    return int(struct.unpack("3i", told)[0])
 
 
 async def _is_up(http: Http) -> bool:

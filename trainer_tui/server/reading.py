@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,21 @@ MIN_LOG = 4  # the longest UTF-8 character: with less a piece might never get an
 class LogPiece:
     """Part of a log; offsets in bytes."""
 
-    text: str
+    data: bytes
     offset: int
     next_offset: int
     size: int
     reset: bool
     complete: bool
 
+    @property
+    def text(self) -> str:
+        """The bytes as text, errors replaced."""
+        return self.data.decode("utf-8", "replace")
 
-def read_log(path: Path, offset: int, limit: int, *, ended: bool) -> LogPiece:
-    """A piece of a log that never begins or ends inside a character.
+
+def read_raw(path: Path, offset: int, limit: int, *, ended: bool) -> LogPiece:
+    """A piece of a log, byte for byte.
 
     Args:
         offset: Where to begin; negative: that many bytes before the end. Beyond the end: the log
@@ -38,23 +43,31 @@ def read_log(path: Path, offset: int, limit: int, *, ended: bool) -> LogPiece:
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        return LogPiece("", 0, 0, 0, offset > 0, ended)
+        return LogPiece(b"", 0, 0, 0, offset > 0, ended)
     with file:
         size = file.seek(0, 2)
         reset = offset > size
         start = 0 if reset else max(0, size + offset) if offset < 0 else offset
         file.seek(start)
         data = file.read(min(limit, max(0, size - start)))
-    skipped = _leading_rest(data) if start > 0 else 0
-    final = ended and start + len(data) >= size
-    cut = 0 if final else _trailing_part(data)
-    if cut == len(data) - skipped and start + len(data) < size:
-        cut = 0  # not a character begun but stray bytes: give them, or it would never go on
-    data = data[skipped : len(data) - cut]
-    start += skipped
     end = start + len(data)
-    text = data.decode("utf-8", "replace")
-    return LogPiece(text, start, end, size, reset, ended and end >= size)
+    return LogPiece(data, start, end, max(size, end), reset, ended and end >= size)
+
+
+def read_log(path: Path, offset: int, limit: int, *, ended: bool) -> LogPiece:
+    """The same, but the piece never begins or ends inside a character."""
+    piece = read_raw(path, offset, limit, ended=ended)
+    skipped = _leading_rest(piece.data) if piece.offset > 0 else 0
+    cut = 0 if piece.complete else _trailing_part(piece.data)
+    if cut == len(piece.data) - skipped and piece.next_offset < piece.size:
+        cut = 0  # not a character begun but stray bytes: give them, or it would never go on
+    return replace(
+        piece,
+        data=piece.data[skipped : len(piece.data) - cut],
+        offset=piece.offset + skipped,
+        next_offset=piece.next_offset - cut,
+        complete=piece.complete and not cut,
+    )
 
 
 def _leading_rest(data: bytes) -> int:

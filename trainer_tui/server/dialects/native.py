@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -22,7 +21,7 @@ from trainer_tui.server.engine import Engine
 from trainer_tui.server.engine import Request as JobRequest
 from trainer_tui.server.files import RangeError, serve_file
 from trainer_tui.server.procs import Process
-from trainer_tui.server.reading import read_log, read_metrics
+from trainer_tui.server.reading import read_log, read_metrics, read_raw
 from trainer_tui.server.records import JobRecord, format_time
 from trainer_tui.server.runners.base import InvalidConfig
 
@@ -160,9 +159,10 @@ class Native:
         offset = wire.number(request, "offset", 0, -(1 << 62), 1 << 62)
         limit = wire.number(request, "limit", 1 << 20, 1, 1 << 62)
         path = self._engine.folder(record.id).log
-        piece = await asyncio.to_thread(read_log, path, offset, limit, ended=record.status.ended)
-        answer = asdict(piece)
-        return wire.answer({"log": answer.pop("text"), **answer})
+        raw = request.query_params.get("raw") == "1"
+        read = read_raw if raw else read_log
+        piece = await asyncio.to_thread(read, path, offset, limit, ended=record.status.ended)
+        return wire.log_bytes(piece) if raw else wire.log_text(piece)
 
     async def metrics(self, request: Request) -> Response:
         folder = self._engine.folder(request.path_params["id"])

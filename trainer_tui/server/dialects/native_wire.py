@@ -16,6 +16,7 @@ from starlette.responses import Response
 from trainer_tui import sanitize
 from trainer_tui.errors import UsageError
 from trainer_tui.model import Gpu
+from trainer_tui.server.reading import LogPiece
 from trainer_tui.server.records import JobRecord, format_time
 from trainer_tui.server.runners.base import FileEntry
 
@@ -78,6 +79,33 @@ def artifact(job_id: str, entry: FileEntry) -> dict[str, object]:
 def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
     return Response(dump(value), status, headers=headers, media_type="application/json")
+
+
+def log_text(piece: LogPiece) -> Response:
+    """A piece of a log as JSON: its text, bytes that are none replaced."""
+    return answer(
+        {
+            "log": piece.text,
+            "offset": piece.offset,
+            "next_offset": piece.next_offset,
+            "size": piece.size,
+            "reset": piece.reset,
+            "complete": piece.complete,
+        }
+    )
+
+
+def log_bytes(piece: LogPiece) -> Response:
+    """A piece of a log byte for byte, what is told of it in headers."""
+    headers = {
+        "X-Log-Offset": str(piece.offset),
+        "X-Log-Next": str(piece.next_offset),
+        "X-Log-Size": str(piece.size),
+        "X-Log-Reset": str(piece.reset).lower(),
+        "X-Log-Complete": str(piece.complete).lower(),
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(piece.data, headers=headers, media_type="application/octet-stream")
 
 
 def dump(value: object) -> bytes:
