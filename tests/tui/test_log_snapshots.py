@@ -1,4 +1,4 @@
-"""What the log, the charts, the files and the downloads look like."""
+"""What the charts, the files and the downloads look like."""
 
 from __future__ import annotations
 
@@ -11,30 +11,16 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.panes import NOW, REF, PaneApp, entry
-from trainer_tui.core.messages import ArtifactsArrived, LogArrived, MetricsArrived
+from trainer_tui.core.messages import ArtifactsArrived, MetricsArrived
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
-from trainer_tui.model import Artifact, ArtifactKind, LogChunk, Metric
+from trainer_tui.model import Artifact, ArtifactKind, Metric
 from trainer_tui.tui.screens.downloads import DownloadsScreen
 from trainer_tui.tui.widgets.artifacts_pane import ArtifactsPane
-from trainer_tui.tui.widgets.log_pane import LogPane
 from trainer_tui.tui.widgets.metrics_pane import MetricsPane
 from trainer_tui.tui.widgets.pane import JobPane
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 Snap = Callable[..., bool]
-
-
-def log() -> str:
-    """Levels, colours, a traceback, a note of a gap, wide characters, a progress bar."""
-    text = "\x1b[1;36m#### AI Toolkit ####\x1b[0m\n"
-    for n in range(60):
-        level = ("DEBUG", "INFO", "INFO", "WARNING")[n % 4]
-        text += f"2026-03-01 03:00:{n:02d},101 {level} step {n} loss: {0.5 - n / 200:.4f} 漢字\n"
-        if n == 40:
-            text += "Traceback (most recent call last):\n"
-            text += '  File "/app/toolkit/data.py", line 212, in __getitem__\n'
-            text += "PIL.UnidentifiedImageError: cannot identify image file\n"
-    return text + "\r10%|#\r\x1b[32mdog:\x1b[0m  48%|████▊     | 960/2000 [22:05<23:55,  1.38s/it]"
 
 
 def metrics() -> list[Metric]:
@@ -94,7 +80,6 @@ def downloads() -> list[DownloadRow]:
 def fill(pane: JobPane) -> None:
     """Show the job with all that was learned of it."""
     pane.show(entry(checkpoint_step=750))
-    pane.receive(LogArrived(REF, LogChunk(log(), 0, 5_000, reset=True)))
     pane.receive(MetricsArrived(REF, metrics(), reset=True))
     pane.receive(ArtifactsArrived(REF, artifacts()))
 
@@ -113,22 +98,6 @@ def look(
         await pilot.pause()
 
     return snap_compare(app, terminal_size=size, run_before=prepare)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_log(snap_compare: Snap, size: tuple[int, int]) -> None:
-    """Following, with the progress bar as the last line."""
-    assert look(snap_compare, LogPane(), size)
-
-
-def test_log_search(snap_compare: Snap) -> None:
-    """Matches marked, the count beside what was typed."""
-    assert look(snap_compare, LogPane(), (80, 24), "slash", *"step 1")
-
-
-def test_log_error_light(snap_compare: Snap) -> None:
-    """A traceback found, wrapped and selected, on a light ground."""
-    assert look(snap_compare, LogPane(), (80, 24), "e", "w", "v", "j", light=True)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -55,7 +55,7 @@ def line_strip(view: LogBase, place: Place, number: int | None, time: str) -> St
     gutter = _gutter(view, shown, place, number, time)
     if shown.line.kind != "text":
         rule = view.glyphs.h * 2
-        note = f"{rule} {shown.text} {rule}"
+        note = rule if shown.text == "--" else f"{rule} {shown.text} {rule}"
         colour = "status-stopping" if shown.line.kind == "gap" else "text-faint"
         style = base + view.paint(colour, extra="italic")
         return Strip([*gutter, *Strip([Segment(note, style)]).crop(0, width)])

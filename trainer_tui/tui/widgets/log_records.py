@@ -17,7 +17,7 @@ def fold(text: str) -> Folded | None:
     parts = [record.level.value.upper()] if record.level else []
     if record.message:
         parts.append(record.message)
-    parts += [f"{name}={line(value)}" for name, value in record.fields]
+    parts += [f"{name}={line(value)}" for name, value in record.fields if value]
     fields = list(record.fields)
     if record.time is not None:
         fields.insert(0, ("time", f"{record.time:%Y-%m-%d %H:%M:%S.%f} UTC"))

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
+from trainer_tui.core.logfile.lines import Sgr
 from trainer_tui.core.logfile.memory import MemoryLines
-from trainer_tui.model import Event
+from trainer_tui.model import Event, EventKind
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 
 EVENTS = "events"
 """The name of what was seen to happen to a job, among its logs."""
+_COLOURS = {EventKind.ERROR: 1, EventKind.CHECKPOINT: 2, EventKind.ACT: 3, EventKind.STATUS: 4}
+"""Of the sixteen colours of a terminal, which are told in the theme's."""
 
 
 class LogTabs(PieceLine):
@@ -63,8 +66,10 @@ def event_lines(events: Sequence[Event]) -> MemoryLines:
     lines = MemoryLines()
     for event in events:
         first, *rest = event.text.splitlines() or [""]
-        time = event.time.astimezone()
-        lines.append(f"{time:%Y-%m-%d %H:%M:%S%z}  {event.kind.value:<11} {first}")
+        head = f"{event.time.astimezone():%Y-%m-%d %H:%M:%S}  "
+        text = f"{head}{event.kind.value:<11} "
+        colour = Sgr(foreground=_COLOURS.get(event.kind))
+        lines.append(text + first, spans=((len(head), len(text), colour),))
         for part in rest:
-            lines.append(f"{'':38}{part}")
+            lines.append(" " * len(text) + part)
     return lines

@@ -122,7 +122,16 @@ class LogView(LogFinding):
         self.rows.opened ^= {position}
         self.following = False
         self.relay()
+        if position in self.rows.opened:
+            self._bring_in(position)
         return True
+
+    def _bring_in(self, position: int) -> None:
+        """Have all rows of a line on the screen, or as many as there is room for."""
+        last = self.rows.size(position) - 1
+        lowest = self.rows.step((position, last), 1 - self.size.height)
+        if self.top is not None and self.top < lowest:
+            self.put_back(min(lowest, (position, 0)), following=False)
 
     # Copying
 
