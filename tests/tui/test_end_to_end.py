@@ -33,7 +33,7 @@ from trainer_tui.tui.screens.confirm import ConfirmScreen
 pytest.importorskip("starlette")
 pytestmark = pytest.mark.anyio
 TOKEN = "tok-RECOGNISABLE-e2e"
-_PATIENCE = 40.0
+_PATIENCE = 60.0
 
 
 @dataclass
@@ -285,6 +285,7 @@ async def test_another_console_takes_up_what_was_left(server: Server, tmp_path: 
         ref = await seen.submit(server, "comfy", "taken_up", 60)
         await seen.pilot.pause()
     async with console(server, tmp_path) as seen:
+        await seen.until(lambda: seen.app.selected, "the table")
         assert seen.app.selected is not None
         assert seen.app.selected.job.ref == ref, "the cursor is where it was"
         await seen.is_(ref, Status.SUCCEEDED)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.faults.server import ESCAPES, FAULTS, HostileServer, json_answer
-from tests.tui.console import screen_text
+from tests.tui.waiting import screen_text, until
 from trainer_tui.config import load
 from trainer_tui.core.runtime import Runtime
 from trainer_tui.core.store import Store
@@ -38,14 +37,6 @@ def service() -> Iterator[HostileServer]:
     """One service for all tests here."""
     with HostileServer() as server:
         yield server
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Let the console work until something is so."""
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, screen_text(pilot.app)  # type: ignore[arg-type]
-        await pilot.pause(0.02)
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ class Rig:
 
     def until_phase(self, phase: str) -> None:
         while self.runtime.states()["comfy"].phase != phase:
-            message = self.messages.get(timeout=20)
+            message = self.messages.get(timeout=60)
             if isinstance(message, ProfileChanged) and message.state.phase == phase:
                 return
 
@@ -85,7 +85,7 @@ def rig(
     monkeypatch.setattr(http, "BACKOFF", 0.001)
     # Short where a test is about silence, long on a busy machine.
     made = Rig(tmp_path, server, 0.4 if "silence" in request.node.name else 10.0)
-    assert made.runtime.track("comfy", "j1").result(20).status is Status.RUNNING
+    assert made.runtime.track("comfy", "j1").result(60).status is Status.RUNNING
     yield made
     made.runtime.close()
     assert not made.log.exists(), made.log.read_text()
@@ -101,7 +101,7 @@ def test_a_fault_is_a_state_and_passes(fault: str, rig: Rig, server: HostileServ
     state, entry = rig.runtime.states()["comfy"], rig.runtime.board.get(REF)
     assert state.error is not None and "\x1b" not in state.error.message
     assert entry is not None and entry.job.name == "dog"
-    outcome = rig.runtime.perform(Act.CANCEL, REF).result(30)
+    outcome = rig.runtime.perform(Act.CANCEL, REF).result(60)
     assert not outcome.ok and outcome.error is not None
     entry = rig.runtime.board.get(REF)
     assert entry is not None and entry.pending is None
@@ -126,5 +126,5 @@ def test_being_told_to_wait_is_obeyed(rig: Rig, server: HostileServer) -> None:
         provider = await rig.runtime.provider("comfy")
         assert provider.facts.name == "runcomfy"
 
-    rig.runtime.run(later).result(5)
+    rig.runtime.run(later).result(60)
     assert len(server.requests) == asked
