@@ -139,3 +139,54 @@ async def test_marked_jobs_open_merged(tmp_path: Path) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main, "the main screen")
         assert all(Aspect.LOGS not in runtime.watching.get(ref, set()) for ref in refs[1:])  # type: ignore[attr-defined]
+
+
+async def test_merged_logs_are_searched_and_filtered(tmp_path: Path) -> None:
+    """``/`` walks over the hits of all logs in the order of time; ``&`` shows only those."""
+    pane = MergedPane()
+    async with PaneApp(pane).run_test(size=(80, 12)) as pilot:
+        pane.show_jobs(jobs(2))
+        logs = Logs(pane, tmp_path)
+        logs(0, "".join(stamped(n, f"a{n} needle" if n % 10 == 0 else f"a{n}") for n in range(50)))
+        logs(1, "".join(stamped(n, f"b{n} needle" if n % 25 == 7 else f"b{n}") for n in range(50)))
+        await pilot.pause()
+
+        def current() -> str:
+            view = pane.view
+            return "" if view.current is None else view.document.line(view.current).text
+
+        await pilot.press("g", "slash", *"needle", "enter")
+        for expected in ("a0", "b7", "a10", "a20", "a30", "b32", "a40", "a0"):
+            await until(pilot, lambda e=expected: f" {e} " in current(), expected)
+            await pilot.press("n")
+        await until(pilot, lambda: "b7" in current(), "b7")
+        await until(pilot, lambda: "/needle 2/7" in told(pane), "which hit it is")
+        await pilot.press("N", "N")
+        await until(pilot, lambda: "a40" in current(), "the last one")
+        await pilot.press("escape", "ampersand", *"needle", "enter")
+        wanted = ["a0", "b7", "a10", "a20", "a30", "b32", "a40"]
+
+        def shown() -> list[str]:
+            return [row.split()[-2] for row in rows(pane.view) if row]
+
+        await until(pilot, lambda: shown() == wanted, "the hits alone")
+        await pilot.press("plus")
+        await until(pilot, lambda: "±1" in told(pane), "a line around each")
+        await pilot.press("g")
+        await until(pilot, lambda: rows(pane.view)[1].endswith("b0"), "the line after the first")
+
+
+async def test_merged_errors(tmp_path: Path) -> None:
+    """``E`` goes to the next error of any of them."""
+    pane = MergedPane()
+    async with PaneApp(pane).run_test(size=(80, 12)) as pilot:
+        pane.show_jobs(jobs(2))
+        logs = Logs(pane, tmp_path)
+        logs(0, "".join(stamped(n, f"a{n}") for n in range(40)) + stamped(41, "ERROR: a"))
+        logs(1, stamped(20, "ERROR: b"))
+        await pilot.pause()
+        await pilot.press("g", "E")
+        view = pane.view
+        await until(pilot, lambda: view.current is not None, "an error")
+        assert view.current is not None
+        assert view.document.line(view.current).text.endswith("ERROR: b")

@@ -40,6 +40,7 @@ class BarView(Widget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._paints: dict[tuple[str, str, str], Style] = {}
         self._thumb = (0, 0)
+        self._own: Style | None = None
 
     # For the child
 
@@ -103,6 +104,19 @@ class BarView(Widget, can_focus=True):
     def text_width(self) -> int:
         """Cells of a line that are for its text: the last column is the scroll bar's."""
         return max(0, self.size.width - 1)
+
+    @property
+    def rich_style(self) -> Style:
+        """The view's own look, found once for all lines of a frame."""
+        return super().rich_style if self._own is None else self._own
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual: some lines of the widget."""
+        self._own = super().rich_style
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._own = None
 
     def render_line(self, y: int) -> Strip:
         """Textual: one line of the widget."""
