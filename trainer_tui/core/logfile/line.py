@@ -121,8 +121,9 @@ def _last_state(raw: bytes) -> tuple[int, int]:
         end = start - 1
     # Many states without text: all at once. No escape sequence has a return in it.
     seen = _seen(raw[:end])
-    for _ in range(len(seen) - len(seen.rstrip("\r"))):
-        end = raw.rfind(b"\r", 0, end)
+    empty = len(seen) - len(seen.rstrip("\r"))
+    if empty:
+        end = len(raw[:end].rsplit(b"\r", empty)[0])
     return raw.rfind(b"\r", 0, end) + 1, end
 
 
