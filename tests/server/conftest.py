@@ -27,15 +27,19 @@ ENDED = ("succeeded", "interrupted", "failed", "canceled")
 
 
 def wait_for(probe: Callable[[], T], what: str = "it", seconds: float = 30.0) -> T:
-    """Ask again and again until the answer is true; gives the answer."""
-    deadline = time.monotonic() + seconds
+    """Ask again and again until the answer is true; gives the answer.
+
+    At first it asks often, then less so: asking takes time from what is waited for.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.005
     while True:
         found = probe()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:.0f} s for {what}; last answer: {found!r}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.05, pause * 1.3)
 
 
 def run_argv(argv: list[str], name: str = "job", **more: object) -> str:

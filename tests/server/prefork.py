@@ -112,6 +112,19 @@ class Forked:
         self._streams.close()
 
 
+def run(
+    program: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, as :func:`subprocess.run` does."""
+    process = Forked(program, arguments, env)
+    try:
+        code = process.wait(seconds)
+        return subprocess.CompletedProcess(arguments, code, *process.said())
+    finally:
+        process.kill()
+        process.close()
+
+
 def _pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], int]:
     """Both ends of a pipe; the one to read from is closed with the stack."""
     reader, writer = os.pipe()

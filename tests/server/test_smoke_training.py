@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
+from tests.server.prefork import SMOKE, run
 from trainer_tui.server.runners.smoke import data, options
 from trainer_tui.server.runners.smoke.latent import Codec
 from trainer_tui.server.sampledata import make_dataset
@@ -53,9 +54,8 @@ def argv(config_text: str, out: Path) -> list[str]:
 
 def train(config_text: str, out: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    return subprocess.run(
-        argv(config_text, out), capture_output=True, text=True, env=os.environ | env, timeout=60
-    )
+    words = argv(config_text, out)
+    return run(SMOKE, words[3:], os.environ | env, 60)
 
 
 def losses(out: Path) -> dict[int, float]:
@@ -274,7 +274,7 @@ def test_what_is_wrong_with_a_dataset_is_one_line(images: Path, tmp_path: Path) 
 
 def test_a_variable_that_is_not_set_is_named(images: Path, tmp_path: Path) -> None:
     """``${VAR}`` is taken from the environment; where it is missing, the error names it."""
-    text = config(Path("${IMAGES_HERE}"), 2)
+    text = quick(Path("${IMAGES_HERE}"), 2)
     missing = train(text, tmp_path)
     assert missing.returncode == 2
     assert "${IMAGES_HERE}: this environment variable is not set" in missing.stderr
