@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -58,6 +58,8 @@ class LogBase(BarView):
         self._seen: list[Seen] = []
         self._strips: dict[Seen, Strip] = {}
         self._lead = 0
+        self._laid = Size(0, 0)
+        """The size for which rows were laid out."""
 
     # What is shown
 
@@ -129,9 +131,20 @@ class LogBase(BarView):
 
     def lay(self, changed: int | None = None, *, all: bool = False) -> None:
         """Find out what is to be seen, and repaint what differs or is at or below ``changed``."""
-        lead, height = self.lead, self.size.height
-        if lead != self._lead:
-            self._lead, all = lead, True
+        before, lead = self._seen, self._lead
+        self._measure()
+        if all or not before or lead != self._lead:
+            self.refresh_all()
+        else:
+            self._repaint(before, changed)
+            self.refresh_bar()
+        self.tell()
+
+    def _measure(self) -> None:
+        """Find out what is to be seen."""
+        self._laid, height = self.size, self.size.height
+        if (lead := self.lead) != self._lead:
+            self._lead = lead
             self._strips.clear()
         self.rows.width = self.line_width
         bottom = self.rows.bottom(height)
@@ -141,13 +154,12 @@ class LogBase(BarView):
             self.top = bottom
         else:
             self.top = min(self._settled(self.top), bottom)
-        before, self._seen = self._seen, self._look(height)
-        if all or not before:
-            self.refresh_all()
-        else:
-            self._repaint(before, changed)
-            self.refresh_bar()
-        self.tell()
+        self._seen = self._look(height)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual: some lines. The first frame of a new size may come before that is told."""
+        self._fit()
+        return super().render_lines(crop)
 
     def _settled(self, place: Place) -> Place:
         """The same place in lines that may be others now."""
@@ -215,14 +227,22 @@ class LogBase(BarView):
 
     def on_resize(self) -> None:
         """Keep the line at the top of the screen, or the end."""
+        self._fit()
+        self.refresh_all()
+        self.tell()
+
+    def _fit(self) -> None:
+        """Lay out for another size than the last one."""
+        if self._laid == self.size:
+            return
         held = None
         if self.top is not None and not self.following and self.wrapping:
             held = self.rows.mark(self.top)
-        self.rows.width = self.line_width
         self._strips.clear()
+        self.rows.width = self.line_width
         if held is not None:
             self.top = self.rows.find(held)
-        self.lay(all=True)
+        self._measure()
 
     # Painting
 

@@ -80,7 +80,8 @@ class Times:
             above = lines.before(above) if above is not None else None
             if above is None:
                 break
-            if times.said(lines.line(above)) is not None:
+            other = lines.line(above)
+            if other.origin == line.origin and times.said(other) is not None:
                 return None, False
         return times.seen(line.position), True
 
