@@ -353,6 +353,29 @@ async def test_logs_tell_only_what_is_new(
 
 
 @pytest.mark.anyio
+async def test_a_log_that_lost_its_beginning_goes_on(
+    tmp_path: Path, server: StrictServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that keeps only the end of a log: offsets stay, what is gone is said to be."""
+    monkeypatch.setattr("trainer_tui.providers._kaos_logs.PAUSE", 0.0)
+    monkeypatch.setattr("trainer_tui.providers._kaos_logs.BYTES_A_SECOND", 1 << 40)
+    server.add("run", "JOB_RUNNING")
+    text = "".join(f"line {n}\n" for n in range(100))
+    server.logs["run"] = text
+    provider = opened(tmp_path, server)
+    chunk = await provider.logs("run", offset=0)
+    assert (chunk.text, chunk.begins) == (text, 0)
+    server.logs["run"] = text[200:] + "new\n"
+    chunk = await provider.logs("run", offset=len(text))
+    assert (chunk.text, chunk.offset, chunk.reset, chunk.begins) == ("new\n", len(text), False, 200)
+    early = await provider.logs("run", offset=0, limit=8)
+    assert (early.offset, early.text) == (200, text[200:208])
+    tail = await provider.logs("run", offset=-(1 << 20))
+    assert (tail.offset, tail.text) == (200, server.logs["run"])
+    await provider.aclose()
+
+
+@pytest.mark.anyio
 async def test_long_logs_are_asked_for_rarely(tmp_path: Path) -> None:
     """Pieces of one text cost one request, and an unchanged long one is not asked again at once."""
     with PageServer() as server:
@@ -380,6 +403,12 @@ async def test_a_build_has_its_own_log(tmp_path: Path, server: StrictServer) -> 
     assert (await provider.logs("b2")).text == "usual\n"
     with pytest.raises(NotFoundError):
         await provider.logs("none")
+    server.add("run", "JOB_RUNNING")
+    server.logs["run"], server.build_logs["run"] = "training\n", "built\n"
+    (job,) = (job for job in await provider.list_jobs([]) if job.ref.id == "run")
+    assert provider.log_names(job) == ("log", "build")
+    assert (await provider.logs("run")).text == "training\n"
+    assert (await provider.logs("run", name="build")).text == "built\n"
     await provider.aclose()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import FAULTS, HostileServer, in_turn, json_answer
+from tests.faults.server import FAULTS, HostileServer, in_turn, json_answer, raw_answer
 from tests.providers.support import TOKEN, context, eventually
 from trainer_tui.config import Secret
 from trainer_tui.errors import (
@@ -23,6 +23,7 @@ from trainer_tui.errors import (
     ConfigError,
     NetworkError,
     NotFoundError,
+    ProtocolError,
     ServiceError,
     StateError,
     TrainerError,
@@ -151,6 +152,11 @@ async def test_a_job_from_submit_to_its_files(local: Local, home: Home) -> None:
     assert chunk.complete
     tail = await local.logs(job.ref.id, offset=-5)
     assert tail.next_offset == chunk.next_offset
+    assert local.log_names(job) == ("log",)
+    with pytest.raises(NotFoundError):
+        await local.logs(job.ref.id, name="build")
+    path = await local.log_path(job.ref.id)
+    assert path is not None and path.read_bytes() == chunk.data
     points, cursor = await local.metrics(job.ref.id)
     loss = [point.value for point in points if point.key == "loss"]
     assert loss[0] == 0.5 and math.isnan(loss[1]) and loss[2] == 0.25
@@ -367,3 +373,65 @@ async def test_tcp_asks_for_the_token(home: Home) -> None:
         with pytest.raises(AuthError):
             await provider.list_jobs([])
         await provider.aclose()
+
+
+async def test_a_piece_of_log_that_is_cut_or_misshapen_is_not_taken(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    """Fewer bytes than were promised, or than the headers say, are an error and no text."""
+    provider = open_provider(context(tmp_path, "local", base_url=server.url))
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "X-Log-Offset": "0",
+        "X-Log-Next": "9",
+        "X-Log-Size": "9",
+    }
+    server.play(raw_answer(b"half", 200, {**headers, "Content-Length": "9"}))
+    with pytest.raises(NetworkError):
+        await provider.logs("j1")
+    for wrong in (headers, {**headers, "X-Log-Next": "-4"}, {"Content-Type": "text/html"}):
+        server.play(raw_answer(b"half", 200, wrong))
+        with pytest.raises(ProtocolError):
+            await provider.logs("j1")
+    server.play(raw_answer(b"all of it", 200, headers))
+    chunk = await provider.logs("j1")
+    assert (chunk.data, chunk.offset, chunk.next_offset) == (b"all of it", 0, 9)
+    assert await provider.log_path("j1") is None  # another machine, for all we know
+    await provider.aclose()
+
+
+async def test_a_server_of_an_earlier_version_gives_text(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    """Its JSON is taken; text that is not as long as the bytes it stands for is made to fit."""
+    provider = open_provider(context(tmp_path, "local", base_url=server.url))
+    told = {"offset": 5, "next_offset": 9, "size": 9, "reset": False, "complete": True}
+    for text, data in (("abcd", b"abcd"), ("a\ufffdb", b"a\xef\xbf\xbd"), ("ab", b"ab??")):
+        server.play(json_answer({"log": text, **told}))
+        chunk = await provider.logs("j1", offset=5)
+        assert (chunk.data, chunk.offset, chunk.complete) == (data, 5, True)
+    await provider.aclose()
+
+
+async def test_a_forwarded_socket_is_not_taken_for_this_machine(local: Local, home: Home) -> None:
+    """Who listens there is not the server: its folder may be another machine's."""
+    job = await finished(local, home)
+    assert await local.log_path(job.ref.id) is not None
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(str(Paths.under(home.path).socket))
+        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+
+    place = home.path / "forwarded.sock"
+    async with await asyncio.start_unix_server(forward, str(place)):
+        ctx = context(home.path, "local", name="local", token=None, socket=place)
+        provider = open_provider(ctx)
+        assert (await provider.logs(job.ref.id)).complete
+        assert await provider.log_path(job.ref.id) is None
+        await provider.aclose()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()

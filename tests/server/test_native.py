@@ -390,6 +390,30 @@ def test_logs_from_the_end_and_beyond(client: httpx.Client, done: dict[str, Any]
     assert error(client.get(url, params={"offset": "x"})) == (400, "BAD_REQUEST")
 
 
+def test_raw_logs_are_the_bytes_of_the_file(
+    server: LocalServer, client: httpx.Client, done: dict[str, Any]
+) -> None:
+    """Byte for byte, in pieces of any size, cut wherever that falls; headers say where it lies."""
+    url = f"/v1/jobs/{done['id']}/logs"
+    whole = (server.folder(done["id"]) / "log.txt").read_bytes()
+    for limit in (4, 5, 7, 1 << 20):
+        data, complete = b"", "false"
+        while complete == "false":
+            answer = client.get(url, params={"offset": len(data), "limit": limit, "raw": 1})
+            headers = answer.headers
+            assert headers["content-type"] == "application/octet-stream"
+            assert (headers["x-log-offset"], headers["x-log-reset"]) == (str(len(data)), "false")
+            data += answer.content
+            assert headers["x-log-next"] == str(len(data))
+            complete = headers["x-log-complete"]
+        assert data == whole
+        assert headers["x-log-size"] == str(len(whole))
+    tail = client.get(url, params={"offset": -10, "raw": 1})
+    assert tail.content == whole[-10:] and tail.headers["x-log-offset"] == str(len(whole) - 10)
+    beyond = client.get(url, params={"offset": 9999, "raw": 1})
+    assert (beyond.content, beyond.headers["x-log-reset"]) == (whole, "true")
+
+
 def test_a_running_log_waits_for_the_rest_of_a_character(
     server: LocalServer, client: httpx.Client
 ) -> None:
