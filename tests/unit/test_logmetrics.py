@@ -283,6 +283,13 @@ def test_the_time_of_a_piece_is_its_points() -> None:
     assert [point.time for point in Reader().feed(b"step 1 loss: 0.5\n", now)] == [now]
 
 
+def test_a_line_that_tells_its_time_is_believed() -> None:
+    """Wall time of logs that are read later."""
+    line = b"2026-03-01T10:00:00Z INFO step 1 loss: 0.5\n"
+    (point,) = Reader().feed(line)
+    assert point.time == datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
 def _own(regex: str) -> Own:
     return Own("mine", re.compile(regex))
 

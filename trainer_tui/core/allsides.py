@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 from trainer_tui.core.logside import LogSide
 from trainer_tui.core.messages import Aspect
+from trainer_tui.core.metricsside import MetricsSide
 from trainer_tui.core.sides import (
     ArtifactsSide,
     ConfigSide,
     EventsSide,
-    MetricsSide,
     ModelsSide,
     Side,
 )

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 
+from trainer_tui.config import MetricsSettings
 from trainer_tui.core import schedule
 from trainer_tui.core.allsides import SIDES
 from trainer_tui.core.board import Board
@@ -47,10 +48,11 @@ class Follower:
         facts: Callable[[str], Facts],
         publish: Callable[[Message], None],
         spools: Path,
+        metrics: Callable[[], MetricsSettings] = lambda: MetricsSettings(from_log=False),
         chance: Callable[[], float] = random.random,
         on_bug: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        self._around = Surroundings(store, board, clock, provider, facts, publish, spools)
+        self._around = Surroundings(store, board, clock, provider, facts, publish, spools, metrics)
         self._chance = chance
         self._on_bug = on_bug
         self._followed: dict[tuple[JobRef, Aspect], _Followed] = {}

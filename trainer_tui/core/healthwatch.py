@@ -9,7 +9,7 @@ job, also when the console is closed and opened again meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trainer_tui.config import HealthSettings
 from trainer_tui.core.acts import Act
@@ -19,6 +19,9 @@ from trainer_tui.core.health import WORDS, Ailment, Finding, LossWatch
 from trainer_tui.core.messages import Ailing, Message
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Event, EventKind, Job, JobRef, Metric, Status
+
+if TYPE_CHECKING:
+    from trainer_tui.core.points import Points
 
 LOSSES = ("loss", "train_loss", "train/loss", "training_loss")
 """Keys that are the loss that is trained on, best first."""
@@ -78,15 +81,20 @@ class HealthWatch:
             if entry is not None:
                 self._look(entry)
 
-    def points(self, ref: JobRef, metrics: Iterable[Metric]) -> None:
+    def points(self, ref: JobRef, metrics: Iterable[Metric | Points]) -> None:
         """Look at points of a curve that is followed."""
         entry = self._board.get(ref)
         if entry is None or entry.stale or entry.job.status is not Status.RUNNING:
             return
         watch = self._watch(entry.job)
         for metric in metrics:
-            if metric.key in LOSSES and metric.key == self._keys.setdefault(ref, metric.key):
+            if metric.key not in LOSSES or metric.key != self._keys.setdefault(ref, metric.key):
+                continue
+            if isinstance(metric, Metric):
                 watch.add(metric.step, metric.value)
+            else:
+                for step, value, _ in metric:
+                    watch.add(step, value)
         self._settle(entry, watch.finding)
 
     def _look(self, entry: Entry) -> None:

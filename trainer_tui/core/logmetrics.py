@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from trainer_tui.core import logpatterns
+from trainer_tui.core.logfile.moments import time_of
 from trainer_tui.core.logpatterns import Bars, Names, Said, Yolo
 from trainer_tui.model import Metric
 
@@ -27,6 +28,9 @@ VERSION = 1
 _MAX_OWN = 2_000
 """Characters of a state that a user's own pattern looks at."""
 _WINDOW = 64 << 10
+_STAMPS = 50
+"""After so many lines of metrics without a time none is looked for."""
+_STAMP = 200
 _LIMIT = 1 << 63
 """Steps beyond are not kept."""
 _FINE = 1000
@@ -96,6 +100,7 @@ class Reader:
         self._yolo = Yolo(self._names)
         self._rest = b""
         self._skipping = False
+        self._stamps = _STAMPS
         self._fine = False
         self._within = (-math.inf, 0, 0)
         """The last epoch and step in it, and the steps of the epochs before."""
@@ -114,7 +119,7 @@ class Reader:
 
         Args:
             data: Any piece, cut anywhere.
-            time: When it was written, where that is known.
+            time: When it was written, where that is known; a line that tells its own is believed.
         """
         if self._skipping:
             ends = [at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0]
@@ -141,6 +146,10 @@ class Reader:
             self._window(data[start:stop], time, found)
             start = stop
         return found
+
+    def skip(self) -> None:
+        """What comes next begins inside of a line: that line is passed over."""
+        self._rest, self._skipping = b"", True
 
     def finish(self, time: datetime | None = None) -> list[Metric]:
         """The log is complete: the last state counts without its end too."""
@@ -193,7 +202,7 @@ class Reader:
                     words = [word for word in _WORDS if word in lower]
                 if not words or (said := self._words(state, words)) is None:
                     continue
-            self._take(said, time, found)
+            self._take(said, self._when(state, time) if self._stamps else time, found)
 
     def _look(self, state: bytes) -> Said | None:
         """What the patterns for one form of line each say of a state."""
@@ -224,9 +233,15 @@ class Reader:
         came = False
         for own in self._own:
             for said in own.find(text):
-                self._take(said, time, found)
+                self._take(said, self._when(state, time) if self._stamps else time, found)
                 came = True
         return came
+
+    def _when(self, state: bytes, time: datetime | None) -> datetime | None:
+        """When a line says that it was written; asked no more where lines never say it."""
+        told = time_of(state[:_STAMP].decode("utf-8", "replace"), time)
+        self._stamps = self._stamps - 1 if told is None else _STAMPS
+        return told or time
 
     def _take(self, said: Said, time: datetime | None, found: list[Metric]) -> None:
         (step, epoch, fraction), values = said

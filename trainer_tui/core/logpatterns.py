@@ -117,7 +117,7 @@ class Names:
 
 def _key(raw: bytes) -> str:
     words = raw.decode("ascii", "replace").split()
-    name = words.pop()
+    name = words.pop() if words else ""
     while words and words[-1].lower() in _SAID_WITH:
         name = f"{words.pop()}_{name}"
     name = "".join(c for c in name[:MAX_NAME] if c.isprintable()).rstrip("-./_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from trainer_tui.core.actions import Outcome
 from trainer_tui.core.board import Delta
@@ -14,6 +15,9 @@ from trainer_tui.core.poller import ProfileState
 from trainer_tui.core.rows import DownloadRow
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Artifact, Event, Job, JobRef, Metric, ModelPage
+
+if TYPE_CHECKING:
+    from trainer_tui.core.points import Points
 
 
 class Aspect(StrEnum):
@@ -80,10 +84,12 @@ class LogArrived:
 
 @dataclass(frozen=True, slots=True)
 class MetricsArrived:
-    """Points of a followed job. With ``reset`` they are all there are; without, they are new."""
+    """Points of a followed job. With ``reset`` those told before are void; without, they add to
+    them."""
 
     ref: JobRef
-    metrics: Sequence[Metric]
+    metrics: Sequence[Metric | Points]
+    """An object each, or many of one key in one: see :mod:`trainer_tui.core.points`."""
     reset: bool = False
 
 

@@ -12,7 +12,7 @@ from trainer_tui.core.jobcodec import number
 from trainer_tui.model import Metric
 
 if TYPE_CHECKING:
-    from trainer_tui.core.series import Points
+    from trainer_tui.core.points import Points
 
 SERVICE, LOG = 0, 1
 """Who told a key's points: the service (or they were seen with the job's progress), or lines of
@@ -110,7 +110,7 @@ def points(
         ]
     from array import array  # both only where there are many points
 
-    from trainer_tui.core.series import Points
+    from trainer_tui.core.points import Points
 
     steps, values, times = zip(*rows, strict=True)
     known = [math.nan if time is None else time for time in times]

@@ -116,6 +116,7 @@ class Runtime:
             facts=self.facts,
             publish=self._publish,
             spools=paths.cache / "logs",
+            metrics=lambda: self.config.metrics,
             on_bug=self._faults.write,
         )
         self._downloads = Downloads(

@@ -4,100 +4,35 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal
 
+from trainer_tui.core.columns import Axis, Columns, cut_columns
+from trainer_tui.core.points import Points, Way, better, newest
 from trainer_tui.core.pyramid import ABOVE, BELOW, NAN, Pyramid
 from trainer_tui.model import Metric
 
-__all__ = ["ABOVE", "BELOW", "NAN", "Axis", "Columns", "Points", "Series", "SeriesSet", "better"]
+__all__ = [
+    "ABOVE",
+    "BELOW",
+    "NAN",
+    "Axis",
+    "Columns",
+    "Points",
+    "Series",
+    "SeriesSet",
+    "Way",
+    "better",
+    "newest",
+]
 
-Way = Literal["min", "max"]
 _INT64 = range(-(1 << 63), 1 << 63)
 _SAVED = 4096
 """Points between the states of a moving average that are kept, to go on from."""
 _SMOOTHED = 3
 """Moving averages that a series keeps at most."""
-
-_LESS = re.compile(
-    r"loss|err(?:or)?|mse|mae|rmse|perplexity|ppl|fid|wer|cer|nll|divergence|distance", re.I
-)
-_MORE = re.compile(
-    r"acc(?:uracy)?|map|auc|f1|score|precision|recall|psnr|ssim|reward|iou|bleu|clip", re.I
-)
-
-
-def better(key: str) -> Way | None:
-    """Whether less or more of a metric is better; ``None`` when that means nothing (lr, norms)."""
-    if _LESS.search(key):
-        return "min"
-    return "max" if _MORE.search(key) else None
-
-
-class Axis(StrEnum):
-    """What lies along a chart."""
-
-    STEP = "step"
-    TIME = "time"
-    """Unix seconds."""
-    RELATIVE = "relative"
-    """Seconds since the first point of the job (of the series, where it belongs to no set)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """A stretch of a series as columns of dots, left to right; each list has one entry a column.
-
-    A point ``x`` is of column ``i`` when ``edge(i) <= x < edge(i + 1)`` with
-    ``edge(i) = left + (right - left) * i / count``; ``x == right`` is of the last.
-    ``low``, ``high``, ``first`` and ``last`` are of the finite points, and NaN in a column that
-    has none.
-    """
-
-    left: float
-    right: float
-    low: list[float]
-    high: list[float]
-    first: list[float]
-    last: list[float]
-    odd: list[int]
-    """``NAN | ABOVE | BELOW``: which values that are not finite the column has."""
-    joined: list[bool]
-    """Whether the curve goes on to this column's first point from the last finite point before it
-    (of an earlier column, or :attr:`before`): nothing that is not finite lies between."""
-    before: tuple[float, float] | None = None
-    """The nearest point left of the window (x, value), if the curve goes from it into the window.
-    With no point inside, both or neither of ``before`` and ``after`` are there: one line across."""
-    after: tuple[float, float] | None = None
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """The least and the greatest finite value inside."""
-        low = min((value for value in self.low if value == value), default=None)
-        high = max((value for value in self.high if value == value), default=None)
-        return None if low is None or high is None else (low, high)
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """Many points of one key, for when one object a point would be too slow."""
-
-    key: str
-    steps: Sequence[int]
-    values: Sequence[float]
-    times: Sequence[float]
-    """Unix seconds; NaN where unknown."""
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __iter__(self) -> Iterator[tuple[int, float, float]]:
-        return zip(self.steps, self.values, self.times, strict=True)
 
 
 class _Origin:
@@ -272,7 +207,7 @@ class Series:
         edges = [min(left + width * i / count, right) + shift for i in range(count)]
         if axis is Axis.STEP:  # whole numbers are found quicker by whole numbers
             edges = [math.ceil(edge) for edge in edges]
-        return _columns(xs, values, pyramid, edges, (left, right, shift))
+        return cut_columns(xs, values, pyramid, edges, (left, right, shift))
 
     def smoothed(self, weight: float) -> Series:
         """The debiased exponential moving average over the points, in the order of steps.
@@ -438,63 +373,6 @@ class Series:
         if held is None or not held.take(self._values, self._times):
             held = self._by_time = _ByTime(self._values, self._times)
         return held
-
-
-def _columns(
-    xs: array[int] | array[float],
-    values: array[float],
-    pyramid: Pyramid,
-    edges: list[float],
-    window: tuple[float, float, float],
-) -> Columns:
-    """Cut a window at its edges; what :meth:`Series.columns` gives."""
-    left, right, shift = window
-    found = Columns(left, right, [], [], [], [], [], [])
-    nan = math.nan
-    start = begin = bisect_left(xs, left + shift)
-    end = bisect_right(xs, right + shift)
-    line = -1  # the last finite point so far
-    if begin > 0 and _finite(values, begin - 1):
-        line = begin - 1
-    for column in range(len(edges)):
-        stop = bisect_left(xs, edges[column + 1], start, end) if column + 1 < len(edges) else end
-        first = last = None
-        if start < stop:
-            low, high, odd = pyramid.of(start, stop)
-            if low <= high:
-                first = pyramid.first_finite(start, stop) if odd else start
-                last = pyramid.last_finite(start, stop) if odd else stop - 1
-        else:
-            odd = 0
-        if first is None or last is None:
-            low = high = nan
-        found.low.append(low)
-        found.high.append(high)
-        found.first.append(nan if first is None else values[first])
-        found.last.append(nan if last is None else values[last])
-        found.odd.append(odd)
-        found.joined.append(first is not None and line >= 0 and first == line + 1)
-        if last is not None:
-            line = last
-        start = stop
-    into = begin > 0 and _finite(values, begin - 1) and _finite(values, begin)
-    out = end > 0 and _finite(values, end - 1) and _finite(values, end)
-    return Columns(
-        left,
-        right,
-        found.low,
-        found.high,
-        found.first,
-        found.last,
-        found.odd,
-        found.joined,
-        (xs[begin - 1] - shift, values[begin - 1]) if into else None,
-        (xs[end] - shift, values[end]) if out else None,
-    )
-
-
-def _finite(values: array[float], at: int) -> bool:
-    return at < len(values) and math.isfinite(values[at])
 
 
 class SeriesSet:

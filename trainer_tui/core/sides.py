@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
 
+from trainer_tui.config import MetricsSettings
 from trainer_tui.core.board import Board
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.messages import (
@@ -16,7 +17,6 @@ from trainer_tui.core.messages import (
     ConfigArrived,
     EventsArrived,
     Message,
-    MetricsArrived,
     ModelsArrived,
 )
 from trainer_tui.core.store import Store
@@ -27,7 +27,6 @@ from trainer_tui.model import (
     Event,
     EventKind,
     JobRef,
-    Metric,
     ModelPage,
     Status,
 )
@@ -36,7 +35,6 @@ from trainer_tui.providers.base import (
     HasArtifacts,
     HasConfig,
     HasEvents,
-    HasMetrics,
     HasModels,
     Provider,
 )
@@ -59,6 +57,8 @@ class Surroundings:
     publish: Callable[[Message], None]
     spools: Path
     """Folder of the logs that are fetched."""
+    metrics: Callable[[], MetricsSettings]
+    """Where metrics come from, as the config says now."""
 
 
 class Side(ABC):
@@ -104,58 +104,6 @@ class Side(ABC):
         if status.ended:
             return None
         return running if status in {Status.RUNNING, Status.STOPPING} else waiting
-
-
-class MetricsSide(Side):
-    """Points of the curves: what the store has, then what the service adds.
-
-    A service without metrics still has the points that were seen with the job's progress.
-    """
-
-    capability = Capability.METRICS
-
-    def __init__(self, around: Surroundings, ref: JobRef) -> None:
-        super().__init__(around, ref)
-        self._cursor: int | None = None
-        self._held: list[Metric] = []
-        self._told = False
-
-    async def look(self) -> float | None:
-        if self.capability not in self.around.facts(self.ref.profile).capabilities:
-            self.local = True
-            return await self._look_at_store()
-        store = self.around.store
-        if self._cursor is None:
-            cursor = store.metrics_cursor(self.ref)  # before the points: none may be missed
-            known = store.metrics(self.ref)
-            self._cursor = cursor
-            if known:
-                self._tell(known, reset=True)
-        provider = cast(HasMetrics, await self.provider())
-        points, cursor = await provider.metrics(self.ref.id, since=self._cursor)
-        if points or cursor != self._cursor:
-            store.set_metrics_cursor(self.ref, cursor, points)
-        began_anew = cursor < self._cursor
-        self._cursor = cursor
-        if began_anew:
-            self._tell(store.metrics(self.ref), reset=True)
-        elif points or not self._told:
-            self._tell(points, reset=not self._told)
-        return 0.0 if len(points) >= METRICS_PIECE else self.pace(2.0, 15.0)
-
-    async def _look_at_store(self) -> float | None:
-        points = self.around.store.metrics(self.ref)
-        if not points and not self._told:
-            await self.provider()  # says why there are none
-        if points != self._held:
-            begun = points[: len(self._held)] == self._held and self._told
-            self._tell(points[len(self._held) :] if begun else points, reset=not begun)
-            self._held = points
-        return None
-
-    def _tell(self, points: Sequence[Metric], *, reset: bool) -> None:
-        self._told = True
-        self.around.publish(MetricsArrived(self.ref, tuple(points), reset))
 
 
 class ArtifactsSide(Side):

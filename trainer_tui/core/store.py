@@ -29,7 +29,7 @@ from trainer_tui.core.rows import DownloadPhase, DownloadRow, Draft
 from trainer_tui.model import ArtifactKind, Event, EventKind, Job, JobRef, Metric
 
 if TYPE_CHECKING:
-    from trainer_tui.core.series import Points
+    from trainer_tui.core.points import Points
 
 __all__ = ["DownloadRow", "Draft", "Store"]
 

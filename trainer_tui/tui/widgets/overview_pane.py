@@ -29,6 +29,7 @@ class OverviewPane(JobPane):
     def __init__(self) -> None:
         super().__init__()
         self._entry: Entry | None = None
+        self._key = ""
         self._loss: list[Metric] = []
         self._view = LinesView()
 
@@ -38,7 +39,7 @@ class OverviewPane(JobPane):
     def show(self, entry: Entry | None) -> None:
         """Show a job, or what changed of it."""
         if entry is None or self._entry is None or entry.job.ref != self._entry.job.ref:
-            self._loss = []
+            self._key, self._loss = "", []
             self._view.scroll_to(y=0, animate=False)
         self._entry = entry
         self._renew()
@@ -47,12 +48,16 @@ class OverviewPane(JobPane):
         """Take points of the loss."""
         if not isinstance(message, MetricsArrived):
             return
-        points = [metric for metric in message.metrics if metric.key == "loss"]
-        if not points:
-            keys = {metric.key for metric in message.metrics}
-            near = sorted(key for key in keys if "loss" in key.lower())
-            points = [metric for metric in message.metrics if near and metric.key == near[0]]
-        self._loss = (points if message.reset else [*self._loss, *points])[-_KEPT:]
+        from trainer_tui.core.points import newest
+
+        if message.reset:
+            self._key, self._loss = "", []
+        came = newest(message.metrics, _KEPT)
+        near = sorted(key for key in came if "loss" in key.lower())
+        key = "loss" if "loss" in came else self._key or (near[0] if near else "")
+        if key != self._key:
+            self._key, self._loss = key, []
+        self._loss = [*self._loss, *came.get(key, ())][-_KEPT:]
         self._renew()
 
     def on_resize(self) -> None:
