@@ -192,7 +192,7 @@ async def test_why_there_is_nothing() -> None:
     async with app.run_test(size=(100, 20)) as pilot:
 
         def reason() -> str:
-            return str(pane.query_one("#files-reason").render())
+            return str(pane.instead.text)
 
         pane.show(entry())
         pane.receive(ArtifactsArrived(REF, []))

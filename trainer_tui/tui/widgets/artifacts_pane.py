@@ -11,7 +11,6 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.message import Message as TextualMessage
 from textual.strip import Strip
 from textual.widgets import Static
@@ -22,8 +21,8 @@ from trainer_tui.model import Artifact, Capability, Job
 from trainer_tui.tui.present import age, fit, size
 from trainer_tui.tui.widgets import transfer
 from trainer_tui.tui.widgets.artifact_tree import Node, key_of, rows
+from trainer_tui.tui.widgets.instead import Instead, InsteadPane, trouble
 from trainer_tui.tui.widgets.line_view import ColumnNames, LineList
-from trainer_tui.tui.widgets.pane import JobPane
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -134,20 +133,18 @@ class FileTree(LineList):
         return [Segment(fit(text, width, glyphs), ink)]
 
 
-class ArtifactsPane(JobPane):
+class ArtifactsPane(InsteadPane):
     """Artifacts of the shown job."""
 
     TAB = "artifacts"
     ASPECTS = frozenset({Aspect.ARTIFACTS})
+    KEYS_GO_TO = "#files"
 
     DEFAULT_CSS = """
     ArtifactsPane {
         & #files-line {
             height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
         }
-        & #files-instead { display: none; padding: 1 2; scrollbar-size-vertical: 1; }
-        &.instead #files-head, &.instead FileTree, &.instead #files-line { display: none; }
-        &.instead #files-instead { display: block; }
     }
     """
 
@@ -177,7 +174,6 @@ class ArtifactsPane(JobPane):
         """``None`` until the service has answered."""
         self._toggled: set[str] = set()
         self._error: TrainerError | None = None
-        self._instead = Text()
         self._told = ""
 
     def compose(self) -> ComposeResult:
@@ -186,8 +182,7 @@ class ArtifactsPane(JobPane):
         yield ColumnNames(tree.header, id="files-head")
         yield tree
         yield Static(id="files-line", markup=False)
-        with VerticalScroll(id="files-instead"):
-            yield Static(id="files-reason", markup=False)
+        yield Instead(id="files-instead")
 
     def on_mount(self) -> None:
         """A first look."""
@@ -197,12 +192,6 @@ class ArtifactsPane(JobPane):
     def tree_view(self) -> FileTree:
         """The rows."""
         return self.query_one(FileTree)
-
-    def focus(self, scroll_visible: bool = True, **_: object) -> ArtifactsPane:
-        """The tree has the keys."""
-        target = "#files-instead" if self.has_class("instead") else "#files"
-        self.query_one(target).focus(scroll_visible)
-        return self
 
     # What arrives
 
@@ -262,20 +251,11 @@ class ArtifactsPane(JobPane):
         return before is not None and reads(before) == reads(row)
 
     def _settle(self) -> None:
-        instead = not self.artifacts
-        if instead != self.has_class("instead"):
-            focused = self.has_focus_within
-            self.set_class(instead, "instead")
-            self.tree_view.can_focus = not instead
-            if focused:
-                self.focus()
-        if instead:
-            text = self._reason()
-            if text != self._instead:
-                self._instead = text
-                self.query_one("#files-reason", Static).update(text)
-            return
-        self._list()
+        if self.artifacts:
+            self.settle(None)
+            self._list()
+        else:
+            self.settle(self._reason())
 
     def _list(self) -> None:
         tree = self.tree_view
@@ -306,11 +286,8 @@ class ArtifactsPane(JobPane):
             return Text(reason or f"{facts.title} gives no artifacts.", muted)
         text = Text()
         if self._error is not None:
-            text.append(f"{tree.glyphs.warn} {self._error.title}\n", tree.paint("status-failed"))
-            text.append(f"{self._error.message}\n", muted)
-            if self._error.hint:
-                text.append(self._error.hint, faint)
-        elif self.artifacts is None:
+            return trouble(tree, self._error)
+        if self.artifacts is None:
             text.append("Asking for the list of files", muted)
         elif job.status.active:
             text.append("Nothing made yet. ", muted)

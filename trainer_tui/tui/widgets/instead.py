@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from trainer_tui.tui.widgets.bar_view import BarView
 from trainer_tui.tui.widgets.pane import JobPane
+
+if TYPE_CHECKING:
+    from trainer_tui.errors import TrainerError
 
 
 class Instead(VerticalScroll):
@@ -81,3 +85,11 @@ class InsteadPane(JobPane):
                 self.focus()
         if words is not None:
             self.instead.say(words)
+
+
+def trouble(view: BarView, error: TrainerError) -> Text:
+    """What an error says, in the colours of a pane's view: what happened, why, what to do."""
+    text = Text()
+    text.append(f"{view.glyphs.warn} {error.title}\n", view.paint("status-failed"))
+    text.append(f"{error.message}\n", view.paint("text-muted"))
+    return text.append(f"{error.hint}\n" if error.hint else "", view.paint("text-faint"))

@@ -16,6 +16,7 @@ from trainer_tui.core.logfile.times import LineTimes
 from trainer_tui.core.messages import Aspect, AspectFailed, EventsArrived, LogArrived
 from trainer_tui.model import Capability, Event, EventKind, Job, Status
 from trainer_tui.tui.present import clock, size
+from trainer_tui.tui.widgets.instead import trouble
 from trainer_tui.tui.widgets.log_frame import LogFrame
 from trainer_tui.tui.widgets.log_tabs import EVENTS, LogTabs, event_lines
 from trainer_tui.tui.widgets.log_view import LogView
@@ -211,10 +212,7 @@ class LogPane(LogFrame):
         if (missing := self._missing(job)) is not None:
             text.append(f"{missing}\n", muted)
         elif self._error is not None:
-            text.append(f"{view.glyphs.warn} {self._error.title}\n", view.paint("status-failed"))
-            text.append(f"{self._error.message}\n", muted)
-            if self._error.hint:
-                text.append(f"{self._error.hint}\n", faint)
+            text.append_text(trouble(view, self._error))
         elif job.status is Status.QUEUED:
             text.append("The job waits for its turn; its log begins when it runs.\n", muted)
         elif job.status.active:

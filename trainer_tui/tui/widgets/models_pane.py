@@ -10,8 +10,6 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from trainer_tui.core.acts import Act
 from trainer_tui.core.messages import ActDone, Aspect, AspectFailed, ModelsArrived
@@ -19,10 +17,10 @@ from trainer_tui.errors import StateError, TrainerError
 from trainer_tui.model import Artifact, Capability, Job, JobRef, Model, ModelPage
 from trainer_tui.tui.acts import sentence
 from trainer_tui.tui.present import fit
+from trainer_tui.tui.widgets.instead import Instead, InsteadPane, trouble
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 from trainer_tui.tui.widgets.line_view import ColumnNames
 from trainer_tui.tui.widgets.models_table import ModelsTable, Phase, metric_names, words
-from trainer_tui.tui.widgets.pane import JobPane
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
@@ -59,19 +57,12 @@ class ModelLine(PieceLine):
         return [*out, Piece(" " * max(0, room + 1)), *self.right]
 
 
-class ModelsPane(JobPane):
+class ModelsPane(InsteadPane):
     """Models of the shown job."""
 
     TAB = "models"
     ASPECTS = frozenset({Aspect.MODELS})
-
-    DEFAULT_CSS = """
-    ModelsPane {
-        & #models-instead { display: none; padding: 1 2; scrollbar-size-vertical: 1; }
-        &.instead #models-head, &.instead ModelsTable, &.instead ModelLine { display: none; }
-        &.instead #models-instead { display: block; }
-    }
-    """
+    KEYS_GO_TO = "#models"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "star", "star", id="models.star",
@@ -101,7 +92,6 @@ class ModelsPane(JobPane):
         self._page_size = 0
         self._starring: dict[str, tuple[bool, Phase]] = {}
         self._error: TrainerError | None = None
-        self._instead = Text()
 
     def compose(self) -> ComposeResult:
         """Column names, rows, a line about the model under the cursor."""
@@ -109,8 +99,7 @@ class ModelsPane(JobPane):
         yield ColumnNames(table.header, id="models-head")
         yield table
         yield ModelLine()
-        with VerticalScroll(id="models-instead"):
-            yield Static(id="models-reason", markup=False)
+        yield Instead(id="models-instead")
 
     def on_mount(self) -> None:
         """A first look."""
@@ -120,12 +109,6 @@ class ModelsPane(JobPane):
     def table(self) -> ModelsTable:
         """The rows."""
         return self.query_one(ModelsTable)
-
-    def focus(self, scroll_visible: bool = True, **_: object) -> ModelsPane:
-        """The rows have the keys."""
-        target = "#models-instead" if self.has_class("instead") else "#models"
-        self.query_one(target).focus(scroll_visible)
-        return self
 
     # What arrives
 
@@ -180,20 +163,10 @@ class ModelsPane(JobPane):
                 del self._starring[model.id]
 
     def _settle(self) -> None:
-        instead = not self._models()
+        if not self._models():
+            return self.settle(self._reason())
+        self.settle(None)
         table = self.table
-        if instead != self.has_class("instead"):
-            focused = self.has_focus_within
-            self.set_class(instead, "instead")
-            table.can_focus = not instead
-            if focused:
-                self.focus()
-        if instead:
-            text = self._reason()
-            if text != self._instead:
-                self._instead = text
-                self.query_one("#models-reason", Static).update(text)
-            return
         assert self.page is not None
         first = self.page.page * self._page_size
         if (table.page, table.first, table.starring) != (self.page, first, self._starring):
@@ -225,9 +198,7 @@ class ModelsPane(JobPane):
             text.append(f"No models yet. {error.message}\n", muted)
             text.append(error.hint or "", faint)
         elif error is not None:
-            text.append(f"{table.glyphs.warn} {error.title}\n", table.paint("status-failed"))
-            text.append(f"{error.message}\n", muted)
-            text.append(error.hint or "", faint)
+            return trouble(table, error)
         elif self.page is None:
             text.append("Asking for the models", muted)
         elif job.status.active:
