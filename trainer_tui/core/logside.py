@@ -262,12 +262,12 @@ class Fetched:
                 chunk = await self._ask(-PIECE, PIECE)
         else:
             chunk = await self._ask(-PIECE, PIECE)
-        behind = _full(chunk)
-        seen = self._begun and not self._behind and not behind
+        more = chunk.next_offset - chunk.offset >= PIECE
+        seen = self._begun and not self._behind and not more
         spool.write(chunk, self._clock.now().timestamp() if seen else None)
-        self._begun, self._behind = True, behind
+        self._begun, self._behind = True, more
         now = self._clock.monotonic()
-        self._due = now if behind else math.inf if chunk.complete else now + self._pause()
+        self._due = now if _full(chunk) else math.inf if chunk.complete else now + self._pause()
 
     def _missing(self) -> tuple[int, int] | None:
         """What to fetch next of what was before; ``None`` when that is enough."""
