@@ -135,6 +135,33 @@ def test_metrics_by_step_and_as_json(local: Cli, done: dict[str, object]) -> Non
     assert (ran.code, "It has: loss" in ran.err) == (2, True)
 
 
+def test_metrics_as_a_table_in_a_file(local: Cli, done: dict[str, object]) -> None:
+    """``--csv`` gives a line a point; what is left out of the table is left out here too."""
+    ran = local("metrics", "finished", "--csv", "--since", "3")
+    assert ran.out.splitlines() == [
+        "step,time,key,value",
+        "4,2001-09-09T01:46:44.000+00:00,loss,0.25",
+        "5,2001-09-09T01:46:45.000+00:00,loss,nan",
+    ]
+    assert local("metrics", "finished", "--csv", "--json").code == 2
+
+
+def test_metrics_that_are_only_in_the_log(local: Cli) -> None:
+    """What the service does not tell is taken from what the job printed, progress bars too."""
+    script = (
+        "printf 'a: |x| 1/9 [00:01<00:01,  1.95it/s, fid=9.5]\\ra: |x| 2/9 [00:01<00:01,"
+        "  1.95it/s, fid=8.5]\\n'; echo step 2 val_loss: 0.5"
+    )
+    job = local.ended_job("printing", script)
+    points = local("metrics", job["ref"], "--json").json
+    assert [(point["key"], point["step"], point["value"]) for point in points] == [
+        ("fid", 1, 9.5),
+        ("fid", 2, 8.5),
+        ("val_loss", 2, 0.5),
+    ]
+    assert local("metrics", job["ref"], "--json").json == points
+
+
 def test_downloads_arrive_and_are_not_fetched_twice(
     local: Cli, done: dict[str, object], tmp_path: Path
 ) -> None:

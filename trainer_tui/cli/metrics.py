@@ -9,7 +9,8 @@ from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import time_value
 from trainer_tui.cli.service import Service, run_async
-from trainer_tui.errors import StateError, UsageError
+from trainer_tui.core.metricrows import LOG
+from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import Capability, Job, Metric
 from trainer_tui.providers.base import HasMetrics
 
@@ -21,11 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--key", metavar="KEY", action="append", help="only this curve (repeatable)"
     )
     parser.add_argument("--since", metavar="STEP", type=int, help="only steps after this one")
+    parser.add_argument("--csv", action="store_true", help="one line a point: step,time,key,value")
     parser.add_argument("--tail", metavar="N", type=int, help="only the last N steps")
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
-    """Print one line a step, a column a curve; with ``--json`` an array of points."""
+    """Print one line a step, a column a curve; ``--csv`` and ``--json`` give the points."""
+    if args.csv and context.json:
+        raise UsageError("--csv and --json exclude each other")
     job, points = run_async(_fetch(context, args.ref))
     keys = list(dict.fromkeys(point.key for point in points))
     if args.key:
@@ -45,13 +49,25 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         steps = steps[-args.tail :] if args.tail > 0 else []
         wanted = set(steps)
         points = [point for point in points if point.step in wanted]
-    if context.json:
+    if args.csv:
+        _print_csv(context, points)
+    elif context.json:
         context.print_json([_value(point) for point in points])
     elif not points:
         context.say(f"{job.ref} has no metrics yet")
     else:
         _print_table(context, keys, steps, points)
     return DONE
+
+
+def _print_csv(context: CliContext, points: Sequence[Metric]) -> None:
+    from trainer_tui.core.curvecsv import lines
+    from trainer_tui.core.series import SeriesSet
+
+    held = SeriesSet()
+    held.add(points)
+    for piece in lines([("", held[key]) for key in held]):
+        context.out(piece, end="")
 
 
 def _print_table(
@@ -68,28 +84,64 @@ def _print_table(
 
 
 async def _fetch(context: CliContext, text: str) -> tuple[Job, list[Metric]]:
-    """The job, and its points: all that the service has, else those seen from here."""
+    """The job, and its points: all that the service has, what was seen from here, and of the log
+    the keys that neither tells."""
     async with Service(context) as service:
         job = await service.find(text)
         provider = service.provider(job.ref.profile)
-        kept = context.store.metrics(job.ref)
-        offered = Capability.METRICS in provider.facts.capabilities
-        if not isinstance(provider, HasMetrics) or not offered:
-            if kept:
-                context.warn(f"{provider.facts.title} has no metrics: these were seen from here")
-                return job, kept
-            reason = provider.facts.reasons.get(Capability.METRICS)
-            raise StateError(reason or f"{provider.facts.title} has no metrics to give")
+        facts, store = provider.facts, context.store
         points: list[Metric] = []
-        cursor = 0
-        while True:
-            new, following = await provider.metrics(job.ref.id, since=cursor)
-            points += new
-            if following == cursor or not new:
-                break
-            cursor = following
-        unique = {(point.key, point.step): point for point in points}  # a resume writes anew
+        offered = isinstance(provider, HasMetrics) and Capability.METRICS in facts.capabilities
+        if isinstance(provider, HasMetrics) and offered:
+            points = await _of_service(provider, job)
+        if context.config.metrics.from_log and Capability.LOGS in facts.capabilities:
+            await _read_log(context, service, job)
+        stands = store.metric_keys(job.ref)
+        own = {point.key for point in points}
+        kept = [
+            point
+            for point in store.metrics(job.ref)
+            if not offered or (stands[point.key].origin == LOG and point.key not in own)
+        ]
+        if not offered:
+            if not kept:
+                reason = facts.reasons.get(Capability.METRICS)
+                raise StateError(reason or f"{facts.title} has no metrics to give")
+            seen = any(stand.origin != LOG for stand in stands.values())
+            where = "were seen from here" if seen else "are from the log"
+            context.warn(f"{facts.title} has no metrics: these {where}")
+        unique = {(point.key, point.step): point for point in (*points, *kept)}
         return job, sorted(unique.values(), key=lambda point: (point.step, point.key))
+
+
+async def _of_service(provider: HasMetrics, job: Job) -> list[Metric]:
+    points: list[Metric] = []
+    cursor = 0
+    while True:
+        new, following = await provider.metrics(job.ref.id, since=cursor)
+        points += new
+        if following == cursor or not new:
+            return points  # a resume writes anew: of two points of a step the later one counts
+        cursor = following
+
+
+async def _read_log(context: CliContext, service: Service, job: Job) -> None:
+    """Bring what the store has of the log's metrics up to date."""
+    from trainer_tui.core.logpoints import opened
+
+    try:
+        log = await opened(
+            context.store,
+            job.ref,
+            context.config.metrics,
+            service.provider(job.ref.profile),
+            service.clock,
+            lambda: job.status.ended,
+        )
+        while log.more:
+            await log.look()
+    except TrainerError as error:
+        context.warn(f"the log could not be read: {error.message}")
 
 
 def _value(point: Metric) -> dict[str, object]:

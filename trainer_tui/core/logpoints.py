@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from trainer_tui.config import MetricsSettings
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.logmetrics import VERSION, Own, Reader
 from trainer_tui.core.store import Store
-from trainer_tui.model import JobRef, LogChunk, Metric
+from trainer_tui.model import Capability, JobRef, LogChunk, Metric
+from trainer_tui.providers.base import HasLogFile, HasLogs, Provider
 
 PIECE = 1 << 20
 """Bytes that are asked for at once."""
@@ -137,6 +138,27 @@ class LogPoints:
             "reader": reader.save(),
         }
         return self._store.add_log_metrics(self._ref, found, state)
+
+
+async def opened(
+    store: Store,
+    ref: JobRef,
+    settings: MetricsSettings,
+    provider: Provider,
+    clock: Clock,
+    ended: Callable[[], bool],
+) -> LogPoints:
+    """The metrics in the log of a job whose service gives logs."""
+    path = await provider.log_path(ref.id) if isinstance(provider, HasLogFile) else None
+    if path is not None:
+        return LogPoints(store, ref, settings, of_file(path, ended), clock)
+    source = cast(HasLogs, provider)
+
+    async def ask(offset: int, limit: int) -> LogChunk:
+        return await source.logs(ref.id, offset=offset, limit=limit)
+
+    beside = Capability.METRICS in provider.facts.capabilities
+    return LogPoints(store, ref, settings, ask, clock, MOST_BESIDE if beside else MOST)
 
 
 def of_file(path: Path, ended: Callable[[], bool]) -> Ask:

@@ -11,8 +11,8 @@ from trainer_tui.core import metricrows
 from trainer_tui.core.messages import MetricsArrived
 from trainer_tui.core.sides import METRICS_PIECE, Side, Surroundings
 from trainer_tui.errors import RateLimitError, TrainerError
-from trainer_tui.model import Capability, JobRef, LogChunk, Metric, Status
-from trainer_tui.providers.base import LOG, HasLogFile, HasLogs, HasMetrics
+from trainer_tui.model import Capability, JobRef, Metric, Status
+from trainer_tui.providers.base import HasMetrics
 
 if TYPE_CHECKING:
     from trainer_tui.core.logpoints import LogPoints
@@ -50,7 +50,7 @@ class MetricsSide(Side):
             self._cursor = self.around.store.metrics_cursor(self.ref)  # before the points
         await self._tell_new()
         wait = await self._ask() if offered else None
-        due = await self._read_log(beside=offered)
+        due = await self._read_log()
         if not self._told and offered:
             self._tell((), reset=True)
         elif not self._told and due is None:
@@ -106,7 +106,7 @@ class MetricsSide(Side):
         self._told = True
         self.around.publish(MetricsArrived(self.ref, tuple(points), reset))
 
-    async def _read_log(self, *, beside: bool) -> float | None:
+    async def _read_log(self) -> float | None:
         """Take the points of the job's log; seconds until the next look, ``None``: when the job
         changes."""
         clock = self.around.clock
@@ -121,11 +121,12 @@ class MetricsSide(Side):
         self.fresh = False
         try:
             if self._log is None:
-                self._log = await self._open_log(beside=beside)
+                self._log = await self._open_log()
             found = await self._log.look()
         except RateLimitError:
             raise
         except TrainerError:  # the curves are there without it
+            self._log = None  # by then the profile may be another one
             self._log_due = clock.monotonic() + _LOG_PAUSE
             return _LOG_PAUSE
         if found:
@@ -137,23 +138,19 @@ class MetricsSide(Side):
         self._log_due = clock.monotonic() + wait
         return wait
 
-    async def _open_log(self, *, beside: bool) -> LogPoints:
-        from trainer_tui.core.logpoints import MOST, MOST_BESIDE, LogPoints, of_file
+    async def _open_log(self) -> LogPoints:
+        from trainer_tui.core.logpoints import opened
 
         around = self.around
         provider = await around.provider(self.ref.profile)
-        path = None
-        if isinstance(provider, HasLogFile):
-            path = await provider.log_path(self.ref.id)
-        if path is not None:
-            ask, most = of_file(path, lambda: self._status().ended), MOST
-        else:
-            ask, most = self._fetch, MOST_BESIDE if beside else MOST
-        return LogPoints(around.store, self.ref, around.metrics(), ask, around.clock, most)
-
-    async def _fetch(self, offset: int, limit: int) -> LogChunk:
-        provider = cast(HasLogs, await self.around.provider(self.ref.profile))
-        return await provider.logs(self.ref.id, offset=offset, limit=limit, name=LOG)
+        return await opened(
+            around.store,
+            self.ref,
+            around.metrics(),
+            provider,
+            around.clock,
+            lambda: self._status().ended,
+        )
 
     def _status(self) -> Status:
         entry = self.around.board.get(self.ref)
