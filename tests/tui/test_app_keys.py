@@ -379,13 +379,16 @@ async def test_e_opens_the_editor_of_a_job_that_ended(tmp_path: Path) -> None:
 
 
 async def test_compare_needs_two_marks(tmp_path: Path) -> None:
-    """= with nothing marked says what to do; with marks it opens the curves."""
+    """= with nothing marked says what to do; with marks it lays the jobs side by side."""
     app = make(tmp_path)
     async with running(app) as pilot:
         await pilot.press("equals_sign")
         await until(pilot, lambda: "Mark two or more" in screen_text(app))
         await pilot.press("space", "space", "equals_sign")
-        await until(pilot, lambda: app.main is not None and app.main.detail.tab == "metrics")
+        await until(pilot, lambda: type(app.screen).__name__ == "CompareScreen")
+        await until(pilot, lambda: "2 jobs" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
 
 
 async def test_q_quits_and_says_so_when_downloads_run(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_stall_is_marked_on_the_axis() -> None:
     assert chart[-2].count("‖") == 1
     assert "‖ 1h10s without a step" in chart[0]
     timed = picture([one], 80, 10, Look(Axis.RELATIVE), UNICODE)
-    assert text(timed)[-2].count("‖") > 40
+    assert text(timed)[-2].count("╌") > 40
     drawn = "".join(of_colour(timed, "chart-1"))
     assert "⠤" not in drawn[12:60] or "⠂" in drawn
 

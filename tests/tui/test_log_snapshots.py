@@ -1,8 +1,7 @@
-"""What the charts, the files and the downloads look like."""
+"""What the files and the downloads look like."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,31 +10,15 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.panes import NOW, REF, PaneApp, entry
-from trainer_tui.core.messages import ArtifactsArrived, MetricsArrived
+from trainer_tui.core.messages import ArtifactsArrived
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
-from trainer_tui.model import Artifact, ArtifactKind, Metric
+from trainer_tui.model import Artifact, ArtifactKind
 from trainer_tui.tui.screens.downloads import DownloadsScreen
 from trainer_tui.tui.widgets.artifacts_pane import ArtifactsPane
-from trainer_tui.tui.widgets.metrics_pane import MetricsPane
 from trainer_tui.tui.widgets.pane import JobPane
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 Snap = Callable[..., bool]
-
-
-def metrics() -> list[Metric]:
-    """A falling loss with a spike and a NaN, and two more keys."""
-    out = []
-    for step in range(0, 960, 8):
-        time = NOW + timedelta(seconds=step * 1.4)
-        loss = 0.3 + 0.25 * math.exp(-step / 200) + 0.02 * math.sin(step)
-        loss = math.nan if step == 400 else 0.6 if step == 600 else loss
-        out += [
-            Metric("loss", step, loss, time),
-            Metric("lr", step, 1e-4 * (1 + math.cos(step / 600)) / 2, time),
-            Metric("val/accuracy", step, 1 - math.exp(-step / 300), time),
-        ]
-    return out
 
 
 def artifacts() -> list[Artifact]:
@@ -80,7 +63,6 @@ def downloads() -> list[DownloadRow]:
 def fill(pane: JobPane) -> None:
     """Show the job with all that was learned of it."""
     pane.show(entry(checkpoint_step=750))
-    pane.receive(MetricsArrived(REF, metrics(), reset=True))
     pane.receive(ArtifactsArrived(REF, artifacts()))
 
 
@@ -98,22 +80,6 @@ def look(
         await pilot.pause()
 
     return snap_compare(app, terminal_size=size, run_before=prepare)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_metrics(snap_compare: Snap, size: tuple[int, int]) -> None:
-    """The loss with its best value, a NaN, a spike and checkpoints."""
-    assert look(snap_compare, MetricsPane(), size)
-
-
-def test_metrics_overlay(snap_compare: Snap) -> None:
-    """Two curves, smoothed, read by the cursor."""
-    assert look(snap_compare, MetricsPane(), (120, 30), "space", "j", "S", "left", "left")
-
-
-def test_metrics_ascii(snap_compare: Snap) -> None:
-    """Without a single character beyond ASCII."""
-    assert look(snap_compare, MetricsPane(), (80, 24), ascii_only=True)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from tests.tui.panes import NOW, REF, PaneApp, entry
-from tests.tui.waiting import until
+from tests.tui.waiting import screen_text, until
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, MetricsArrived
 from trainer_tui.core.series import Axis
 from trainer_tui.errors import NetworkError
 from trainer_tui.model import Artifact, ArtifactKind, Capability, JobRef, Metric
 from trainer_tui.tui.screens.metrics_screen import MetricsScreen
+from trainer_tui.tui.screens.save_as import SaveScreen
+from trainer_tui.tui.widgets.chart_panel import ChartPanel
 from trainer_tui.tui.widgets.metrics_pane import MetricsPane
 
 pytestmark = pytest.mark.anyio
@@ -154,3 +160,123 @@ async def test_full_screen_watches_and_lets_go() -> None:
         await until(pilot, lambda: ("watch", REF, MetricsPane.ASPECTS) in app.runtime.asked)
         await pilot.press("q")
         await until(pilot, lambda: ("unwatch", REF, MetricsPane.ASPECTS) in app.runtime.asked)
+
+
+async def test_nearer_farther_and_the_whole() -> None:
+    """> looks nearer around the cursor, ) goes on, 0 shows all; escape goes back step by step."""
+    pane = MetricsPane()
+    async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
+        panel = await filled(pilot, pane)
+        await pilot.press("left", "left", "greater_than_sign", "greater_than_sign")
+        await until(pilot, lambda: panel.look.window is not None)
+        assert "part" in screen(pane)
+        window, cursor = panel.look.window, panel.look.cursor
+        assert window is not None and cursor is not None
+        assert window[1] - window[0] == pytest.approx(490 / 4)
+        assert window[0] <= cursor <= window[1]
+        await pilot.press("left_parenthesis")
+        assert panel.look.window is not None and panel.look.window[0] < window[0]
+        await pilot.press("0")
+        assert panel.look.window is None
+        await pilot.press("shift+up", "escape")
+        assert (panel.look.cursor, panel.look.window is None) == (None, False)
+        await pilot.press("escape")
+        assert panel.look.window is None
+
+
+async def test_smoothing_is_turned_up_and_down() -> None:
+    """S turns it on; . and , change how much; below the least there is none."""
+    pane = MetricsPane()
+    async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
+        panel = await filled(pilot, pane)
+        await pilot.press("S", "full_stop")
+        assert panel.look.weight == 0.95
+        await until(pilot, lambda: "smoothed 0.95" in screen(pane))
+        await pilot.press(*["comma"] * 6)
+        assert panel.look.weight == 0
+
+
+async def test_small_charts_of_all_keys() -> None:
+    """A shows them, arrows move, enter opens one, escape goes back."""
+    pane = MetricsPane()
+    async with PaneApp(pane).run_test(size=(120, 30)) as pilot:
+        panel = await filled(pilot, pane)
+        await pilot.press("A")
+        await until(pilot, lambda: panel.grid.has_focus)
+        await until(pilot, lambda: "accuracy" in shown(pilot) and "lr" in shown(pilot))
+        await pilot.press("right", "right", "left")
+        assert panel.grid.current == "accuracy"
+        await pilot.press("enter")
+        await until(pilot, lambda: panel.listing.has_focus)
+        assert panel.listing.current == "accuracy"
+        assert labels(pane) == ["accuracy"]
+        await pilot.press("A", "escape")
+        await until(pilot, lambda: not panel.has_class("grid"))
+
+
+async def test_a_click_reads_and_the_wheel_looks_nearer() -> None:
+    """The mouse does what the keys do, where it points."""
+    pane = MetricsPane()
+    async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
+        panel = await filled(pilot, pane)
+        margin, width = panel.chart.plot
+        await pilot.click(panel.chart, offset=(margin + width // 2, 5))
+        await until(pilot, lambda: panel.look.cursor is not None)
+        assert panel.look.cursor == pytest.approx(245, abs=10)
+        panel.post_message(panel.chart.Wheeled(1, 0.0))
+        await until(pilot, lambda: panel.look.window == (0.0, 245.0))
+
+
+async def test_saving_what_is_shown(tmp_path: Path) -> None:
+    """Ctrl+S asks for a file: a picture or a table by its ending, never over another file."""
+    pane = MetricsPane()
+    app = PaneApp(pane)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await filled(pilot, pane)
+
+        async def ask(name: str) -> SaveScreen:
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, SaveScreen))
+            screen = app.screen
+            assert isinstance(screen, SaveScreen)
+            field = screen.query_one(Input)
+            assert field.value == "dog_portrait_lora-loss.svg"
+            field.value = str(tmp_path / name)
+            await pilot.press("enter")
+            return screen
+
+        await ask("curves.svg")
+        picture, table = tmp_path / "curves.svg", tmp_path / "curves.csv"
+        await until(pilot, lambda: f"Saved {picture}" in app.said)
+        assert picture.read_text().startswith("<svg")
+        await ask("curves.csv")
+        await until(pilot, lambda: f"Saved {table}" in app.said)
+        assert len(table.read_text().splitlines()) == 51
+        screen = await ask("curves.csv")
+        words = screen.query_one("#save-trouble", Static)
+        await until(pilot, lambda: "exists" in str(words.render()))
+        await pilot.press("tab")
+        assert screen.query_one(Input).value.endswith("curves.svg")
+        screen.query_one(Input).value = str(tmp_path / "no" / "x.svg")
+        await pilot.press("enter")
+        await until(pilot, lambda: "no folder" in str(words.render()))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, SaveScreen))
+    assert names(tmp_path) == ["curves.csv", "curves.svg"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def shown(pilot: Pilot[Any]) -> str:
+    return screen_text(pilot.app)
+
+
+async def filled(pilot: Pilot[Any], pane: MetricsPane) -> ChartPanel:
+    """The pane with its points, drawn, with the keys on its list."""
+    pane.show(entry())
+    pane.receive(MetricsArrived(REF, points(), reset=True))
+    await until(pilot, lambda: "◆ 0.1695 at step 490" in screen(pane))
+    await until(pilot, lambda: pane.panel.listing.has_focus)
+    return pane.panel

@@ -83,7 +83,7 @@ def test_log_ticks_of_any_range(one: float, other: float, count: int) -> None:
 
 def test_durations_and_their_ticks() -> None:
     """Time axes have round times."""
-    assert ticks.time_ticks(0, 4000, 4) == [0, 1800, 3600]
+    assert ticks.time_ticks(0, 4000, 4) == [0, 900, 1800, 2700, 3600]
     assert [ticks.duration(s) for s in (0, 45, 600, 5400, 187_200, -90, 0.25)] == [
         "0s", "45s", "10m", "1h30m", "2d4h", "-1m30s", "0.25s",
     ]  # fmt: skip

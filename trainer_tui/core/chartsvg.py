@@ -155,12 +155,18 @@ def _curves(scene: Scene, left: float, right: float, top: float) -> Iterator[str
     yield f'<g class="line" stroke-width="1">{_grid(values, place, box)}</g>\n'
     yield from _value_labels(values, labels, place, box)
     yield from _bottom(scene, box)
+    # A picture of its own, so that nothing is drawn beside the plot.
+    edges = f"{box.x:.1f} {box.y - 6:.1f} {box.width + 8:.1f} {box.height + 6:.1f}"
+    x, y, width, height = edges.split()
+    yield f'<svg x="{x}" y="{y}" width="{width}" height="{height}" viewBox="{edges}">\n'
     for number, (line, columns) in reversed(list(enumerate(zip(scene.lines, raw, strict=True)))):
         its = ranges[number]
         if its is None:
             continue
         here = _scale(*padded(*its, scene.log), box, scene.log) if own else place
         yield from _curve(scene, number, line, columns, here, box)
+    yield "</svg>\n"
+    yield from _not_finite(raw, box)
 
 
 def _styles() -> str:
@@ -215,12 +221,10 @@ def _legend(scene: Scene, own: bool, top: float) -> tuple[list[str], float]:
     notes = ["each on its own scale"] if own else []
     notes += ["logarithmic"] if scene.log else []
     notes += [f"smoothed {scene.weight:g}"] if scene.weight else []
-    if notes:
-        out.append(
-            f'<text class="faint" text-anchor="end" x="{scene.width - 16}" y="{y + _ROW:.1f}">'
-            f"{text(' · '.join(notes))}</text>\n"
-        )
-        y += _ROW
+    out.append(
+        f'<text class="faint" text-anchor="end" x="{scene.width - 16}" y="26">'
+        f"{text(' · '.join(notes))}</text>\n"
+    )
     return out, y + 14
 
 
@@ -283,14 +287,6 @@ def _curve(
         yield f'<g class="c{colour}" stroke-width="2">'
         yield from _polylines(smooth, place, box, scene.log)
         yield "</g>\n"
-    wide = box.width / max(1, len(columns.odd))
-    for index, odd in enumerate(columns.odd):
-        if odd:
-            x = box.x + (index + 0.5) * wide
-            yield (
-                f'<text class="bad" text-anchor="middle" x="{x:.1f}" y="{box.bottom + 4:.1f}">'
-                "×<title>a value that is not finite</title></text>\n"
-            )
     best = line.series.best(line.best) if line.best is not None else None
     if best is not None and (best[1] > 0 or not scene.log):
         at = place_of(line.series, best[0], scene.axis)
@@ -299,11 +295,32 @@ def _curve(
             yield f'<circle class="f{colour}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>\n'
 
 
+def _not_finite(raw: Sequence[Columns], box: _Box) -> Iterator[str]:
+    """A cross on the axis for each column that has such a value."""
+    for columns in raw:
+        wide = box.width / max(1, len(columns.odd))
+        for index, odd in enumerate(columns.odd):
+            if odd:
+                x = box.x + (index + 0.5) * wide
+                yield (
+                    f'<text class="bad" text-anchor="middle" x="{x:.1f}" '
+                    f'y="{box.bottom + 4:.1f}">×<title>a value that is not finite</title></text>\n'
+                )
+
+
 def _polylines(columns: Columns, place: ticks.Level, box: _Box, log: bool) -> Iterator[str]:
     """One line for each stretch without a break; each column as first, least, greatest, last."""
     floor = 0.0 if log else -math.inf
     wide = box.width / max(1, len(columns.low))
     points: list[str] = []
+
+    def outside(point: tuple[float, float] | None) -> list[str]:
+        """A point beside the window that the curve comes from or goes to."""
+        if point is None or point[1] <= floor:
+            return []
+        return [f"{box.across(point[0]):.1f},{box.y + place(point[1]) / 10:.1f}"]
+
+    points += outside(columns.before)
     for index, low in enumerate(columns.low):
         high = columns.high[index]
         if low != low:
@@ -322,7 +339,7 @@ def _polylines(columns: Columns, place: ticks.Level, box: _Box, log: bool) -> It
             if not ys or ys[-1] != y:
                 ys.append(y)
         points += ys
-    yield from _polyline(points)
+    yield from _polyline(points + outside(columns.after))
 
 
 def _polyline(points: list[str]) -> Iterator[str]:

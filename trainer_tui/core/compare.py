@@ -107,3 +107,30 @@ def _common_lead(keys: Sequence[str]) -> str:
         if keys and sum(key.startswith(lead) for key in keys) > len(keys) // 2:
             return lead
     return ""
+
+
+def told_apart(values: Sequence[str | None], width: int, ellipsis: str) -> list[str | None]:
+    """Values cut to a width, so that those that differ look different where that can be.
+
+    Where their beginnings are the same as far as there is room, the beginnings are left out.
+    """
+    known = [value for value in values if value is not None]
+    shown = {value: _cut(value, width, ellipsis) for value in known}
+    if len(set(shown.values())) < len(set(known)):
+        lead = _shared(known) - width // 3
+        if lead > 0:
+            shown = {value: _cut(ellipsis + value[lead:], width, ellipsis) for value in known}
+    return [value if value is None else shown[value] for value in values]
+
+
+def _shared(values: Sequence[str]) -> int:
+    """How many characters all begin with."""
+    first, last = min(values), max(values)
+    for at, (one, other) in enumerate(zip(first, last, strict=False)):
+        if one != other:
+            return at
+    return min(len(first), len(last))
+
+
+def _cut(text: str, width: int, ellipsis: str) -> str:
+    return text if len(text) <= width else text[: max(0, width - 1)] + ellipsis

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from io import StringIO
 
 from trainer_tui.core.series import Axis, Series
+from trainer_tui.sanitize import line as clean
 
 HEAD = ("step", "time", "key", "value")
 _LINES = 2_000
@@ -28,9 +29,10 @@ def lines(
     yield _written([(*HEAD, "job") if named else HEAD])
     for name, series in curves:
         rows: list[tuple[object, ...]] = []
+        key, name = clean(series.key), clean(name)
         for at in _inside(series, axis, window):
             time = series.times[at]
-            row = (series.steps[at], _time(time), series.key, repr(series.values[at]))
+            row = (series.steps[at], _time(time), key, repr(series.values[at]))
             rows.append((*row, name) if named else row)
             if len(rows) >= _LINES:
                 yield _written(rows)

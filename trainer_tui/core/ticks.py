@@ -111,7 +111,7 @@ def _offset(value: float, zone: tzinfo | None) -> float:
 
 
 def _time_step(rough: float) -> int:
-    step = next((d for d in _DURATIONS if d >= rough), None)
+    step = next((d for d in _DURATIONS if d >= rough * 0.75), None)
     return step or max(1, math.ceil(rough / _DAY)) * _DAY
 
 

@@ -220,7 +220,12 @@ def split(app: TrainerApp, step: str) -> None:
 
 
 def logs(app: TrainerApp) -> None:
-    """The log on the whole screen."""
+    """The log on the whole screen; of several marked jobs their logs as one."""
+    targets = app.targets()
+    if len(targets) > 1:
+        refs = [entry.job.ref for entry in targets]
+        app.command_screen("merged_screen", "MergedScreen", refs)
+        return
     if app.selected is None:
         app.say("There is no job to read the log of.", "warning")
         return
@@ -236,21 +241,12 @@ def metrics(app: TrainerApp) -> None:
 
 
 def compare(app: TrainerApp) -> None:
-    """Lay the curves of the marked jobs over each other, in the Metrics tab."""
+    """The marked jobs side by side on the whole screen."""
     refs = [entry.job.ref for entry in app.targets()]
     if len(refs) < 2:
         app.say("Mark two or more jobs with space, then compare them.", "warning")
         return
-    tab(app, "metrics")
-    _main(app).open_detail()
-    app.call_after_refresh(_overlay, app, refs)
-
-
-def _overlay(app: TrainerApp, refs: list[object]) -> None:
-    pane = _main(app).detail.pane
-    overlay = getattr(pane, "compare", None)
-    if overlay is not None:
-        overlay(refs)
+    app.command_screen("compare_screen", "CompareScreen", refs)
 
 
 def pipeline(app: TrainerApp) -> None:

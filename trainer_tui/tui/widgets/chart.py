@@ -27,6 +27,8 @@ from trainer_tui.tui.widgets.chart_look import (
 from trainer_tui.tui.widgets.chart_text import axis_rows, legend, note_words
 
 _MIN_WIDTH, _MIN_HEIGHT = 16, 5
+_USUAL_MARGIN = 5
+"""Cells of the labels at the side of most charts: with others, curves are cut once more."""
 _CURSOR, _BAD = 60, 61  # inks beside those of the curves
 
 
@@ -55,7 +57,7 @@ def picture(
         words = "no times are known: X shows the steps" if known else ""
         return centred(words, width, height)
     left, right = look.window or whole
-    guess = max(1, (width - 8) * (2 if glyphs.unicode else 1))
+    guess = max(1, (width - _USUAL_MARGIN - 2) * (2 if glyphs.unicode else 1))
     rough = [curve.series.columns(look.axis, left, right, guess) for curve in curves]
     ranges = [range_of(columns, look.log) for columns in rough]
     found = [each for each in ranges if each is not None]
@@ -78,7 +80,9 @@ def picture(
         return [[(" " * width, "")] for _ in range(height)]
     canvas = plot.Canvas(frame.width, rows, plain=not glyphs.unicode)
     palette = [curve.colour for curve in curves]
-    bad = _draw_all(canvas, curves, ranges, frame, look, own, glyphs)
+    if canvas.columns != guess:
+        rough = [curve.series.columns(look.axis, left, right, canvas.columns) for curve in curves]
+    bad = _draw_all(canvas, curves, rough, ranges, frame, look, own, glyphs)
     _grid_lines(canvas, values, frame, look.log, glyphs)
     out = list(heads)
     marks = _labels_by_row(canvas, values, texts, frame, look.log)
@@ -102,6 +106,7 @@ def _colour(ink: int, palette: Sequence[str]) -> str:
 def _draw_all(
     canvas: plot.Canvas,
     curves: Sequence[Curve],
+    cut: Sequence[Columns],
     ranges: Sequence[tuple[float, float] | None],
     frame: Frame,
     look: Look,
@@ -119,13 +124,11 @@ def _draw_all(
             low, high = padded(*its, look.log)
             at = replace(frame, low=low, high=high)
         scaled[ink] = ticks.scale(at.low, at.high, canvas.rows, log=look.log)
-        curve, level = curves[ink], scaled[ink]
-        columns = curve.series.columns(look.axis, frame.left, frame.right, canvas.columns)
+        curve, level, columns = curves[ink], scaled[ink], cut[ink]
         behind = _behind_stalls(curve, frame, look.axis, canvas.columns)
         soft = plot.SOFT if look.weight else 0
         plot.draw(canvas, columns, level, ink + soft, above=above, across=behind)
         bad |= {x // canvas.wide for x, odd in enumerate(columns.odd) if odd}
-        scaled[ink] = level
         if not look.weight:
             _mark_odd(canvas, columns, level, above, glyphs)
     for ink in reversed(range(len(curves))):

@@ -41,6 +41,8 @@ class Look:
     """Where values are read, in units of the axis; ``None``: no cursor."""
     checkpoints: tuple[int, ...] = ()
     """Steps that have a tick under the axis."""
+    named: bool = True
+    """Whether the legend names the curves; not where something else beside the chart does."""
     zone: tzinfo | None = None
     """Where the clock below the chart is; ``None``: here."""
 

@@ -30,11 +30,11 @@ class ChartPanel(Widget):
         layout: horizontal;
         height: 1fr;
         width: 1fr;
-        & KeyList { width: 28; margin: 1 1 0 0; }
+        & KeyList { width: 28; margin: 0 1 0 0; }
         &.wide KeyList { width: 42; }
         &.several KeyList { width: 28; }
         & Chart { width: 1fr; }
-        & ChartGrid { display: none; }
+        & ChartGrid { display: none; padding: 0 0 0 1; }
         &.narrow { layout: vertical; }
         &.narrow KeyList { width: 1fr; height: auto; max-height: 4; margin: 0; }
         &.grid KeyList, &.grid Chart { display: none; }
@@ -165,12 +165,13 @@ class ChartPanel(Widget):
         self._whole = whole
         drawn = {key: colour_of(key, listing.keys) for key in chosen}
         if len(self.jobs) > 1:
-            drawn = {key: "accent" for key in chosen}
+            drawn = {key: "foreground" for key in chosen}
         if drawn != listing.drawn:
             listing.drawn = drawn
             listing.refresh()
         steps = self.jobs[0].checkpoints if len(self.jobs) == 1 else ()
-        look = replace(self.look, checkpoints=tuple(sorted(steps)))
+        one = len(self.jobs) == 1  # of several jobs there is a list below
+        look = replace(self.look, checkpoints=tuple(sorted(steps)), named=one)
         if self.has_class("grid"):
             self.grid.show(self._tiles(), replace(look, window=None, cursor=None))
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+
 from trainer_tui.core import ticks
 from trainer_tui.core.chartscale import place_of
 from trainer_tui.core.series import Axis, Columns
@@ -81,14 +83,14 @@ def legend(
     lead = where(curves, look) if look.cursor is not None else ""
     room = width - 2
     for full in (True, False):
-        items = [_item(curve, look, full, glyphs) for curve in curves]
+        items = [_item(curve, look, full, glyphs) for curve in curves if look.named]
         rows = _wrapped(lead, items, room)
         if len(rows) <= lines:
             break
     left_out = len(rows) > lines
     rows = rows[:lines]
     out = [_painted(row, lead if not number else "", number) for number, row in enumerate(rows)]
-    used = [sum(len(text) for text, _ in row) for row in out]
+    used = [sum(cells(text) for text, _ in row) for row in out]
     if left_out and used[-1] + 2 < width:
         out[-1].append((f" {glyphs.ellipsis}", "text-faint"))
         used[-1] += 2
@@ -121,18 +123,24 @@ def _item(curve: Curve, look: Look, full: bool, glyphs: Glyphs) -> Item:
     return glyphs.info, told, curve.colour
 
 
+def cells(text: str) -> int:
+    """Cells that a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def _wrapped(lead: str, items: Sequence[Item], room: int) -> list[list[Item]]:
     """Items in lines; one that is longer than a line is cut."""
     rows: list[list[Item]] = [[]]
     used = len(lead)
     for mark, text, colour in items:
-        text = text[: max(0, room - 2)]
+        if cells(text) > room - 2:
+            text = set_cell_size(text, max(0, room - 2))
         gap = 3 if used else 0
-        if used + gap + 2 + len(text) > room and used:
+        if used + gap + 2 + cells(text) > room and used:
             rows.append([])
             used = gap = 0
         rows[-1].append((mark, text, colour))
-        used += gap + 2 + len(text)
+        used += gap + 2 + cells(text)
     return rows
 
 
@@ -163,8 +171,9 @@ def axis_rows(
     labels = [" "] * (frame.width + 1)
     free, end = 0, frame.width + 1
     if len(unit) + 2 * _PER_LABEL <= end:
-        labels[-len(unit) :] = unit
-        end -= len(unit) + 2
+        end = frame.width - len(unit)
+        labels[end : frame.width] = unit
+        end -= 2
     for value, text in zip(values, texts, strict=True):
         cell = frame.cell(value)
         if not 0 <= cell < frame.width:
@@ -180,8 +189,11 @@ def axis_rows(
         x = place_of(curves[0].series, step, look.axis) if curves else None
         if x is not None and 0 <= (cell := frame.cell(x)) < frame.width:
             line[cell] = ("▴" if glyphs.unicode else "^", "status-succeeded")
-    for cell in _stall_cells(curves, frame, look.axis):
-        line[cell] = (glyphs.pause, "status-interrupted")
+    for begin, stop in _stalls(curves, frame, look.axis):
+        for cell in range(max(0, begin), min(frame.width - 1, stop) + 1):
+            between = "╌" if glyphs.unicode else "="
+            char = glyphs.pause if cell in (begin, stop) else between
+            line[cell] = (char, "status-interrupted")
     for cell in bad:
         line[cell] = (glyphs.times, "status-failed")
     corner = "└" if glyphs.unicode else "+"
@@ -209,20 +221,17 @@ def _x_ticks(frame: Frame, look: Look) -> tuple[list[float], list[str], str]:
     return values, ticks.labels(values), "step"
 
 
-def _stall_cells(curves: Sequence[Curve], frame: Frame, axis: Axis) -> set[int]:
-    """Where stalls are marked: where they begin, and on an axis of time all along."""
-    found: set[int] = set()
+def _stalls(curves: Sequence[Curve], frame: Frame, axis: Axis) -> list[tuple[int, int]]:
+    """The first and the last cell of each stall; on an axis of steps they are the same."""
+    found = []
     for curve in curves:
         shift = (curve.series.start or 0.0) if axis is Axis.RELATIVE else 0.0
         for stall in curve.stalls:
             if axis is Axis.STEP:
                 begin = end = frame.cell(stall.step)
             else:
-                begin, end = frame.cell(stall.began - shift), frame.cell(stall.ended - shift)
-                begin, end = begin + 1, end - 1
-                if begin > end:
-                    begin = end = end + 1
-            if end < 0 or begin >= frame.width:
-                continue
-            found.update(range(max(0, begin), min(frame.width - 1, end) + 1))
+                begin = frame.cell(stall.began - shift) + 1
+                end = max(begin, frame.cell(stall.ended - shift) - 1)
+            if end >= 0 and begin < frame.width:
+                found.append((begin, end))
     return found

@@ -9,10 +9,9 @@ from textual.app import ComposeResult
 
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, MetricsArrived
 from trainer_tui.model import ArtifactKind, Capability, Job, Status
-from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.widgets.chart_jobs import JobCurves
 from trainer_tui.tui.widgets.chart_panel import ChartPanel
-from trainer_tui.tui.widgets.instead import Instead, InsteadPane
+from trainer_tui.tui.widgets.instead import Instead, InsteadPane, trouble
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
@@ -111,9 +110,7 @@ class MetricsPane(InsteadPane):
         self.settle(None if self.panel.has_curves else self._reason())
 
     def _reason(self) -> Text:
-        glyphs, job = self.panel.listing.glyphs, self.job
-        paint = paint_of(self.app)
-        muted = paint("text-muted")
+        job, muted = self.job, self.panel.listing.paint("text-muted")
         if job is None:
             return Text("No job is selected.", muted)
         runtime = getattr(self.app, "runtime", None)
@@ -122,12 +119,7 @@ class MetricsPane(InsteadPane):
             reason = facts.reasons.get(Capability.METRICS)
             return Text(reason or f"{facts.title} gives no metrics.", muted)
         if self._error is not None:
-            text = Text()
-            text.append(f"{glyphs.warn} {self._error.title}\n", paint("status-failed"))
-            text.append(f"{self._error.message}\n", muted)
-            if self._error.hint:
-                text.append(self._error.hint, paint("text-faint"))
-            return text
+            return trouble(self.panel.listing, self._error)
         if job.status is Status.QUEUED:
             return Text("The job waits for its turn; its curves begin when it runs.", muted)
         if job.status.active:

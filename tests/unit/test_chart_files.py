@@ -1,0 +1,142 @@
+"""Curves as files: SVG that any reader can show, CSV that any table program can read."""
+
+from __future__ import annotations
+
+import csv
+import math
+import xml.etree.ElementTree as ET
+from datetime import UTC
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer_tui.core import chartsvg, curvecsv
+from trainer_tui.core.chartsvg import Line, Scene
+from trainer_tui.core.series import Axis, Points, Series
+from trainer_tui.sanitize import line as clean
+
+START = 1_770_000_000.0
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def series(values: list[float], key: str = "loss") -> Series:
+    """A point a step, ten seconds apart."""
+    made = Series(key)
+    for step, value in enumerate(values):
+        made.add(step, value, START + step * 10)
+    return made
+
+
+def texts(root: ET.Element) -> str:
+    """All words of a picture."""
+    return " ".join("".join(node.itertext()) for node in root.iter(f"{SVG}text"))
+
+
+@given(
+    st.lists(st.floats(), max_size=60),
+    st.text(max_size=20),
+    st.sampled_from(Axis),
+    st.booleans(),
+    st.sampled_from((0.0, 0.9)),
+)
+def test_any_curve_makes_well_formed_xml(
+    values: list[float], name: str, axis: Axis, log: bool, weight: float
+) -> None:
+    """Whatever the values and the names, a parser reads the file, and no number is NaN."""
+    lines = [Line(name, series(values), "min", (3,)), Line("lr", series(values[::-1]))]
+    drawn = chartsvg.draw(Scene(lines, name, axis, None, log, weight, UTC))
+    root = ET.fromstring(drawn)
+    for line in root.iter(f"{SVG}polyline"):
+        numbers = line.get("points", "").replace(",", " ").split()
+        assert all(math.isfinite(float(number)) for number in numbers)
+
+
+def test_what_a_picture_says() -> None:
+    """Legend with last and best, axis words, the checkpoint, how it is drawn."""
+    lines = [Line("a <b> & c", series([3, 1, 2]), "min", (1,))]
+    root = ET.fromstring(chartsvg.draw(Scene(lines, "job", weight=0.5)))
+    said = texts(root)
+    assert "a <b> & clast 2, best 1 at step 1" in said
+    assert "step" in said
+    assert "smoothed 0.5" in said
+    titles = [node.text for node in root.iter(f"{SVG}title")]
+    assert "checkpoint at step 1" in titles
+
+
+def test_a_picture_follows_the_readers_light_or_dark_setting() -> None:
+    """Colours are a style sheet's; nothing is fetched, no font is named."""
+    drawn = chartsvg.draw(Scene([Line("loss", series([1, 2]))]))
+    assert "prefers-color-scheme:dark" in drawn
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
+    assert "sans-serif" in drawn
+
+
+def test_a_spike_among_a_million_points_is_in_the_picture() -> None:
+    """Each column of pixels keeps its extremes, and the file stays small."""
+    values = [1.0] * 1_000_000
+    values[500_000] = 9.0
+    made = Series("loss")
+    made.extend(Points("loss", range(len(values)), values, [START + n for n in range(len(values))]))
+    drawn = chartsvg.draw(Scene([Line("loss", made)]))
+    heights = [
+        float(pair.split(",")[1])
+        for node in ET.fromstring(drawn).iter(f"{SVG}polyline")
+        for pair in node.get("points", "").split()
+    ]
+    assert max(heights) - min(heights) > 300
+    assert len(drawn) < 60_000
+
+
+def test_nothing_to_draw_is_said() -> None:
+    """A picture without points is a picture with words."""
+    assert "nothing to draw" in texts(ET.fromstring(chartsvg.draw(Scene(()))))
+
+
+def test_several_pictures_on_one_sheet() -> None:
+    """Small charts beside each other, each with its name."""
+    scenes = [Scene([Line(key, series([1, 2], key))], key) for key in ("loss", "lr", "norm")]
+    root = ET.fromstring(chartsvg.sheet(scenes))
+    assert len(root.findall(f"{SVG}svg")) == 3
+    assert (root.get("width"), root.get("height")) == ("1920", "960")
+
+
+def rows(pieces: list[str]) -> list[list[str]]:
+    return list(csv.reader(StringIO("".join(pieces))))
+
+
+@given(st.lists(st.floats(), max_size=50), st.text(min_size=1, max_size=10))
+def test_csv_reads_back_the_same_points(values: list[float], key: str) -> None:
+    """Every point is there, to the last bit, with its key in one line."""
+    found = rows(list(curvecsv.lines([("", series(values, key))])))
+    assert found[0] == ["step", "time", "key", "value"]
+    for row, value in zip(found[1:], values, strict=True):
+        assert row[2] == clean(key)
+        assert float(row[3]) == value or math.isnan(value)
+
+
+@pytest.mark.parametrize("axis", Axis)
+def test_csv_of_a_part(axis: Axis) -> None:
+    """Only what lies in the window, both ends included, on any axis."""
+    window = {Axis.STEP: (2, 4), Axis.RELATIVE: (20, 40), Axis.TIME: (START + 20, START + 40)}
+    found = rows(list(curvecsv.lines([("", series([0, 1, 2, 3, 4, 5]))], axis, window[axis])))
+    assert [row[0] for row in found[1:]] == ["2", "3", "4"]
+    assert found[1][1] == "2026-02-02T02:40:20.000+00:00"
+
+
+def test_csv_of_several_jobs_names_them() -> None:
+    """One more column says whose point it is."""
+    found = rows(list(curvecsv.lines([("a", series([1])), ("b", series([2]))])))
+    assert found == [
+        ["step", "time", "key", "value", "job"],
+        ["0", "2026-02-02T02:40:00.000+00:00", "loss", "1.0", "a"],
+        ["0", "2026-02-02T02:40:00.000+00:00", "loss", "2.0", "b"],
+    ]
+
+
+def test_a_point_without_a_time_has_an_empty_one() -> None:
+    """Nothing is made up."""
+    made = Series("loss")
+    made.add(1, 0.5)
+    assert rows(list(curvecsv.lines([("", made)])))[1] == ["1", "", "loss", "0.5"]
