@@ -57,6 +57,10 @@ class Asking(Hits, Client):
         if tell is not None:
             tell()
 
+    def expression(self) -> tuple[str | None, int]:
+        """The regular expression and its flags; none for errors."""
+        return (None, 0) if self.pattern is None else (self.pattern.text, self.pattern.flags)
+
     def _stop(self) -> None:
         self._stopped = True
 

@@ -7,10 +7,8 @@ from bisect import bisect_right
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-BLOCK = 256 << 10
-"""Bytes for which hits are counted; as in :mod:`trainer_tui.core.logfile.index`."""
 MAX_RAW = 1 << 20
 """A line of more bytes is not read whole; as in :mod:`trainer_tui.core.logfile.line`."""
 OVERLAP = 64 << 10
@@ -40,12 +38,20 @@ class Chunks:
             data += more
         return data
 
-    def lines(self, low: int, high: int) -> Iterator[tuple[int, bytes | None, int]]:
+    def lines(
+        self, low: int, high: int, skip: Callable[[bytes], bool] | None = None
+    ) -> Iterator[tuple[int, bytes | None, int]]:
         """The lines that begin in a range: in stretches of where the first begins, the bytes, and
-        where the last ends; ``None`` for the bytes of one line of more than :data:`MAX_RAW`."""
+        where the last ends; ``None`` for the bytes of one line of more than :data:`MAX_RAW`.
+
+        Args:
+            low: The range's first byte.
+            high: One past its last.
+            skip: Whether some bytes are of no interest; their whole lines are left out.
+        """
         high = min(high, self.size)
         for start, stop, begins, end in self._stretches(low, high):
-            yield from self._stretch(start, stop, begins, end)
+            yield from self._stretch(start, stop, begins, end, skip)
 
     def before(self, position: int) -> Iterator[bytes]:
         """The lines before the line at a position, the nearest first; not for ever."""
@@ -103,7 +109,7 @@ class Chunks:
         return min(self.gaps[index][0], self.size) if index < len(self.gaps) else self.size
 
     def _stretch(
-        self, start: int, stop: int, begins: bool, end: int
+        self, start: int, stop: int, begins: bool, end: int, skip: Callable[[bytes], bool] | None
     ) -> Iterator[tuple[int, bytes | None, int]]:
         data = self.read(start, stop)
         stop = start + len(data)
@@ -114,7 +120,7 @@ class Chunks:
             last = len(data)
         else:
             last = data.rfind(b"\n") + 1
-        if last > first:
+        if last > first and not (skip is not None and skip(data)):
             yield from self._checked(start + first, data[first:last])
         last = max(first, last)
         if last < len(data):

@@ -36,7 +36,8 @@ class Filtered(Lines):
         return self.after(-1)
 
     def last(self) -> int | None:
-        return self.before(1 << 62)
+        last = self._log.last()
+        return None if last is None else self.before(last + 1)
 
     def after(self, position: int) -> int | None:
         return self._step(position, True)

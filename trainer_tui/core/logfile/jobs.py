@@ -6,7 +6,7 @@ import os
 from array import array
 
 from trainer_tui.core.logfile.bulk import shown, texts
-from trainer_tui.core.logfile.chunks import BLOCK, MAX_RAW, OVERLAP, Chunks
+from trainer_tui.core.logfile.chunks import MAX_RAW, OVERLAP, Chunks
 from trainer_tui.core.logfile.matcher import ErrorMatcher, Matcher, numbers
 
 TYPE_CHECKING = False
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from trainer_tui.core.logfile.matcher import Watch
 
-STEP = 4
-"""Blocks that are read at once."""
 MAX_LINE = 16_384
 """As in :mod:`trainer_tui.core.logfile.line`."""
 _NOTE = b"\x1e"
@@ -33,14 +31,16 @@ class FileJob:
     Args:
         path: The file.
         identity: Its device and inode; another file is not searched.
+        block: Bytes for which hits are counted.
         matcher: What to look for.
 
     Raises:
         OSError: It cannot be opened, or is another one.
     """
 
-    def __init__(self, path: str, identity: tuple[int, int], matcher: Matcher) -> None:
+    def __init__(self, path: str, identity: tuple[int, int], block: int, matcher: Matcher) -> None:
         self.matcher = matcher
+        self.block = block
         self.closed = False
         self._notes = False
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -62,21 +62,23 @@ class FileJob:
 
     def count(self, first: int, stop: int) -> array[int]:
         """How many lines match of those that begin in each block."""
+        block = self.block
         counts = array("I", bytes(4 * (stop - first)))
-        for position, data, end in self._chunks.lines(first * BLOCK, stop * BLOCK):
+        skip = self.matcher.rules_out
+        for position, data, end in self._chunks.lines(first * block, stop * block, skip):
             if data is None:
-                counts[position // BLOCK - first] += self._long_matches(position, end)
-            elif not self.matcher.rules_out(data):
-                for at, part in _by_block(position, data):
+                counts[position // block - first] += self._long_matches(position, end)
+            else:
+                for at, part in _by_block(position, data, block):
                     places = self.matcher.lines(self._texts(part), self._before(at))
-                    counts[at // BLOCK - first] += len(places)
+                    counts[at // block - first] += len(places)
         return counts
 
     def hits(self, block: int) -> array[int]:
         """Where the matching lines of a block begin, counted from the block's beginning."""
         found = array("I")
-        base = block * BLOCK
-        for position, data, end in self._chunks.lines(base, base + BLOCK):
+        base = block * self.block
+        for position, data, end in self._chunks.lines(base, base + self.block):
             if data is None:
                 if self._long_matches(position, end):
                     found.append(position - base)
@@ -146,11 +148,11 @@ class FileJob:
         return False
 
 
-def _by_block(position: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+def _by_block(position: int, data: bytes, block: int) -> Iterator[tuple[int, bytes]]:
     """Whole lines, parted by the block in which they begin."""
     start = 0
     while start < len(data):
-        edge = ((position + start) // BLOCK + 1) * BLOCK - position
+        edge = ((position + start) // block + 1) * block - position
         stop = data.find(b"\n", edge - 1) + 1 if edge < len(data) else 0
         yield position + start, data[start : stop or None]
         start = stop or len(data)

@@ -201,9 +201,7 @@ class ListSearch(Asking):
     # -- for the scanner ----------------------------------------------------------------------
 
     def opening(self) -> tuple[Any, ...]:
-        pattern = self.pattern
-        text, flags = (None, 0) if pattern is None else (pattern.text, pattern.flags)
-        return None, None, text, flags
+        return self.expression()
 
     def view(self) -> None:
         return None

@@ -37,6 +37,10 @@ class TooSlow(Exception):
     """An expression took too long."""
 
 
+# The re module itself fails on some odd expressions ("span of capturing group is wrong").
+_GIVEN_UP = (TooSlow, SystemError, RecursionError, MemoryError)
+
+
 class Matcher:
     """Finds the lines that match an expression.
 
@@ -46,16 +50,18 @@ class Matcher:
         text: A regular expression.
         flags: Its flags.
         watch: Told before and after each use of the expression.
+        needles: Every match holds one of these; found out where that is left out.
     """
 
-    def __init__(self, text: str, flags: int, watch: Watch) -> None:
+    def __init__(
+        self, text: str, flags: int, watch: Watch, needles: tuple[str, ...] | None = None
+    ) -> None:
         self.plan = Plan(text, flags)
+        self.plan.needles = self.plan.needles if needles is None else needles
         self.watch = watch
         self.skipped = 0
         """Lines that were given up because the expression took too long on them."""
         self._slow = False
-        literal = self.plan.literal
-        self._literal = None if literal is None else re.compile(f"{re.escape(literal)}[^\n]*\n")
         needles = self.plan.needles
         self._raw = tuple(needle.encode("utf-8", "surrogatepass") for needle in needles)
         self._spaces = any(" " in needle for needle in needles)
@@ -84,18 +90,18 @@ class Matcher:
             self.watch.begin()
             try:
                 return self._found(text)
-            except TooSlow:
+            except _GIVEN_UP:
                 self._slow = True
             finally:
                 self.watch.end()
         return self._one_by_one(text)
 
     def matches(self, line: str) -> bool:
-        """Whether a line matches; not when that takes too long."""
+        """Whether a line matches; not when it cannot be told in time."""
         self.watch.begin()
         try:
             return self.plan.regex.search(line) is not None
-        except TooSlow:
+        except _GIVEN_UP:
             self.skipped += 1
             return False
         finally:
@@ -112,7 +118,7 @@ class Matcher:
                     break
                 if start < stop:
                     found.append((start, min(stop, limit)))
-        except TooSlow:
+        except _GIVEN_UP:
             pass
         finally:
             self.watch.end()
@@ -122,20 +128,21 @@ class Matcher:
 
     def _found(self, text: str) -> list[int]:
         needles = self.plan.needles
+        simple = text.isascii()
         hay = text
         if self.plan.folds:
-            if not text.isascii():
-                needles = ()  # small letters may be longer, and there are more than two cases
-            else:
+            if simple:
                 hay = text.lower()
+            else:
+                needles = ()  # small letters may be longer, and there are more than two cases
         if needles:
             count = sum(map(hay.count, needles))
             if not count:
                 return []
             if count * _SPARSE < hay.count("\n"):
                 return self._verified(text, hay)
-            if self._literal is not None:
-                return [match.start() for match in self._literal.finditer(hay)]
+        if simple and self.plan.quick is not None:
+            return [match.start() for match in self.plan.quick.finditer(hay)]
         if self.plan.blocks is not None:
             return [match.start() for match in self.plan.blocks.finditer(text)]
         found: list[int] = []
@@ -149,7 +156,7 @@ class Matcher:
 
     def _verified(self, text: str, hay: str) -> list[int]:
         """The lines that hold a needle and match."""
-        sure = self.plan.literal is not None
+        sure = self.plan.literal
         search = self.plan.regex.search
         found: set[int] = set()
         for needle in self.plan.needles:
@@ -179,6 +186,11 @@ _ERROR = (
     r"|\b[A-Z]\w*(?:Error|Exception)\b"
     r"|\b(?:error|fatal|out of memory)\b:?(?! ?[=:]? ?0\b)"
 )
+# Every match of it holds one of these; as few as will do, for each is looked for.
+_ERROR_NEEDLES = (
+    *("Traceback (most recent call last)", "rror", "ERROR", "CRITICAL", "FATAL", "fatal"),
+    *("xception", "panic", "Segmentation fault", "Killed", "out of memory"),
+)
 # Several processes of one training write to one log: "[rank0]: Traceback …".
 _WRITER = re.compile(r"\[[^\]\s]{1,40}\]:? ?")
 
@@ -187,7 +199,7 @@ class ErrorMatcher(Matcher):
     """Finds the lines where an error begins; a traceback counts once, at its first line."""
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__(_ERROR, 0, watch)
+        super().__init__(_ERROR, 0, watch, _ERROR_NEEDLES)
 
     def lines(self, text: str, before: Iterable[str]) -> list[int]:
         """A place in each line where an error begins."""

@@ -20,7 +20,7 @@ import sys
 import time
 from array import array
 
-from trainer_tui.core.logfile.jobs import STEP, FileJob, ListJob, matcher_of
+from trainer_tui.core.logfile.jobs import FileJob, ListJob, matcher_of
 from trainer_tui.core.logfile.matcher import TooSlow
 
 TYPE_CHECKING = False
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LIMIT = 0.5
 """Seconds of CPU after which a line is given up."""
+_STEP = 1 << 20
 _TICK = 0.02
 _REPORT = 0.04
 """Seconds between two reports on one piece of work."""
@@ -54,11 +55,12 @@ class Timer:
         self._running = False
         signal.signal(signal.SIGALRM, self._tick)
 
-    def run(self, running: bool) -> None:
-        """Tick or do not tick."""
-        if running != self._running:
-            self._running = running
+    def run(self, running: bool) -> bool:
+        """Tick or do not tick; gives whether it did."""
+        before, self._running = self._running, running
+        if running != before:
             signal.setitimer(signal.ITIMER_REAL, _TICK if running else 0, _TICK)
+        return before
 
     def begin(self) -> None:
         """An expression begins to be matched."""
@@ -133,7 +135,8 @@ class Process:
                 continue
             work = self._work[0]
             begun = time.perf_counter()
-            stop = min(work.stop, work.next + (1 if work.eager else STEP))
+            step = 1 if work.eager else max(1, _STEP // work.job.block)
+            stop = min(work.stop, work.next + step)
             self._now = work.job
             try:
                 work.counts.extend(work.job.count(work.next, stop))
@@ -211,10 +214,10 @@ class Process:
         else:
             self._answer(kind, job, *rest)
 
-    def _open(self, number: int, path: str | None, identity: Any, text: str, flags: int) -> None:
+    def _open(self, number: int, text: str | None, flags: int, *file: Any) -> None:
         matcher = matcher_of(text, flags, self._timer)
         try:
-            job = ListJob(matcher) if path is None else FileJob(path, identity, matcher)
+            job = FileJob(matcher, *file) if file else ListJob(matcher)
         except OSError as error:
             self._send("failed", number, error.strerror or str(error))
             return
@@ -222,8 +225,7 @@ class Process:
 
     def _answer(self, kind: str, job: FileJob | ListJob, ask: int, what: Any) -> None:
         self._now = job
-        ticking = bool(self._work)
-        self._timer.run(True)
+        ticked = self._timer.run(True)
         answer: Any = None
         try:
             if kind == "spans":
@@ -237,7 +239,7 @@ class Process:
         except OSError as error:
             self._fail(job, str(error))
         self._now = None
-        self._timer.run(ticking)
+        self._timer.run(ticked)
         self._send("answer", ask, answer)
 
     def _hits(self, job: FileJob, block: int) -> bytes | None:

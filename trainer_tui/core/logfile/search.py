@@ -367,9 +367,7 @@ class Search(Asking):
     # -- for the scanner ----------------------------------------------------------------------
 
     def opening(self) -> tuple[Any, ...]:
-        pattern = self.pattern
-        text, flags = (None, 0) if pattern is None else (pattern.text, pattern.flags)
-        return str(self._log.source.path), self._identity, text, flags
+        return *self.expression(), str(self._log.source.path), self._identity, BLOCK
 
     def view(self) -> tuple[Any, ...]:
         return self._size, self._gaps, self._log.source.notes
