@@ -29,16 +29,16 @@ class FileJob:
     """A search in a file.
 
     Args:
+        matcher: What to look for.
         path: The file.
         identity: Its device and inode; another file is not searched.
         block: Bytes for which hits are counted.
-        matcher: What to look for.
 
     Raises:
         OSError: It cannot be opened, or is another one.
     """
 
-    def __init__(self, path: str, identity: tuple[int, int], block: int, matcher: Matcher) -> None:
+    def __init__(self, matcher: Matcher, path: str, identity: tuple[int, int], block: int) -> None:
         self.matcher = matcher
         self.block = block
         self.closed = False
