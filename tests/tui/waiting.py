@@ -17,12 +17,12 @@ async def until(
 ) -> None:
     """Let the app work until something is so; fail with what the screen shows instead."""
     deadline = time.monotonic() + seconds
-    pause = None  # at first until all that can be done at once is done
+    pause: float | None = None  # at first until all that can be done at once is done
     while not true():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come to be:\n{screen_text(pilot.app)}")
         await pilot.pause(pause)
-        pause = 0.01
+        pause = min(0.05, 1.5 * pause) if pause else 0.005
 
 
 def screen_text(app: App[Any]) -> str:
