@@ -24,6 +24,8 @@ MOST_BESIDE = 32 << 20
 """The same of a log that must be fetched, where the service has metrics of its own."""
 _AT_ONCE = 64 << 10
 """Bytes that are looked through before other work on the loop has its turn."""
+_WRITTEN = 2_000
+"""Points that are written to the store at once."""
 _SAVE = 8 << 20
 """Bytes after which it is kept where the log was read to, although nothing was found."""
 _TAIL = 64
@@ -96,7 +98,7 @@ class LogPoints:
             found += reader.finish(now)
         self._complete = chunk.complete
         if found or self._complete or self._offset - self._saved >= _SAVE:
-            return self._keep(reader, found)
+            return await self._keep(reader, found)
         return []
 
     async def _begin(self) -> None:
@@ -125,7 +127,7 @@ class LogPoints:
         self._tail = b""
         return self._reader
 
-    def _keep(self, reader: Reader, found: Sequence[Metric]) -> list[Metric]:
+    async def _keep(self, reader: Reader, found: Sequence[Metric]) -> list[Metric]:
         """Keep points and place. What waits for its end is read again by a later program."""
         held = reader.held
         tail = self._tail[: len(self._tail) - held] if held < len(self._tail) else b""
@@ -137,7 +139,12 @@ class LogPoints:
             "tail": tail.hex(),
             "reader": reader.save(),
         }
-        return self._store.add_log_metrics(self._ref, found, state)
+        kept: list[Metric] = []
+        while len(found) > _WRITTEN:
+            kept += self._store.add_log_metrics(self._ref, found[:_WRITTEN])
+            found = found[_WRITTEN:]
+            await asyncio.sleep(0)
+        return kept + self._store.add_log_metrics(self._ref, found, state)
 
 
 async def opened(

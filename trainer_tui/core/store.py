@@ -163,15 +163,17 @@ class Store(Database):
             metricrows.add(db, _number_of(db, ref), metrics, metricrows.SERVICE)
 
     def add_log_metrics(
-        self, ref: JobRef, metrics: Iterable[Metric], state: dict[str, Any]
+        self, ref: JobRef, metrics: Iterable[Metric], state: dict[str, Any] | None = None
     ) -> list[Metric]:
-        """Keep points that were found in the job's log, and how far it was read.
+        """Keep points that were found in the job's log, and how far it was read with them.
 
         Gives those that were kept: none of keys that the service tells.
         """
         with self._writing() as db:
             n = _number_of(db, ref)
-            db.execute("INSERT OR REPLACE INTO log_readers VALUES(?, ?)", (n, json.dumps(state)))
+            if state is not None:
+                kept = json.dumps(state)
+                db.execute("INSERT OR REPLACE INTO log_readers VALUES(?, ?)", (n, kept))
             return metricrows.add(db, n, metrics, metricrows.LOG)
 
     def log_state(self, ref: JobRef) -> dict[str, Any] | None:
