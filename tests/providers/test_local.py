@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 import signal
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -134,6 +135,14 @@ async def test_the_server_is_started_and_found(home: Home) -> None:
     assert (await first.info())["pid"] == (await second.info())["pid"]
     await first.aclose()
     await second.aclose()
+
+
+async def test_a_socket_needs_no_certificates(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's authorities are not read for it: that takes longer than all else."""
+    monkeypatch.setattr(ssl, "create_default_context", lambda *_, **__: pytest.fail("were read"))
+    assert (await local.info())["server"] == "trainer-tui"
 
 
 async def test_a_job_from_submit_to_its_files(local: Local, home: Home) -> None:

@@ -349,7 +349,7 @@ class Http:
         )
         transport = None
         if self._socket is not None:
-            transport = httpx.AsyncHTTPTransport(uds=str(self._socket), limits=pool)
+            transport = httpx.AsyncHTTPTransport(verify=context, uds=str(self._socket), limits=pool)
         try:
             return httpx.AsyncClient(
                 transport=transport,
