@@ -14,7 +14,15 @@ from types import MappingProxyType
 import pytest
 
 from tests.unit.fakes import T0, FakeProvider, facts, job
-from trainer_tui.config import Config, DownloadSettings, PollSettings, Profile, Secret
+from trainer_tui.config import (
+    Config,
+    DownloadSettings,
+    MetricPattern,
+    MetricsSettings,
+    PollSettings,
+    Profile,
+    Secret,
+)
 from trainer_tui.core.actions import Act
 from trainer_tui.core.messages import (
     ActDone,
@@ -26,6 +34,7 @@ from trainer_tui.core.messages import (
     JobEnded,
     LogArrived,
     Message,
+    MetricsArrived,
     ProfileChanged,
     Trouble,
 )
@@ -215,6 +224,23 @@ def test_sides_of_a_job_are_followed(make: Make) -> None:
     rig.runtime.watch(REF, {Aspect.CONFIG})
     failed = until(rig, lambda m: isinstance(m, AspectFailed))
     assert isinstance(failed, AspectFailed) and failed.error is provider.fail
+
+
+def test_metrics_of_a_log_are_found_by_the_patterns_of_the_config(make: Make) -> None:
+    """The config's patterns, taken over while it runs, and the built-in ones."""
+    provider = FakeProvider(facts(), job())
+    provider.log = b"step 1 loss: 0.5\n<1> fid~31\n"
+    rig = make(p=provider)
+    own = MetricPattern("mine", r"<(?P<step>\d+)> fid~(?P<fid>\d+)")
+    rig.runtime.apply_config(replace(rig.config, metrics=MetricsSettings(patterns=(own,))))
+    rig.runtime.start()
+    rig.runtime.watch(REF, {Aspect.METRICS})
+
+    def found(_: Message) -> bool:
+        told = (m.metrics for m in rig.heard if isinstance(m, MetricsArrived))
+        return {"loss", "fid"} <= {point.key for points in told for point in points}
+
+    until(rig, found, 60)
 
 
 def test_downloads_go_to_a_folder_of_the_job(make: Make, tmp_path: Path) -> None:
