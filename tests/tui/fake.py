@@ -119,6 +119,9 @@ class MemoryStore:
     ) -> list[Metric]:
         return []
 
+    def points(self, ref: JobRef) -> Iterable[list[Metric]]:
+        return ()
+
     def drafts(self, ref: JobRef | None = None) -> list[Draft]:
         return [draft for draft in self.texts.values() if ref is None or draft.ref == ref]
 

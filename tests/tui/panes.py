@@ -73,6 +73,9 @@ class FakeStore:
     def metrics(self, ref: JobRef, key: str | None = None, **_: object) -> list[Metric]:
         return [m for m in self.held if key in (None, m.key)]
 
+    def points(self, ref: JobRef) -> Iterable[list[Metric]]:
+        yield self.held
+
 
 class FakeBoard:
     """Holds one entry."""

@@ -129,7 +129,7 @@ class CompareScreen(Screen[None]):
             name = entry.job.name or ref.id if entry is not None else ref.id
             names[name] = names.get(name, 0) + 1
             job = JobCurves(ref, name)
-            job.held.add(runtime.store.metrics(ref))
+            job.remember(runtime.store)
             self.jobs.append(job)
         for job in self.jobs:
             if names[job.name] > 1:
@@ -172,7 +172,8 @@ class CompareScreen(Screen[None]):
         if isinstance(message, MetricsArrived):
             self._troubles.pop(ref, None)
             if job.held.add(message.metrics, reset=message.reset):
-                self.panel.renew()
+                self.panel.renew_soon()
+            return
         elif isinstance(message, ConfigArrived):
             self._take_config(ref, message.text)
         elif isinstance(message, AspectFailed) and message.aspect is Aspect.METRICS:

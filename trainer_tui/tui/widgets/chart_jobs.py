@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from trainer_tui.core.series import Points, SeriesSet, better
 from trainer_tui.core.stalls import Stall, Stalls
 from trainer_tui.core.ticks import number
-from trainer_tui.model import JobRef
+from trainer_tui.model import JobRef, Metric
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.widgets.chart_look import Curve
 
+if TYPE_CHECKING:
+    from trainer_tui.core.store import Store
+
+_AT_ONCE = 20_000
+"""Points that are read without keeping anyone waiting."""
 COLOURS = tuple(f"chart-{n}" for n in range(1, 7))
 """One for each job or key; the seventh begins again."""
 
@@ -25,6 +31,15 @@ class JobCurves:
     held: SeriesSet = field(default_factory=SeriesSet)
     checkpoints: set[int] = field(default_factory=set)
     _stalls: dict[str, Stalls] = field(default_factory=dict)
+
+    def remember(self, store: Store) -> None:
+        """What is known of it at once; of very many points the first ones, until all are told."""
+        count = 0
+        for piece in store.points(self.ref):
+            self.held.add(piece)
+            count += sum(1 if isinstance(one, Metric) else len(one) for one in piece)
+            if count >= _AT_ONCE:
+                break
 
     def stalls(self, key: str) -> tuple[Stall, ...]:
         """Where the curve stood still."""

@@ -87,6 +87,7 @@ class ChartPanel(Widget):
         self.jobs: Sequence[JobCurves] = ()
         self.look = Look()
         self._whole: tuple[float, float] | None = None
+        self._stale = False
 
     def compose(self) -> ComposeResult:
         """Keys, chart, small charts."""
@@ -150,8 +151,15 @@ class ChartPanel(Widget):
         self.listing.marked.clear()
         self.renew()
 
+    def renew_soon(self) -> None:
+        """Bring all up to date once for everything that arrives now."""
+        if not self._stale:
+            self._stale = True
+            self.call_later(self.renew)
+
     def renew(self) -> None:
         """Bring keys and charts up to date."""
+        self._stale = False
         keys, listing = keys_of(self.jobs), self.listing
         listing.show(keys, {key: cell_of(self.jobs, key, listing.glyphs) for key in keys})
         self._draw()

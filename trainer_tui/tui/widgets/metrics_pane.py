@@ -66,7 +66,7 @@ class MetricsPane(InsteadPane):
             held = None
             if job is not None:
                 held = JobCurves(job.ref, job.name or job.ref.id)
-                held.held.add(self.console.runtime.store.metrics(job.ref))
+                held.remember(self.console.runtime.store)
             self.shown = held
             if held is not None and job is not None and job.checkpoint_step:
                 held.checkpoints.add(job.checkpoint_step)
@@ -102,7 +102,7 @@ class MetricsPane(InsteadPane):
             return
         else:
             return
-        self.panel.renew()
+        self.panel.renew_soon()
         self._settle()
 
     def _settle(self) -> None:
