@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.cli.conftest import Cli
 
 pytest.importorskip("starlette")
 
@@ -23,24 +21,13 @@ class Demo:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-
-    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run the program on the demo's home."""
-        env = {**os.environ, "TRAINER_TUI_HOME": str(self.home)}
-        return subprocess.run(
-            [sys.executable, "-m", "trainer_tui", *args],
-            capture_output=True,
-            text=True,
-            env=env,
-            timeout=90,
-            check=False,
-        )
+        self.run = Cli(home)
 
     def json(self, *args: str) -> Any:
         """What a command prints as JSON."""
-        done = self.run(*args, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        ran = self.run(*args, "--json")
+        assert ran.code == 0, ran.err
+        return ran.json
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +35,13 @@ def demo() -> Iterator[Demo]:
     """Set up without the console; ended and removed with everything in it."""
     home = Path(tempfile.mkdtemp(prefix="ttd-"))
     made = Demo(home / "d")
-    done = made.run("demo", "--folder", str(made.home), "--setup-only")
+    done = Cli(home).process("demo", "--folder", str(made.home), "--setup-only")
     try:
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
         yield made
     finally:
-        made.run("serve", "--stop", "--jobs", "--yes")
+        if made.home.is_dir():
+            made.run("serve", "--stop", "--jobs", "--yes")
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -66,7 +54,7 @@ def test_jobs_at_each_service(demo: Demo) -> None:
     assert all(job["status"] not in ("failed", "unknown") for job in jobs)
     # They have shown that they run; the processor is wanted for the searches below.
     lora = [job["ref"] for job in jobs if job["profile"] in ("local", "comfy-local")]
-    assert demo.run("cancel", *lora, "--yes").returncode == 0
+    assert demo.run("cancel", *lora, "--yes").code == 0
 
 
 def test_kaos_gives_a_leaderboard_of_two_pages(demo: Demo) -> None:
@@ -75,7 +63,7 @@ def test_kaos_gives_a_leaderboard_of_two_pages(demo: Demo) -> None:
     end = time.monotonic() + 120
     while time.monotonic() < end:
         done = demo.run("wait", job["ref"], "--timeout", "60s")
-        if done.returncode == 0:
+        if done.code == 0:
             break
     first = demo.json("models", job["ref"], "--sort", "accuracy")
     second = demo.json("models", job["ref"], "--sort", "accuracy", "--page", "2")
@@ -85,14 +73,14 @@ def test_kaos_gives_a_leaderboard_of_two_pages(demo: Demo) -> None:
     assert scores == sorted(scores, reverse=True) and 0.5 < scores[0] <= 1
     assert set(first["models"][0]["hyperparameters"]) == {"hidden", "rate"}
     refused = demo.run("star", job["ref"], first["models"][0]["id"], "--yes")
-    assert refused.returncode == 3 and "cannot star" in refused.stderr
+    assert refused.code == 3 and "cannot star" in refused.err
 
 
 def test_a_search_has_children_to_star(demo: Demo) -> None:
     """The NAS training ends with several models; one is starred, and not any more."""
     ref = "vision-local/hills/1"
     done = demo.run("wait", ref, "--timeout", "120s")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     models = demo.json("models", ref, "--sort", "map50")["models"]
     assert len(models) > 1 and sum(model["recommended"] for model in models) >= 1
     name = models[-1]["id"]
@@ -102,7 +90,7 @@ def test_a_search_has_children_to_star(demo: Demo) -> None:
         return [model["id"] for model in found if model["starred"]]
 
     assert starred() == []
-    assert demo.run("star", ref, name, "--yes").returncode == 0
+    assert demo.run("star", ref, name, "--yes").code == 0
     assert starred() == [name]
-    assert demo.run("star", ref, name, "--unstar", "--yes").returncode == 0
+    assert demo.run("star", ref, name, "--unstar", "--yes").code == 0
     assert starred() == []

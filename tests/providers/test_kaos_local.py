@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Cli
 from tests.providers.support import context, eventually
 from tests.server.conftest import end_leftovers
 from tests.server.kaos_clients import TRAIN, WAITS
@@ -148,15 +149,12 @@ def test_the_commands(here: Here, tmp_path: Path) -> None:
         f'[profiles.k]\nprovider = "kaos"\nbase_url = "{here.url}"\n'
         'workspace = "fourth"\ntoken = "env:K_TOKEN"\n'
     )
-    environment = {**os.environ, "TRAINER_TUI_HOME": str(home), "K_TOKEN": TOKEN}
+    cli = Cli(home, {"K_TOKEN": TOKEN})
 
     def run(*words: str, code: int = 0) -> str:
-        argv = [sys.executable, "-m", "trainer_tui", *words]
-        done = subprocess.run(
-            argv, env=environment, capture_output=True, text=True, timeout=60, cwd=home
-        )
-        assert done.returncode == code, done.stderr
-        return done.stdout if code == 0 else done.stderr
+        ran = cli(*words)
+        assert ran.code == code, ran.err
+        return ran.out if code == 0 else ran.err
 
     folder = source_folder(tmp_path, "digits", train=TRAIN)
     ref = run("submit", str(folder), "--yes").strip()

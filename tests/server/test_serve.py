@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.cli.conftest import Cli, Ran
 from tests.server.conftest import WAITS, LocalServer, client_of, release, shell, wait_for
 from trainer_tui.__main__ import main
 from trainer_tui.paths import Paths
@@ -181,7 +182,7 @@ def test_a_port_that_is_taken_is_said(tcp: httpx.Client, tmp_path: Path) -> None
 # -- the command --------------------------------------------------------------------------------
 
 
-Serve = Callable[..., "subprocess.CompletedProcess[str]"]
+Serve = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -199,13 +200,12 @@ def home(short_tmp: Path) -> Iterator[LocalServer]:
 
 @pytest.fixture
 def serve(home: LocalServer) -> Serve:
-    """Run ``trainer-tui serve …`` to its end."""
+    """Run ``trainer-tui serve …`` to its end: what only asks, in this process."""
+    cli = Cli(home.home)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "trainer_tui", "serve", *arguments]
-        return subprocess.run(
-            argv, capture_output=True, text=True, timeout=60, env=home.environment()
-        )
+    def run(*arguments: str) -> Ran:
+        asks = not {"--status", "--stop"}.isdisjoint(arguments)
+        return (cli if asks else cli.process)("serve", *arguments)
 
     return run
 
@@ -275,20 +275,18 @@ def test_a_given_token_is_not_shown(
     assert "given-token-1" not in data + words
 
 
-def test_a_second_serve_says_what_to_do(
-    home: LocalServer, serve: Serve, foreground: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_a_second_serve_says_what_to_do(home: LocalServer, serve: Serve) -> None:
     """Exit code 3: there is one."""
-    foreground()
+    home.start()
     done = serve()
-    assert done.returncode == 3
-    assert "--stop" in done.stderr
+    assert done.code == 3
+    assert "--stop" in done.err
 
 
 def test_status_without_a_server(serve: Serve, home: LocalServer) -> None:
     """Exit code 3, also after a kill -9 that left everything lying about."""
-    assert serve("--status").returncode == 3
-    assert json.loads(serve("--status", "--json").stdout)["running"] is False
+    assert serve("--status").code == 3
+    assert json.loads(serve("--status", "--json").out)["running"] is False
     home.start()
     home.kill()
 
@@ -301,33 +299,31 @@ def test_status_and_stop(
     job = home.submit(shell(WAITS))
     home.wait(job["id"], "running")
     status = serve("--status")
-    assert status.returncode == 0
-    assert "1 running, 0 queued" in status.stdout
-    found = json.loads(serve("--status", "--json").stdout)
+    assert status.code == 0
+    assert "1 running, 0 queued" in status.out
+    found = json.loads(serve("--status", "--json").out)
     assert (found["running"], found["pid"]) == (True, process.pid)
     done = serve("--stop")
-    assert done.returncode == 0
-    assert "1 job goes on without it" in done.stderr
+    assert done.code == 0
+    assert "1 job goes on without it" in done.err
     assert process.wait(20) == 0
     assert home.supervisor(job["id"])["finished_at"] is None
     release(home.folder(job["id"]))
     wait_for(lambda: home.supervisor(job["id"])["finished_at"], "the job to end by itself")
     again = serve("--stop")
-    assert again.returncode == 3
-    assert "no server runs" in again.stderr
+    assert again.code == 3
+    assert "no server runs" in again.err
 
 
-def test_stop_with_the_jobs(
-    serve: Serve, home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_stop_with_the_jobs(serve: Serve, home: LocalServer) -> None:
     """Every job is ended first, the queued ones without ever starting."""
-    foreground("--cpu-slots", "1")
+    home.start("--cpu-slots", "1")
     running = home.submit(shell(WAITS))
     home.wait(running["id"], "running")
     queued = home.submit(shell("true"))
     done = serve("--stop", "--jobs", "--json")
-    assert done.returncode == 0
-    assert json.loads(done.stdout) == {"stopped": True, "running": 0, "queued": 0}
+    assert done.code == 0
+    assert json.loads(done.out) == {"stopped": True, "running": 0, "queued": 0}
     records = [
         json.loads((home.folder(j["id"]) / "job.json").read_text()) for j in (running, queued)
     ]
@@ -335,17 +331,17 @@ def test_stop_with_the_jobs(
     assert not (home.folder(queued["id"]) / "log.txt").exists()
 
 
-def test_a_server_whose_socket_was_cleared_away_is_found(
-    serve: Serve, home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_a_server_whose_socket_was_cleared_away_is_found(serve: Serve, home: LocalServer) -> None:
     """Old temporary files are deleted under it: it is named, it can be ended, jobs go on."""
-    process = foreground("--cpu-slots", "1")
+    home.start("--cpu-slots", "1")
+    process = home.process
+    assert process is not None
     shutil.rmtree(home.socket.parent)
     second = serve()
-    assert second.returncode == 3
-    assert f"process {process.pid}" in second.stderr
+    assert second.code == 3
+    assert f"process {process.pid}" in second.err
     done = serve("--stop")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert process.wait(20) == 0
 
 
