@@ -124,7 +124,7 @@ class LogFinding(LogMotion):
         if pattern is not None:
             here = self.here if origin is None else origin
             self.search = self._begin(pattern, here)
-            self._want(Wanted("search", here - 1))
+            self._want(Wanted("search", here - 1), begun=True)
         self._repaint_marks()
         self.tell()
 
@@ -170,10 +170,11 @@ class LogFinding(LogMotion):
 
     # What comes later
 
-    def _want(self, wanted: Wanted) -> None:
+    def _want(self, wanted: Wanted, *, begun: bool = False) -> None:
         self._wanted = wanted
         self._pulse.pause = _AT_ONCE
-        self._arrive()
+        if not begun:  # a search that was begun just now tells when it knows something
+            self._arrive()
 
     def forget_wanted(self) -> None:
         """Stay here, whatever a search that still runs will find."""
@@ -197,6 +198,8 @@ class LogFinding(LogMotion):
             if self._wanted is not None and self._wanted.what == "filter":
                 self._put_top(self._wanted.origin)
             self.lay()
+            if self.filter.count and not self._seen:
+                self._pulse()  # which lines they are is known a moment later
         self._arrive()
         self._repaint_marks()
         self.tell()
@@ -251,11 +254,12 @@ class LogFinding(LogMotion):
 
     def action_error(self, direction: int) -> None:
         """To the next or previous error."""
+        begun = self.errors is None
         if self.errors is None:
             self.errors = self._begin(None, self.here)
         # At first, while following, the last line itself may be the error.
         origin = self.here + (1 if direction < 0 and self.current is None else 0)
-        self._want(Wanted("errors", origin, direction))
+        self._want(Wanted("errors", origin, direction), begun=begun)
         self.tell()
 
     # What is marked
