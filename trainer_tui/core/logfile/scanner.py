@@ -187,9 +187,11 @@ class Scanner:
         self._clients: list[Client] = []
         self._children: list[_Child] = []
         self._numbers = itertools.count(1)
+        self._given = 0.0
+        """When work was given out last."""
         self._thread: threading.Thread | None = None
         self._wake: tuple[int, int] | None = None
-        self._warm = False
+        self._warm = self._closed = False
 
     @property
     def pids(self) -> list[int]:
@@ -202,6 +204,17 @@ class Scanner:
         with self.lock:
             self._warm = True
             self.poke()
+
+    def close(self) -> None:
+        """End the processes and the thread; nothing can be searched afterwards."""
+        with self.lock:
+            self._closed = True
+            self._clients.clear()
+            for child in self._children:
+                child.kill()
+            self.poke()
+        if self._thread is not None:
+            self._thread.join()
 
     # -- for clients, with the lock held ------------------------------------------------------
 
@@ -281,7 +294,7 @@ class Scanner:
     def _run(self) -> None:
         assert self._wake is not None
         wake = self._wake[0]
-        while True:
+        while not self._closed or self._children:
             with selectors.DefaultSelector() as selector:
                 selector.register(wake, selectors.EVENT_READ)
                 with self.lock:
@@ -312,12 +325,15 @@ class Scanner:
             for client in due:
                 client.notify()
             self._start()
+        for end in self._wake:
+            os.close(end)
+        self._wake = None
 
     def _pause(self) -> float | None:
         """Seconds until something is due; ``None``: nothing is."""
         now = time.monotonic()
         due = [client.notified + NOTIFY for client in self._clients if client.changed]
-        due += [client.later for client in self._clients if client.later > now and client.waiting()]
+        due += [client.later for client in self._clients if client.later > self._given]
         for child in self._children:
             due += child.closing.values()
             if child.idle:
@@ -413,15 +429,15 @@ class Scanner:
 
     def _give(self) -> None:
         """Give each process something to do, and something to go on with."""
+        self._given = time.monotonic()
         for ahead in range(_AHEAD):
             for child in self._children:
                 if len(child.work) <= ahead and not child.killed:
                     self._give_to(child)
 
     def _give_to(self, child: _Child) -> None:
-        now = time.monotonic()
         for client in self._clients:
-            found = client.next_work() if client.later <= now else None
+            found = client.next_work() if client.later <= self._given else None
             if found is not None:
                 first, stop, eager = found
                 self._open(child, client)
@@ -432,7 +448,7 @@ class Scanner:
 
     def _start(self) -> None:
         """Start processes while one more is of use; without the lock, as it takes a while."""
-        while True:
+        while not self._closed:
             with self.lock:
                 waiting = sum(client.waiting() for client in self._clients)
                 have = len(self._children)
@@ -449,6 +465,8 @@ class Scanner:
                 return
             with self.lock:
                 self._children.append(child)
+                if self._closed:
+                    child.kill()
                 self._give()
                 self._told.notify_all()
 
