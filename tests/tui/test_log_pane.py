@@ -23,6 +23,11 @@ from trainer_tui.tui.widgets.log_view import LogView
 pytestmark = pytest.mark.anyio
 
 
+def names(folder: Path) -> list[str]:
+    """The files in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 # Going somewhere
 
 
@@ -110,9 +115,7 @@ async def test_saving_never_replaces_a_file(tmp_path: Path) -> None:
         await until(it.pilot, lambda: it.app.said, "a word that it is saved")
         assert it.app.said == [f"log saved to {tmp_path / 'new.log'}"]
         assert (tmp_path / "new.log").read_text() == lines(0, 100) + "red\n"
-        assert sorted(path.name for path in tmp_path.iterdir()) == [
-            "log.txt", "new.log", "taken.log",
-        ]  # fmt: skip
+        assert names(tmp_path) == ["log.txt", "new.log", "taken.log"]
 
 
 async def test_what_is_selected_can_be_saved(tmp_path: Path) -> None:
@@ -293,3 +296,10 @@ async def test_an_empty_log_names_the_others(tmp_path: Path) -> None:
         it.feed.tell()
         await it.pilot.pause()
         assert "There is another: build. } shows it." in str(it.pane.instead.text)
+        await it.press("right_curly_bracket")
+        build = Feeder(it.pane, tmp_path / "build.txt", "build")
+        build.names = ("log", "build")
+        build("Step 1/9\n")
+        await it.pilot.pause()
+        assert it.rows[0] == "   1  Step 1/9"
+        assert isinstance(it.app.focused, LogView)

@@ -196,6 +196,13 @@ async def test_long_lines_can_be_read_sideways(tmp_path: Path) -> None:
         assert it.rows[0].startswith("   1  01234567")
 
 
+async def test_wide_characters_are_cut_with_a_mark(tmp_path: Path) -> None:
+    """A line of few characters that takes more cells than there are is cut as any other."""
+    async with Shown(tmp_path, text="漢字" * 30 + "\n") as it:
+        assert it.rows[0].startswith("   1  漢字")
+        assert it.rows[0].endswith("…")
+
+
 # Times
 
 

@@ -62,8 +62,9 @@ def line_strip(view: LogBase, place: Place, number: int | None, time: str) -> St
     if view.wrapping:
         return Strip([*gutter, *_pieces(view, shown, row, row.start, row.stop)])
     stop = min(len(row.text), view.left + width)
-    body = Strip(_pieces(view, shown, row, 0, stop)).crop(view.left, view.left + width)
-    if len(row.text) > stop and width > 1:
+    seen = Strip(_pieces(view, shown, row, 0, stop))
+    body = seen.crop(view.left, view.left + width)
+    if width > 1 and (len(row.text) > stop or seen.cell_length > view.left + width):
         body = body.adjust_cell_length(width, base).crop(0, width - 1)
         body = Strip([*body, Segment(view.glyphs.ellipsis, faint)])
     return Strip([*gutter, *body])

@@ -3,6 +3,7 @@ log where there is none."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -109,6 +110,7 @@ class LogPane(LogFrame):
         if name == self.name_shown and view.document is file:
             if view.times.lines is not None:
                 view.times.lines.arrivals = message.source.arrivals
+                view.times.lines.ended = self._ended()
             if change.reset:
                 self.console.say("The log began anew: its file was cut or replaced.")
             if change:
@@ -132,10 +134,14 @@ class LogPane(LogFrame):
         view.times.lines = LineTimes(
             document,
             began=(job.started_at or job.created_at) if job else None,
-            ended=(job.finished_at if job else None) or self.console.now(),
+            ended=self._ended(),
             arrivals=file.source.arrivals if file else (),
         )
         view.open(document)
+
+    def _ended(self) -> datetime:
+        """When the job ended, or now."""
+        return (self.job.finished_at if self.job else None) or self.console.now()
 
     def _close_files(self) -> None:
         for file in self._files.values():

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from trainer_tui.core.logfile.pattern import PatternError, compile_pattern
+from trainer_tui.core.logfile.search import warm
 from trainer_tui.sanitize import filename
 from trainer_tui.tui.widgets.instead import InsteadPane
 from trainer_tui.tui.widgets.log_going import where
@@ -119,6 +120,8 @@ class AskingPane(InsteadPane):
         view, answer = self.view, self.answer
         if self.empty:
             return
+        if question in ("search", "filter"):
+            warm()
         self.question, self.trouble = question, ""
         self._origin = (view.here, view.top, view.following)
         held = {"search": view.search, "filter": view.filter}.get(question)

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from trainer_tui.core.logfile.lines import Line, Lines
 
-_HELD = 3_000
+_HELD = 400
 """Lines whose rows are kept; some screens full."""
 _FIELD_INDENT = 4
 _FIELD_NAMES = 24

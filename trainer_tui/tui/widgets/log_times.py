@@ -54,7 +54,9 @@ class Times:
         if found is None:
             if len(self._labels) >= _HELD:
                 self._labels.clear()
-            found = self._labels[line.position] = self._make(self.lines, lines, line)
+            found = self._make(self.lines, lines, line)
+            if found.strip():  # what is not known now may be known later
+                self._labels[line.position] = found
         return found
 
     def _make(self, times: LineTimes, lines: Lines, line: Line) -> str:
