@@ -27,6 +27,7 @@ class Filtered(Lines):
         self._context = max(0, context)
         self._version = -1
         self._steps: dict[tuple[int, bool], int | None] = {}
+        self._edges: dict[tuple[int, bool], int] = {}
 
     @property
     def complete(self) -> bool:  # type: ignore[override]
@@ -88,6 +89,7 @@ class Filtered(Lines):
             return search.known_after(position) if down else search.known_before(position)
         if self._version != search.version or len(self._steps) > _STEPS_KEPT:
             self._steps.clear()
+            self._edges.clear()
             self._version = search.version
         key = position, down
         if key not in self._steps:
@@ -141,15 +143,13 @@ class Filtered(Lines):
 
     def _moved(self, hit: int, down: bool) -> int:
         """The farthest line that is shown because of a hit."""
-        key = ~hit, down
-        if key not in self._steps:
+        key = hit, down
+        if key not in self._edges:
             at = hit
             for _ in range(self._context):
                 near = self._log.after(at) if down else self._log.before(at)
                 if near is None:
                     break
                 at = near
-            self._steps[key] = at
-        found = self._steps[key]
-        assert found is not None
-        return found
+            self._edges[key] = at
+        return self._edges[key]

@@ -81,7 +81,7 @@ class Search(Asking):
     @property
     def settled(self) -> bool:
         with self._lock:
-            return not self._todo.count(1) and not self._again.count(1)
+            return not self._todo.count(1) and not self._owed.count(1)
 
     @property
     def searched(self) -> float:
@@ -305,6 +305,8 @@ class Search(Asking):
         """1: never looked at."""
         self._again = bytearray()
         """1: to be given out."""
+        self._owed = bytearray()
+        """1: nothing is known yet of how it is since the last change, whoever looks at it."""
         self._size = self._serial = self._fixed = 0
         self._gaps: tuple[tuple[int, int], ...] = ()
         self._hits: OrderedDict[int, array[int]] = OrderedDict()
@@ -339,6 +341,7 @@ class Search(Asking):
         self._tally.resize(blocks)
         self._todo.extend(b"\1" * new)
         self._again.extend(b"\1" * new)
+        self._owed.extend(b"\1" * new)
 
     def _forget(self, first: int, stop: int) -> None:
         """These blocks are others now."""
@@ -346,7 +349,8 @@ class Search(Asking):
         for block in range(first, stop):
             self._tally.set(block, 0)
             self._hits.pop(block, None)
-        self._todo[first:stop] = self._again[first:stop] = b"\1" * (stop - first)
+        for marks in (self._todo, self._again, self._owed):
+            marks[first:stop] = b"\1" * (stop - first)
         for position in [at for at in self._kept if first <= at // BLOCK < stop]:
             del self._kept[position]
         self._fixed = min(self._fixed, first * BLOCK)
@@ -355,14 +359,15 @@ class Search(Asking):
     def _again_from(self, first: int) -> None:
         """There is more from this block on; what is known of it holds until it was looked at."""
         self._scanner.void(self, first)
-        self._again[first:] = b"\1" * (len(self._again) - first)
+        for marks in (self._again, self._owed):
+            marks[first:] = b"\1" * (len(marks) - first)
         self._fixed = first * BLOCK
         for position in [at for at in self._kept if at >= self._fixed]:
             del self._kept[position]
 
     def _stop(self) -> None:
         super()._stop()
-        self._again[:] = bytes(len(self._again))
+        self._again[:] = self._owed[:] = bytes(len(self._again))
 
     # -- for the scanner ----------------------------------------------------------------------
 
@@ -413,7 +418,7 @@ class Search(Asking):
             self._hits.pop(block, None)
         if hits is not None:
             self._keep(first, hits)
-        self._todo[first:stop] = bytes(stop - first)
+        self._todo[first:stop] = self._owed[first:stop] = bytes(stop - first)
         pace = len(found) / max(seconds, 1e-6)
         self._pace = pace if not self._pace else (self._pace + pace) / 2
         if self._passed and stop == len(self._todo):
