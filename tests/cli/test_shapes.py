@@ -17,7 +17,6 @@ from trainer_tui.cli.context import CliContext
 from trainer_tui.cli.download import kinds
 from trainer_tui.cli.jobs import select
 from trainer_tui.cli.jsontext import dumps, job_value, time_value
-from trainer_tui.cli.logs import _last
 from trainer_tui.cli.wait import seconds
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.model import ArtifactKind, Gpu, Job, JobError, JobRef, Progress, Status
@@ -120,18 +119,6 @@ def test_old_jobs_are_left_out_only_without_a_filter() -> None:
     assert ids("") == (["new", "late"], 1)
     assert ids("", everything=True) == (["new", "late", "old"], 0)
     assert ids("status:failed") == (["late", "old"], 0)
-
-
-@pytest.mark.parametrize(
-    ("text", "count", "last"),
-    [
-        ("a\nb\nc\n", 2, "b\nc\n"), ("a\nb\nc", 2, "b\nc"), ("a\n", 5, "a\n"), ("", 3, ""),
-        ("a\nb\n", 0, ""), ("\n\n\n", 1, "\n"),
-    ],
-)  # fmt: skip
-def test_the_last_lines_of_a_text(text: str, count: int, last: str) -> None:
-    """An unfinished line counts as one."""
-    assert _last(text, count) == last
 
 
 def test_words_of_flags() -> None:

@@ -1,220 +1,209 @@
-"""``trainer-tui logs``: print a job's log, or follow it to its end."""
+"""``trainer-tui logs``: print the logs of jobs, follow them, look for something in them."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from pathlib import Path
 
-from trainer_tui.cli.context import DONE, CliContext
+from trainer_tui import sanitize
+from trainer_tui.cli.context import DONE, FAILED, CliContext
+from trainer_tui.cli.logfeed import Feed, open_feed
+from trainer_tui.cli.logprint import Printer, Source
+from trainer_tui.cli.logselect import Cursor, Wanted, print_lines
 from trainer_tui.cli.service import Service, run_async
-from trainer_tui.core.logs import LogBuffer
-from trainer_tui.errors import (
-    NetworkError,
-    RateLimitError,
-    ServiceError,
-    StateError,
-    UsageError,
-)
-from trainer_tui.model import Capability, Job, LogChunk
-from trainer_tui.providers.base import HasLogs
-
-CHUNK = 1 << 20
-_LINES = 1_200_000  # more than one chunk can hold, so that nothing unprinted is dropped
-_GUESS = 160  # bytes of a usual line, to find the last N without reading all
-FIRST_WAIT, LONGEST_WAIT = 0.4, 5.0
-"""Seconds between two looks at a log that is being followed."""
+from trainer_tui.core.logfile.pattern import Pattern, PatternError, compile_pattern
+from trainer_tui.core.logfile.times import WHEN_FORMS, Stamp, parse_when
+from trainer_tui.errors import UsageError
+from trainer_tui.model import Job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The job, and how much of its log."""
-    parser.add_argument("ref", metavar="REF", help="profile/id, beginning of an id, or a name")
+    """The jobs, and which lines of their logs."""
+    parser.add_argument(
+        "refs", metavar="REF", nargs="+", help="profile/id, beginning of an id, or a name"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
     parser.add_argument("--tail", metavar="N", type=int, help="only the last N lines")
+    parser.add_argument(
+        "--since", metavar="WHEN", help=f"only lines written then or later: {WHEN_FORMS}"
+    )
+    parser.add_argument("--until", metavar="WHEN", help="only lines written then or earlier")
+    parser.add_argument(
+        "--grep",
+        metavar="REGEX",
+        help="only lines that match; capitals in it make it case-sensitive",
+    )
+    parser.add_argument(
+        "-C", "--context", metavar="N", type=int, help="with --grep, N lines around each too"
+    )
+    parser.add_argument("--name", metavar="LOG", help="which log: log, or build where there is one")
+    parser.add_argument(
+        "--timestamps",
+        choices=[kind.value for kind in Stamp if kind is not Stamp.OFF],
+        help="tell when each line was written",
+    )
     parser.add_argument(
         "--raw", action="store_true", help="byte for byte as written, to a file or a pipe only"
     )
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
-    """Print the log's lines; with ``--json`` each as ``{"line": …}``."""
+    """Print the lines; with ``--json`` each as ``{"line": …}``."""
+    _check(args, context)
+    return run_async(_run(args, context))
+
+
+def _check(args: argparse.Namespace, context: CliContext) -> None:
+    """Raises UsageError for what does not go together."""
     if args.raw and (context.stdout_tty or context.json):
         raise UsageError(
             "--raw gives what the job wrote, escape sequences too: not to a terminal, not as JSON",
             hint="Send it to a file: trainer-tui logs REF --raw > log.txt",
         )
-    if args.tail is not None and args.tail < 0:
-        raise UsageError("--tail takes a number of lines, 0 or more")
-    return run_async(_run(args, context))
+    if args.raw and (len(args.refs) > 1 or args.timestamps):
+        raise UsageError("--raw gives one log with nothing added: one REF, no --timestamps")
+    for flag, value in (("--tail", args.tail), ("--context", args.context)):
+        if value is not None and value < 0:
+            raise UsageError(f"{flag} takes a number of lines, 0 or more")
+    if args.context is not None and args.grep is None:
+        raise UsageError("--context is the lines around those that --grep finds")
+    if args.until is not None and args.follow:
+        raise UsageError("--until ends in the past, --follow goes on: one of the two")
 
 
 async def _run(args: argparse.Namespace, context: CliContext) -> int:
     async with Service(context) as service:
-        job = await service.find(args.ref)
-        await print_log(service, job, follow=args.follow, tail=args.tail, raw=args.raw)
-    return DONE
+        wanted = Wanted(
+            _when("--since", args.since, service.now()),
+            _when("--until", args.until, service.now()),
+            _pattern(args.grep),
+            args.context or 0,
+            args.tail,
+        )
+        found = [await service.find(ref) for ref in args.refs]
+        jobs = list({job.ref: job for job in found}.values())
+        stamps = Stamp(args.timestamps) if args.timestamps else Stamp.OFF
+        out = Printer(context, stamps=stamps, raw=args.raw)
+        async with _feeds(service, jobs, args.name, follow=args.follow) as feeds:
+            await _print(feeds, wanted, out, follow=args.follow)
+    return FAILED if wanted.pattern is not None and not out.printed else DONE
 
 
-async def print_log(
-    service: Service, job: Job, *, follow: bool, tail: int | None = None, raw: bool = False
-) -> None:
+async def print_log(service: Service, job: Job, *, follow: bool) -> None:
     """Write a job's log to standard output.
 
     Raises:
         StateError: The provider has no log to give.
     """
-    source = _source(service, job)
-    out = _Printer(service.context, raw=raw)
-    offset = 0
-    if tail is not None:
-        offset = await _print_tail(source, job.ref.id, tail, out)
-    async for chunk in _chunks(service, source, job, offset, follow=follow):
-        if chunk.reset:
-            service.context.warn("the log began anew")
-            out.end()
-        out.feed(chunk.text)
-    out.end()
+    async with _feeds(service, [job], None, follow=follow) as feeds:
+        await _print(feeds, Wanted(), Printer(service.context), follow=follow)
 
 
-def _source(service: Service, job: Job) -> HasLogs:
-    provider = service.provider(job.ref.profile)
-    if not isinstance(provider, HasLogs) or Capability.LOGS not in provider.facts.capabilities:
-        reason = provider.facts.reasons.get(Capability.LOGS)
-        raise StateError(
-            reason or f"{provider.facts.title} has no logs to give",
-            hint=f"What was seen to happen: trainer-tui show {job.ref}",
-            code="NOT_ALLOWED",
-        )
-    return provider
+def _when(flag: str, text: str | None, now: datetime) -> datetime | None:
+    try:
+        return None if text is None else parse_when(text, now)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from None
 
 
-async def _chunks(
-    service: Service, source: HasLogs, job: Job, offset: int, *, follow: bool
-) -> AsyncIterator[LogChunk]:
-    """The pieces of a log from an offset to its end; with ``follow`` to the job's."""
-    wait = FIRST_WAIT
-    ended = job.status.ended
-    told = False
-    while True:
+def _pattern(text: str | None) -> Pattern | None:
+    try:
+        return None if text is None else compile_pattern(text)
+    except PatternError as error:
+        raise UsageError(f"--grep: {error}", code="BAD_PATTERN") from None
+
+
+@contextlib.asynccontextmanager
+async def _feeds(
+    service: Service, jobs: Sequence[Job], name: str | None, *, follow: bool
+) -> AsyncIterator[list[Feed]]:
+    """The jobs' logs, and a folder for what has to be fetched."""
+    with tempfile.TemporaryDirectory(prefix="trainer-tui-logs-") as folder:
+        feeds: list[Feed] = []
         try:
-            chunk = await source.logs(job.ref.id, offset=offset, limit=CHUNK)
-        except (NetworkError, ServiceError) as error:
+            for job in jobs:
+                feeds.append(await open_feed(service, job, Path(folder), name=name, follow=follow))
+            yield feeds
+        finally:
+            for feed in feeds:
+                feed.close()
+
+
+async def _print(feeds: Sequence[Feed], wanted: Wanted, out: Printer, *, follow: bool) -> None:
+    """Print what is there, then what comes."""
+    cursors = [
+        Cursor(feed, wanted, source) for feed, source in zip(feeds, _sources(feeds), strict=True)
+    ]
+    several = len(feeds) > 1
+    try:
+        if wanted.whole or wanted.tail is not None or several:
+            for feed in feeds:
+                if wanted.tail is not None and not wanted.whole:
+                    await feed.fetch_end(wanted.tail)
+                else:
+                    await feed.fetch()
+            for cursor in cursors:
+                cursor.begin()
+            tail = wanted.tail if several or wanted.pattern is not None else None
+            await print_lines(cursors, out, all=not follow, tail=tail)
+            out.flush()
             if not follow:
-                raise
-            if not told:
-                service.context.warn(f"{error} (trying again)")
-            told = True
-            asked = error.retry_after if isinstance(error, RateLimitError) else None
-            await asyncio.sleep(max(asked or 0, wait))
-            wait = min(LONGEST_WAIT, wait * 2)
-            continue
-        told = False
-        if chunk.text or chunk.reset:
-            yield chunk
-        moved = chunk.next_offset > offset or chunk.reset
-        offset = chunk.next_offset
-        if chunk.complete:
-            return
-        if moved:
-            wait = FIRST_WAIT
-            if not follow or len(chunk.text) >= CHUNK // 8:  # there is more to catch up with
-                continue
-        elif not follow or ended:
-            return
-        else:
-            wait = min(LONGEST_WAIT, wait * 1.5)
-            try:
-                ended = (await service.observe(job.ref)).status.ended
-            except (NetworkError, ServiceError):
-                ended = False
-            if ended:
-                continue  # one last look: what was written before the end
-        await asyncio.sleep(wait)
+                return
+        await _go_on(cursors, out)
+    finally:
+        for cursor in cursors:
+            cursor.close()
 
 
-async def _print_tail(source: HasLogs, job_id: str, count: int, out: _Printer) -> int:
-    """Print the last lines there are now; gives the offset after them."""
-    span = max(4096, count * _GUESS)
+def _sources(feeds: Sequence[Feed]) -> list[Source]:
+    """With several logs each has a label: the job's name, or its ref where names are the same."""
+    if len(feeds) == 1:
+        return [Source(feeds[0].file, feeds[0].times)]
+    names = [sanitize.line(feed.job.name or str(feed.job.ref)) for feed in feeds]
+    labels = [
+        name if names.count(name) == 1 else sanitize.line(feed.job.ref)
+        for name, feed in zip(names, feeds, strict=True)
+    ]
+    width = max(map(len, labels))
+    return [
+        Source(feed.file, feed.times, f"{label:{width}} | ", str(feed.job.ref))
+        for feed, label in zip(feeds, labels, strict=True)
+    ]
+
+
+async def _go_on(cursors: Sequence[Cursor], out: Printer) -> None:
+    """Print what comes, as it comes, until every log is finished."""
+    lock = asyncio.Lock()
+    tasks = [
+        asyncio.create_task(_go_on_with(cursor, out, lock, live=len(cursors) == 1))
+        for cursor in cursors
+    ]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _go_on_with(cursor: Cursor, out: Printer, lock: asyncio.Lock, *, live: bool) -> None:
+    feed = cursor.feed
     while True:
-        parts: list[str] = []
-        first = await source.logs(job_id, offset=-span, limit=CHUNK)
-        chunk = first
-        parts.append(chunk.text)
-        while not chunk.complete and len(chunk.text) >= CHUNK // 8:
-            chunk = await source.logs(job_id, offset=chunk.next_offset, limit=CHUNK)
-            if not chunk.text:
-                break
-            parts.append(chunk.text)
-        text = "".join(parts)
-        if text.count("\n") > count or first.offset <= 0:
-            break
-        span *= 8
-    out.feed(_last(text, count))
-    return chunk.next_offset
-
-
-def _last(text: str, count: int) -> str:
-    """The last lines of a text; an unfinished one counts."""
-    if count == 0:
-        return "" if text.endswith("\n") or not text else text[text.rfind("\n") + 1 :]
-    at = len(text) - 1 if text.endswith("\n") else len(text)
-    for _ in range(count):
-        at = text.rfind("\n", 0, at)
-        if at < 0:
-            return text
-    return text[at + 1 :]
-
-
-class _Printer:
-    """Log text to lines on standard output: clean, each progress bar in its last state only."""
-
-    def __init__(self, context: CliContext, *, raw: bool) -> None:
-        self.context = context
-        self.raw = raw
-        self.live = context.stdout_tty and context.stderr_tty and not context.json
-        self._buffer = LogBuffer(max_lines=_LINES)
-        self._printed = 0
-        self._shown = ""
-
-    def feed(self, text: str) -> None:
-        """Take the next piece; finished lines are printed at once."""
-        if self.raw:
-            self.context.stdout.write(text)
-            self.context.stdout.flush()
+        change = await feed.advance()
+        async with lock:
+            if change.reset:
+                out.context.warn("the log began anew")
+                cursor.anew()
+            cursor.grown()
+            await print_lines([cursor], out, all=feed.finished)
+            if live and cursor.bulk and cursor.position < feed.file.size:
+                last = feed.file.last()
+                out.unfinished(None if last is None else feed.file.line(last))
+            out.flush()
+        if feed.finished:
             return
-        self._buffer.feed(text)
-        self._print_until(self._buffer.last_closed)
-        if self.live and self._buffer.end > self._printed:
-            self._show(self._buffer.line(self._printed))
-        self.context.stdout.flush()
-
-    def end(self) -> None:
-        """Print the unfinished line, if there is one, and begin anew."""
-        if not self.raw:
-            self._print_until(self._buffer.end)
-            self._buffer = LogBuffer(max_lines=_LINES)
-            self._printed = 0
-        self.context.stdout.flush()
-
-    def _print_until(self, stop: int) -> None:
-        if self._printed < stop:
-            self._hide()
-        for number in range(self._printed, stop):
-            line = self._buffer.line(number)
-            if self.context.json:
-                self.context.print_json_line({"line": line})
-            else:
-                self.context.stdout.write(line + "\n")
-        self._printed = stop
-
-    def _show(self, line: str) -> None:
-        """Draw the unfinished line (a progress bar) in place, on a terminal."""
-        line = line[: max(1, self.context.width - 1)]
-        if line != self._shown:
-            self.context.stdout.write(f"\r\x1b[K{line}")
-            self._shown = line
-
-    def _hide(self) -> None:
-        if self._shown:
-            self.context.stdout.write("\r\x1b[K")
-            self._shown = ""

@@ -8,7 +8,7 @@ Nothing is sorted beforehand: what is looked at is read.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -187,43 +187,48 @@ def _limit(position: int, origin: int) -> tuple[int, int]:
 
 
 def in_order(
-    logs: Sequence[LineTimes], start: Sequence[int | None] | None = None
+    logs: Sequence[LineTimes], wanted: Sequence[Iterable[Line]] | None = None
 ) -> Iterator[Line]:
-    """All lines of some logs by time, each with its log in ``origin``; positions stay those of
-    the log.
+    """Lines of some logs by time, each with its log in ``origin``; positions stay those of the
+    log.
 
     Args:
-        start: The first line of each log that is wanted; ``None`` for a log: no line of it.
+        wanted: Lines of each log, in its order; all lines when not given. Read as they are needed.
     """
-    firsts = [times.lines.first() for times in logs] if start is None else start
+    if wanted is None:
+        wanted = [_all(times.lines) for times in logs]
     streams = [
-        _timed(times, origin, here)
-        for origin, (times, here) in enumerate(zip(logs, firsts, strict=True))
+        _timed(times, origin, lines)
+        for origin, (times, lines) in enumerate(zip(logs, wanted, strict=True))
     ]
-    for _, _, _, line in heapq.merge(*streams, key=lambda timed: timed[:3]):
+    for _, _, line in heapq.merge(*streams, key=lambda timed: timed[:2]):
         yield line
 
 
-def _timed(times: LineTimes, origin: int, here: int | None) -> Iterator[tuple[int, int, int, Line]]:
-    """The lines of one log with what they are sorted by."""
-    lines, now = times.lines, 0
-    waiting: list[Line] = []
-    said: int | None = None
+def _all(lines: Lines) -> Iterator[Line]:
+    here = lines.first()
     while here is not None:
-        line = lines.line(here)
-        said = micro_of(times.said(line))
-        if waiting or (not now and said is None):
-            waiting.append(line)
-            if said is None and len(waiting) < LEADING:
-                here = lines.after(here)
-                continue
-            now = leading(times, waiting[0].position, [said]) or 0
-            for each in waiting[:-1]:
-                yield now, origin, each.position, replace(each, origin=origin)
-            waiting = []
-        now = max(now, said or 0, 1)
-        yield now, origin, here, replace(line, origin=origin)
+        yield lines.line(here)
         here = lines.after(here)
-    now = leading(times, waiting[0].position, [said]) or 0 if waiting else now
-    for each in waiting:
-        yield now, origin, each.position, replace(each, origin=origin)
+
+
+def _timed(times: LineTimes, origin: int, lines: Iterable[Line]) -> Iterator[tuple[int, int, Line]]:
+    """Lines of one log with what they are sorted by."""
+    now = 0
+    waiting: list[Line] = []
+    for line in lines:
+        said = micro_of(times.said(line))
+        waiting.append(line)
+        if not now and said is None and len(waiting) < LEADING:
+            continue
+        now = max(now or leading(times, waiting[0].position, [said]) or 0, said or 0, 1)
+        yield from _with_time(now, origin, waiting)
+        waiting.clear()
+    if waiting:
+        now = leading(times, waiting[0].position, []) or 0
+        yield from _with_time(now, origin, waiting)
+
+
+def _with_time(now: int, origin: int, lines: Sequence[Line]) -> Iterator[tuple[int, int, Line]]:
+    for line in lines:
+        yield now, origin, replace(line, origin=origin)
