@@ -149,11 +149,16 @@ def hang_up(request: Request, connection: Connection) -> None:
     connection.hang_up()
 
 
-def cut_short(body: bytes = b'{"jobs": [', promised: int = 4096, status: int = 200) -> Behaviour:
+def cut_short(
+    body: bytes = b'{"jobs": [',
+    promised: int = 4096,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Behaviour:
     """Promise more bytes than are sent, then close."""
 
     def play(request: Request, connection: Connection) -> None:
-        connection.answer(status, body, {"Content-Length": str(promised)})
+        connection.answer(status, body, {**(headers or {}), "Content-Length": str(promised)})
         connection.hang_up()
 
     return play

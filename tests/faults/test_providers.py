@@ -71,7 +71,7 @@ async def provider(
 ) -> AsyncIterator[Any]:
     """Each provider, with its service at the server."""
     slow = request.node.callspec.params.get("fault") in ("silence", "dripping")
-    timeout = 0.2 if slow else 10.0
+    timeout = 0.2 if slow else 60.0
     opened = base.open_named(context(tmp_path, request.param, base_url=server.url, timeout=timeout))
     yield opened
     await opened.aclose()

@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 def profile(provider: str = "runcomfy", **fields: Any) -> Profile:
     """A profile with a token."""
-    fields = {"token": Secret(TOKEN), "timeout": 10.0, **fields}
+    fields = {"token": Secret(TOKEN), "timeout": 60.0, **fields}
     return Profile(fields.pop("name", "comfy"), provider, **fields)
 
 
@@ -32,7 +32,7 @@ def context(
 
 
 async def eventually(
-    ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 20.0
+    ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 60.0
 ) -> T:
     """Ask until the answer is good; TimeoutError with the last answer when it never is."""
     last: T | None = None

@@ -37,7 +37,7 @@ class Cloud:
     def open(self, token: str = TOKEN) -> RunComfy:
         """The provider, as a profile of RunComfy with another base URL."""
         return open_provider(
-            context(self.home, base_url=self.url, token=Secret(token), timeout=10.0)
+            context(self.home, base_url=self.url, token=Secret(token), timeout=60.0)
         )
 
 
@@ -61,7 +61,7 @@ def cloud() -> Iterator[Cloud]:
         yield cloud
         asyncio.run(end_jobs(cloud))
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 async def fill(cloud: Cloud) -> None:
@@ -81,7 +81,7 @@ async def end_jobs(cloud: Cloud) -> None:
     """Leave nothing running."""
     from trainer_tui.providers import local
 
-    ctx = context(cloud.home, "local", token=None, socket=cloud.home / "s", timeout=10.0)
+    ctx = context(cloud.home, "local", token=None, socket=cloud.home / "s", timeout=60.0)
     provider = local.open_provider(ctx)
     for job in await provider.list_jobs([]):
         if job.status.active:

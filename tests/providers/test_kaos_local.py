@@ -55,14 +55,14 @@ def here() -> Iterator[Here]:
         reading, writing = os.pipe()
         argv = [sys.executable, "-m", "trainer_tui.server", "--state", str(home / "state")]
         argv += ["--socket", str(home / "s"), "--port", "0", "--token-file", str(home / "token")]
-        argv += ["--cpu-slots", "3", "--grace", "3", "--ready-fd", str(writing)]
+        argv += ["--cpu-slots", "3", "--grace", "30", "--ready-fd", str(writing)]
         process = subprocess.Popen(argv, pass_fds=[writing])
         os.close(writing)
         with os.fdopen(reading) as ready:
             where = json.loads(ready.readline())
         yield Here(home, where["tcp"])
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
         end_leftovers(home / "state" / "jobs")
 
 

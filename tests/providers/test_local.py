@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import FAULTS, HostileServer, in_turn, json_answer, raw_answer
+from tests.faults.server import FAULTS, HostileServer, cut_short, in_turn, json_answer, raw_answer
 from tests.providers.support import TOKEN, context, eventually
 from trainer_tui.config import Secret
 from trainer_tui.errors import (
@@ -103,7 +103,7 @@ async def exists(pid: int) -> bool:
 
 def opened(home: Home, autostart: bool = True) -> Local:
     """A provider of that home; the server is started when it is first asked."""
-    timeout = 10.0
+    timeout = 60.0
     ctx = context(home.path, "local", autostart, name="local", token=None, timeout=timeout)
     return open_provider(ctx)
 
@@ -395,8 +395,8 @@ async def test_a_piece_of_log_that_is_cut_or_misshapen_is_not_taken(
         "X-Log-Next": "9",
         "X-Log-Size": "9",
     }
-    server.play(raw_answer(b"half", 200, {**headers, "Content-Length": "9"}))
-    with pytest.raises(NetworkError):
+    server.play(cut_short(b"half", 9, headers=headers))
+    with pytest.raises(ProtocolError, match="cut off"):
         await provider.logs("j1")
     for wrong in (headers, {**headers, "X-Log-Next": "-4"}, {"Content-Type": "text/html"}):
         server.play(raw_answer(b"half", 200, wrong))

@@ -37,7 +37,7 @@ class Vision:
             make_dataset(self.root / place / "train", count=6, size=48)
         (home / "token").write_text(KEY)
         told = server.start(
-            *("--port", "0", "--cpu-slots", "2", "--grace", "5"),
+            *("--port", "0", "--cpu-slots", "2", "--grace", "30"),
             *("--token-file", str(home / "token"), "--projects", str(self.root)),
         )
         self.url: str = told["tcp"]
@@ -51,7 +51,7 @@ class Vision:
                 name="vision",
                 base_url=self.url,
                 token=Secret(key),
-                timeout=10.0,
+                timeout=60.0,
                 extra=options,
             )
         )

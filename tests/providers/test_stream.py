@@ -227,7 +227,7 @@ async def test_faults_end_in_errors(fault: str, cdn: HostileServer, http: Http) 
     """Whatever goes wrong is one of our errors, in time, and shows no credential."""
     cdn.play(FAULTS[fault])
     with pytest.raises(TrainerError) as caught:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await get(http, cdn.url + "/f", own=True)
     assert TOKEN not in all_that_it_shows(caught.value)
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 ENDED = ("succeeded", "interrupted", "failed", "canceled")
 
 
-def wait_for(probe: Callable[[], T], what: str = "it", seconds: float = 30.0) -> T:
+def wait_for(probe: Callable[[], T], what: str = "it", seconds: float = 60.0) -> T:
     """Ask again and again until the answer is true; gives the answer.
 
     At first it asks often, then less so: asking takes time from what is waited for.
@@ -86,9 +86,9 @@ def client_of(place: Path | str, **more: Any) -> httpx.Client:
     It reads no certificates, which nobody asks for here: that would take longer than many a test.
     """
     if isinstance(place, str):
-        return httpx.Client(base_url=place, verify=False, timeout=20, **more)
+        return httpx.Client(base_url=place, verify=False, timeout=60, **more)
     transport = httpx.HTTPTransport(uds=str(place), verify=False)
-    return httpx.Client(transport=transport, base_url="http://localhost", timeout=20, **more)
+    return httpx.Client(transport=transport, base_url="http://localhost", timeout=60, **more)
 
 
 class LocalServer:
@@ -140,7 +140,7 @@ class LocalServer:
 
     def _wait(self) -> int:
         assert self.process is not None
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         if isinstance(self.process, Forked):
             self.process.close()
         elif self.process.stderr is not None:
@@ -183,7 +183,7 @@ class LocalServer:
     def raw(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
         """A request with a target that no client tidies up; gives status and body."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(20)
+            connection.settimeout(60)
             connection.connect(str(self.socket))
             head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -224,5 +224,5 @@ def idle_server(short_tmp: Path) -> Iterator[LocalServer]:
 @pytest.fixture
 def server(idle_server: LocalServer) -> LocalServer:
     """A server with two CPU slots and little patience."""
-    idle_server.start("--cpu-slots", "2", "--grace", "5", "--kill-after", "5")
+    idle_server.start("--cpu-slots", "2", "--grace", "30", "--kill-after", "30")
     return idle_server

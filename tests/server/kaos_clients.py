@@ -72,7 +72,7 @@ class PageClient:
         self.http = httpx.Client(
             base_url=url,
             headers={"X-Token": token},
-            timeout=20,
+            timeout=60,
             verify=False,  # it is no https, and reading certificates takes its time
         )
         self.workspace = workspace

@@ -169,7 +169,7 @@ class _Original:
 
     def _close(self) -> None:
         self._wishes.close()
-        self._process.wait(20)
+        self._process.wait(60)
 
 
 # -- in the process that is forked --------------------------------------------------------------

@@ -120,7 +120,7 @@ async def make(tmp_path: Path, runner: ShellRunner) -> AsyncIterator[Open]:
 
 async def until(probe: Callable[[], object], what: str = "it") -> None:
     """Let the engine work until the answer is true."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not probe():  # noqa: ASYNC110 (what is waited for has no event)
             await asyncio.sleep(0.01)
 

@@ -59,7 +59,7 @@ def kaos(idle_server: LocalServer) -> Iterator[Kaos]:
     (idle_server.home / "token").write_text(TOKEN)
     told = idle_server.start(
         *("--port", "0", "--token-file", str(idle_server.home / "token")),
-        *("--cpu-slots", "2", "--grace", "3", "--kill-after", "3"),
+        *("--cpu-slots", "2", "--grace", "30", "--kill-after", "30"),
     )
     found = Kaos(idle_server, told["tcp"])
     yield found

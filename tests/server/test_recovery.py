@@ -17,7 +17,7 @@ from trainer_tui.server import supervisor
 from trainer_tui.server.procs import Process
 from trainer_tui.server.supervisor import claim, group_alive, read_json, write_json
 
-SLOTS = ("--cpu-slots", "1", "--grace", "5", "--kill-after", "5")
+SLOTS = ("--cpu-slots", "1", "--grace", "30", "--kill-after", "30")
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_launch_that_never_came_to_be_is_made_once(server: LocalServer) -> Non
     server.start(*SLOTS)
     assert server.get(second)["status"] == "queued"
     argv = [sys.executable, "-I", "-S", supervisor.__file__, str(folder), "1"]
-    assert subprocess.run(argv, timeout=30, check=False).returncode == 0
+    assert subprocess.run(argv, timeout=60, check=False).returncode == 0
     assert not (folder / "log.txt").exists()
     release(server.folder(first["id"]))
     assert server.wait(second)["status"] == "succeeded"
@@ -286,7 +286,7 @@ def test_something_else_in_the_sockets_place_is_left_alone(idle_server: LocalSer
     idle_server.socket.parent.mkdir()
     idle_server.socket.write_text("precious")
     done = subprocess.run(
-        idle_server.arguments(), env=idle_server.environment(), capture_output=True, timeout=30
+        idle_server.arguments(), env=idle_server.environment(), capture_output=True, timeout=60
     )
     assert done.returncode == 2
     assert b"is no socket" in done.stderr
@@ -301,7 +301,7 @@ def test_a_second_server_stays_out(server: LocalServer, what: str, tmp_path: Pat
         argv[argv.index("--state") + 1] = str(tmp_path / "other")
     else:
         argv[argv.index("--socket") + 1] = str(server.home / "other" / "s.sock")
-    done = subprocess.run(argv, env=server.environment(), capture_output=True, timeout=30)
+    done = subprocess.run(argv, env=server.environment(), capture_output=True, timeout=60)
     assert done.returncode == 3
     assert b"Another server (process" in done.stderr
     assert server.process is not None
@@ -328,7 +328,7 @@ def test_of_servers_that_race_one_wins(idle_server: LocalServer) -> None:
         for racer in racers:
             if racer.poll() is None:
                 racer.terminate()
-            racer.wait(20)
+            racer.wait(60)
 
 
 def test_the_socket_is_private(server: LocalServer) -> None:

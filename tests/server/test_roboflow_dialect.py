@@ -30,7 +30,7 @@ class Api:
         """Start the server, the first time or again."""
         token = str(self.projects.parent / "token")
         told = self.local.start(
-            *("--port", "0", "--cpu-slots", "2", "--grace", "5", "--kill-after", "5"),
+            *("--port", "0", "--cpu-slots", "2", "--grace", "30", "--kill-after", "30"),
             *("--token-file", token, "--projects", str(self.projects)),
         )
         self.base: str = told["tcp"]

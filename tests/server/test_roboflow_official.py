@@ -80,7 +80,7 @@ class Client:
 
     def close(self) -> None:
         """End the command line."""
-        self._cli.communicate(timeout=20)
+        self._cli.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def client(idle_server: LocalServer, tmp_path: Path) -> Iterator[Client]:
         make_dataset(tmp_path / "projects" / "acme" / "dogs" / number / "train", count=8, size=48)
     (tmp_path / "token").write_text(KEY)
     arguments = ("--token-file", str(tmp_path / "token"), "--projects", str(tmp_path / "projects"))
-    told = idle_server.start("--port", "0", "--cpu-slots", "2", "--grace", "5", *arguments)
+    told = idle_server.start("--port", "0", "--cpu-slots", "2", "--grace", "30", *arguments)
     home = tmp_path / "home"
     home.mkdir()
     found = Client(home, told["tcp"])

@@ -173,7 +173,7 @@ def test_a_port_that_is_taken_is_said(tcp: httpx.Client, tmp_path: Path) -> None
     argv = [sys.executable, "-m", "trainer_tui", "serve", "--state", str(tmp_path / "s")]
     argv += ["--socket", str(tmp_path / "s.sock"), "--port", str(tcp.base_url.port)]
     home = os.environ | {"TRAINER_TUI_HOME": str(tmp_path)}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, env=home)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=home)
     assert done.returncode == 2
     assert "cannot be listened on" in done.stderr
     assert "--port 0" in done.stderr
@@ -231,7 +231,7 @@ def foreground(home: LocalServer) -> Iterator[Callable[..., subprocess.Popen[str
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def test_serve_tells_where_and_ctrl_c_what_goes_on(
@@ -248,7 +248,7 @@ def test_serve_tells_where_and_ctrl_c_what_goes_on(
     answer = httpx.get(said["tcp"] + "/v1/info", headers=bearer(said["token"]), verify=False)
     assert answer.json()["jobs"] == {"queued": 1, "running": 1}
     process.send_signal(signal.SIGINT)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "1 job goes on without it, 1 queued waits for the next server" in words
 
@@ -270,7 +270,7 @@ def test_a_given_token_is_not_shown(
     """Who gave it knows it."""
     process = foreground("--port", "0", "--token", "given-token-1")
     process.terminate()
-    data, words = process.communicate(timeout=20)
+    data, words = process.communicate(timeout=60)
     assert re.search(r"^tcp +http://127.0.0.1:\d+$", data, re.M)
     assert "given-token-1" not in data + words
 
@@ -306,7 +306,7 @@ def test_status_and_stop(
     done = serve("--stop")
     assert done.code == 0
     assert "1 job goes on without it" in done.err
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert home.supervisor(job["id"])["finished_at"] is None
     release(home.folder(job["id"]))
     wait_for(lambda: home.supervisor(job["id"])["finished_at"], "the job to end by itself")
@@ -342,7 +342,7 @@ def test_a_server_whose_socket_was_cleared_away_is_found(serve: Serve, home: Loc
     assert f"process {process.pid}" in second.err
     done = serve("--stop")
     assert done.code == 0, done.err
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -388,7 +388,7 @@ def test_without_the_extra_it_says_what_to_install(home: LocalServer, module: st
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         env=home.environment(),
     )
     assert done.returncode == 2, done.stderr

@@ -163,7 +163,7 @@ def test_a_stopped_run_resumes_as_if_it_had_never_stopped(images: Path, tmp_path
     while "Saved optimizer" not in said:
         said += process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     stopped = max(losses(out))
     assert stopped >= 50

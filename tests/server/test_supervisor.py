@@ -67,7 +67,7 @@ def run(folder: Path) -> Iterator[Run]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def state(folder: Path) -> dict[str, Any]:
 
 def ended(process: subprocess.Popen[bytes], folder: Path) -> dict[str, Any]:
     """Wait for the supervisor's own end; gives the last state."""
-    process.wait(30)
+    process.wait(60)
     return state(folder)
 
 
@@ -190,7 +190,7 @@ def test_a_launch_is_begun_once(run: Run, folder: Path) -> None:
     """Of two supervisors of one launch, one runs the job and the other goes without a word."""
     both = [run(["sh", "-c", "echo once"]) for _ in range(2)]
     for process in both:
-        process.wait(30)
+        process.wait(60)
     assert (folder / "log.txt").read_text() == "once\n"
     assert state(folder)["exit_code"] == 0
 
@@ -251,7 +251,7 @@ def test_the_job_has_a_group_of_its_own_in_the_supervisors_session(run: Run, fol
     assert os.getpgid(pid) == pid
     assert os.getsid(pid) == process.pid == os.getsid(process.pid)
     (folder / "go").touch()
-    process.wait(30)
+    process.wait(60)
 
 
 def test_start_times_tell_processes_apart() -> None:
@@ -263,5 +263,5 @@ def test_start_times_tell_processes_apart() -> None:
     wait_for(lambda: start_time(process.pid) is None, "the process to end")
     if sys.platform == "linux":
         assert start_time(process.pid, zombie_too=True)
-    process.wait(10)
+    process.wait(60)
     assert start_time(process.pid, zombie_too=True) is None
