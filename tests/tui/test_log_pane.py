@@ -131,6 +131,20 @@ async def test_what_is_selected_can_be_saved(tmp_path: Path) -> None:
         assert (tmp_path / "some.log").read_text() == lines(98, 100)
 
 
+async def test_a_large_log_is_saved_with_what_is_missing(tmp_path: Path) -> None:
+    """Pieces join without a seam, a gap is one line, and a line of many characters is whole."""
+    held = (lines(0, 150_000) + "é" * 20_000 + "\n\x1b[31mred\x1b[0m\n").encode()
+    async with Shown(tmp_path, text=bytes(77) + held[77:]) as it:
+        it.feed.tell(gaps=(Gap(0, 77, "the service no longer has this part"),))
+        await it.press("ctrl+s")
+        it.pane.answer.value = str(tmp_path / "saved.log")
+        await it.press("enter")
+        await until(it.pilot, lambda: it.app.said, "a word that it is saved")
+        remark = "77 bytes are missing here: the service no longer has this part\n"
+        expected = remark + held[77:].decode().replace("\x1b[31m", "").replace("\x1b[0m", "")
+        assert (tmp_path / "saved.log").read_text() == expected
+
+
 async def test_saving_where_nothing_can_be_written(tmp_path: Path) -> None:
     """The reason is told and the question stays open."""
     async with Shown(tmp_path) as it:

@@ -27,8 +27,8 @@ from trainer_tui.tui.widgets.chart_look import (
 from trainer_tui.tui.widgets.chart_text import axis_rows, legend, note_words
 
 _MIN_WIDTH, _MIN_HEIGHT = 16, 5
-_USUAL_MARGIN = 5
-"""Cells of the labels at the side of most charts: with others, curves are cut once more."""
+_FEW = 16
+"""Columns that tell the range of a curve."""
 _CURSOR, _BAD = 60, 61  # inks beside those of the curves
 
 
@@ -57,7 +57,9 @@ def picture(
         words = "no times are known: X shows the steps" if known else ""
         return centred(words, width, height)
     left, right = look.window or whole
-    guess = max(1, (width - _USUAL_MARGIN - 2) * (2 if glyphs.unicode else 1))
+    # The extremes are the same however few columns there are; on a logarithmic axis more of them
+    # tell more about curves that reach below 0.
+    guess = _FEW if not look.log else max(1, (width - 8) * (2 if glyphs.unicode else 1))
     rough = [curve.series.columns(look.axis, left, right, guess) for curve in curves]
     ranges = [range_of(columns, look.log) for columns in rough]
     found = [each for each in ranges if each is not None]
@@ -80,9 +82,8 @@ def picture(
         return [[(" " * width, "")] for _ in range(height)]
     canvas = plot.Canvas(frame.width, rows, plain=not glyphs.unicode)
     palette = [curve.colour for curve in curves]
-    if canvas.columns != guess:
-        rough = [curve.series.columns(look.axis, left, right, canvas.columns) for curve in curves]
-    bad = _draw_all(canvas, curves, rough, ranges, frame, look, own, glyphs)
+    columns = [curve.series.columns(look.axis, left, right, canvas.columns) for curve in curves]
+    bad = _draw_all(canvas, curves, columns, ranges, frame, look, own, glyphs)
     _grid_lines(canvas, values, frame, look.log, glyphs)
     out = list(heads)
     marks = _labels_by_row(canvas, values, texts, frame, look.log)

@@ -35,7 +35,7 @@ class LogFrame(AskingPane):
         }
         &.asking #log-sign, &.asking #log-answer { display: block; }
         &.asking #log-told { width: auto; max-width: 50%; padding-right: 1; }
-        &.asking LogTabs { display: none; }
+        &.asking LogTabs.several { display: none; }
     }
     """
 

@@ -23,6 +23,7 @@ class LogTabs(PieceLine):
 
     DEFAULT_CSS = """
     LogTabs { width: auto; height: 1; display: none; }
+    LogTabs.several { display: block; }
     """
 
     class Chosen(Message):
@@ -42,7 +43,7 @@ class LogTabs(PieceLine):
         if (names, chosen) == (self.names, self.chosen):
             return
         self.names, self.chosen = names, chosen
-        self.display = len(names) > 1
+        self.set_class(len(names) > 1, "several")
         self.styles.width = width_of(self.pieces(0))
         self.refresh()
 
