@@ -61,7 +61,11 @@ class FileJob:
         self._chunks.size, self._chunks.gaps, self._notes = size, gaps, notes
 
     def count(self, first: int, stop: int) -> array[int]:
-        """How many lines match of those that begin in each block."""
+        """How many lines match of those that begin in each block.
+
+        Raises:
+            Hopeless: The expression takes too long.
+        """
         block = self.block
         counts = array("I", bytes(4 * (stop - first)))
         skip = self.matcher.rules_out
@@ -78,7 +82,8 @@ class FileJob:
         """Where the matching lines of a block begin, counted from the block's beginning."""
         found = array("I")
         base = block * self.block
-        for position, data, end in self._chunks.lines(base, base + self.block):
+        skip = self.matcher.rules_out
+        for position, data, end in self._chunks.lines(base, base + self.block, skip):
             if data is None:
                 if self._long_matches(position, end):
                     found.append(position - base)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 MAX_SPANS = 200
+MOST_SLOW = 40
+"""So many lines may take too long."""
 _SPARSE = 4
 
 # What an ASCII letter also matches when case does not matter: ſ for s, the Kelvin sign, dotted
@@ -39,6 +41,10 @@ class TooSlow(Exception):
 
 # The re module itself fails on some odd expressions ("span of capturing group is wrong").
 _GIVEN_UP = (TooSlow, SystemError, RecursionError, MemoryError)
+
+
+class Hopeless(Exception):
+    """An expression takes too long on too many lines."""
 
 
 class Matcher:
@@ -61,7 +67,9 @@ class Matcher:
         self.watch = watch
         self.skipped = 0
         """Lines that were given up because the expression took too long on them."""
-        self._slow = False
+        self._slow: set[int] = set()
+        """Hashes of lines that took too long; they need not be tried again."""
+        self._careful = False
         needles = self.plan.needles
         self._raw = tuple(needle.encode("utf-8", "surrogatepass") for needle in needles)
         self._spaces = any(" " in needle for needle in needles)
@@ -86,30 +94,40 @@ class Matcher:
 
     def lines(self, text: str, before: Iterable[str]) -> list[int]:
         """A place in each line that matches; ``before``: the lines before, the nearest first."""
-        if not self._slow:
+        if not self._careful:
             self.watch.begin()
             try:
                 return self._found(text)
             except _GIVEN_UP:
-                self._slow = True
+                self._careful = True
             finally:
                 self.watch.end()
         return self._one_by_one(text)
 
     def matches(self, line: str) -> bool:
-        """Whether a line matches; not when it cannot be told in time."""
-        self.watch.begin()
-        try:
-            return self.plan.regex.search(line) is not None
-        except _GIVEN_UP:
-            self.skipped += 1
-            return False
-        finally:
-            self.watch.end()
+        """Whether a line matches; not when it cannot be told in time.
+
+        Raises:
+            Hopeless: That was so too often.
+        """
+        if hash(line) not in self._slow:
+            self.watch.begin()
+            try:
+                return self.plan.regex.search(line) is not None
+            except _GIVEN_UP:
+                self._slow.add(hash(line))
+                if len(self._slow) > MOST_SLOW:
+                    raise Hopeless("the pattern takes too long on too many lines") from None
+            finally:
+                self.watch.end()
+        self.skipped += 1
+        return False
 
     def spans(self, line: str, limit: int) -> list[tuple[int, int]]:
         """Where it matches in a line, as far as ``limit``."""
         found: list[tuple[int, int]] = []
+        if hash(line) in self._slow:
+            return found
         self.watch.begin()
         try:
             for match in self.plan.regex.finditer(line):

@@ -21,7 +21,7 @@ import time
 from array import array
 
 from trainer_tui.core.logfile.jobs import FileJob, ListJob, matcher_of
-from trainer_tui.core.logfile.matcher import TooSlow
+from trainer_tui.core.logfile.matcher import Hopeless, TooSlow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ LIMIT = 0.5
 """Seconds of CPU after which a line is given up."""
 _STEP = 1 << 20
 _TICK = 0.02
+_TOLD = 4096  # hits that are told unasked
 _REPORT = 0.04
 """Seconds between two reports on one piece of work."""
 
@@ -118,6 +119,9 @@ class Process:
         self._jobs: dict[int, FileJob | ListJob] = {}
         self._work: list[Work] = []
         self._now: FileJob | ListJob | None = None
+        """Whose lines are being looked at."""
+        self._step = False
+        """Whether that is the first piece of work, not a question."""
         self._timer = Timer(self._attend)
 
     def run(self) -> None:
@@ -137,30 +141,35 @@ class Process:
             begun = time.perf_counter()
             step = 1 if work.eager else max(1, _STEP // work.job.block)
             stop = min(work.stop, work.next + step)
-            self._now = work.job
+            hits: array[int] | None = None
+            self._now, self._step = work.job, True
+            skipped = work.job.matcher.skipped
             try:
-                work.counts.extend(work.job.count(work.next, stop))
+                if work.stop - work.first == 1:
+                    hits = work.job.hits(work.first)
+                    work.counts.append(len(hits))
+                else:
+                    work.counts.extend(work.job.count(work.next, stop))
             except (Cancelled, TooSlow):
-                if not work.job.closed:
-                    continue  # interrupted between two lines: the step is done again
-            except OSError as error:
+                work.job.matcher.skipped = skipped
+                continue  # the step is done again, unless its job is closed
+            except (OSError, Hopeless) as error:
                 self._fail(work.job, str(error))
-            self._now = None
+            finally:
+                self._now, self._step = None, False
             if work.job.closed:
                 continue
             work.next = stop
             now = time.perf_counter()
             spent += now - begun
             if stop == work.stop or now - reported > _REPORT or (work.eager and any(work.counts)):
-                self._report(work, spent)
+                self._report(work, spent, hits)
                 reported, spent, work.eager = now, 0.0, False
 
-    def _report(self, work: Work, seconds: float) -> None:
-        hits = None
-        if work.stop - work.first == 1 and 0 < work.counts[0] <= 4096:
-            hits = self._hits(work.job, work.first)
+    def _report(self, work: Work, seconds: float, hits: array[int] | None) -> None:
+        told = hits.tobytes() if hits is not None and len(hits) <= _TOLD else None
         skipped, work.job.matcher.skipped = work.job.matcher.skipped, 0
-        self._send("part", work.unit, work.done, work.counts.tobytes(), seconds, hits, skipped)
+        self._send("part", work.unit, work.done, work.counts.tobytes(), seconds, told, skipped)
         work.done, work.counts = work.next, array("I")
         if work.next == work.stop:
             self._work.remove(work)
@@ -175,9 +184,11 @@ class Process:
 
     def _attend(self) -> bool:
         """Look at messages while an expression is being matched."""
-        now = self._now
+        now, step = self._now, self._step
         self._take(wait=False)
-        self._now = now
+        self._now, self._step = now, step
+        if step and self._work and self._work[0].job is not now:
+            return False
         return now is None or not now.closed
 
     def _take(self, wait: bool) -> None:
@@ -210,7 +221,7 @@ class Process:
         elif kind == "view" and isinstance(job, FileJob):
             job.view(*rest)
         elif kind == "scan" and isinstance(job, FileJob):
-            self._work.append(Work(job, *rest))
+            self._plan(Work(job, *rest))
         else:
             self._answer(kind, job, *rest)
 
@@ -223,8 +234,14 @@ class Process:
             return
         self._jobs[number] = job
 
+    def _plan(self, work: Work) -> None:
+        """Do the work of the job that was given work last first: somebody waits for it."""
+        later = [n for n, other in enumerate(self._work, 1) if other.job is work.job]
+        self._work.insert(later[-1] if later else 0, work)
+
     def _answer(self, kind: str, job: FileJob | ListJob, ask: int, what: Any) -> None:
-        self._now = job
+        self._now, self._step = job, False
+        skipped = job.matcher.skipped
         ticked = self._timer.run(True)
         answer: Any = None
         try:
@@ -236,17 +253,12 @@ class Process:
                 answer = job.hits(what).tobytes()
         except (Cancelled, TooSlow):
             pass
-        except OSError as error:
+        except (OSError, Hopeless) as error:
             self._fail(job, str(error))
+        job.matcher.skipped = skipped  # these were counted when they were looked at first
         self._now = None
         self._timer.run(ticked)
         self._send("answer", ask, answer)
-
-    def _hits(self, job: FileJob, block: int) -> bytes | None:
-        try:
-            return job.hits(block).tobytes()
-        except (Cancelled, TooSlow, OSError):
-            return None
 
     def _fail(self, job: FileJob | ListJob, why: str) -> None:
         for number, other in list(self._jobs.items()):

@@ -29,7 +29,6 @@ __all__ = ["Filtered", "Hits", "ListSearch", "Search", "errors", "warm"]
 _PIECE = 0.08  # seconds of one piece of work
 _LARGEST = 256
 _FEW = 16  # blocks that may be new without the search counting as unfinished
-_SLOW_LINES = 40
 _HITS_KEPT = 400_000
 _MARK = 64
 
@@ -428,9 +427,6 @@ class Search(Asking):
         self.skipped += skipped
         self.version += 1
         self.changed = True
-        if self.skipped > _SLOW_LINES:
-            self._scanner.renew(self)
-            self.fail("the pattern takes too long on too many lines")
 
     def returned(self, first: int, stop: int) -> None:
         if not self._stopped:
