@@ -114,15 +114,23 @@ class HelpScreen(ModalScreen[None]):
 
     def _group(self, lines: list[Line], title: str, rows: list[tuple[list[str], str, str]]) -> None:
         lines += [[], [Piece(f"  {title}", "accent", True)]]
+        width = max(20, (self._view.size.width or 76) - _KEYS - 6)
         for keys, text, reason in rows:
             shade = "text-faint" if reason else ""
-            line = [
-                Piece(f"  {' '.join(keys):<{_KEYS}}", shade or "foreground", not reason),
-                Piece(text, shade or "text-muted"),
+            first, *rest = wrap(text, width)
+            names = f"  {' '.join(keys):<{_KEYS}}"
+            if len(names) > _KEYS + 2:
+                names += " "
+            lines.append(
+                [
+                    Piece(names, shade or "foreground", not reason),
+                    Piece(first, shade or "text-muted"),
+                ]
+            )
+            lines += [
+                [Piece(" " * (_KEYS + 2)), Piece(part, shade or "text-muted")] for part in rest
             ]
-            lines.append(line)
             if reason:
-                width = max(20, (self._view.size.width or 76) - _KEYS - 6)
                 lines += [
                     [Piece(" " * (_KEYS + 2)), Piece(part, "warning")]
                     for part in wrap(f"Not here: {reason}", width)
