@@ -212,11 +212,16 @@ def test_lines_that_say_nothing_have_the_time_of_the_one_before() -> None:
     times = LineTimes(lines, zone=UTC)
     assert times.at(lines.positions[2]) == DAY + timedelta(seconds=3)
     silent = ListLines(["a", "b", "c"])
-    seen = ((2, DAY.timestamp()), (100, (DAY + timedelta(hours=1)).timestamp()))
+    early, late = silent.positions[1], silent.positions[2]
+    seen = (
+        (early, DAY.timestamp()),
+        (late, DAY.timestamp() + 2),
+        (late + 100, DAY.timestamp() + 9e3),
+    )
     times = LineTimes(silent, arrivals=seen)
-    assert times.at(silent.positions[0]) == DAY
-    assert times.at(silent.positions[2]) == DAY + timedelta(hours=1)
-    assert LineTimes(silent).at(0) is None
+    assert times.at(silent.positions[0]) is None, "it was there before anybody looked"
+    assert times.at(early) == DAY + timedelta(seconds=2)
+    assert times.at(late) is None, "for hours nobody looked"
 
 
 def test_clocks_are_placed_by_how_far_along_the_log_they_stand() -> None:

@@ -157,6 +157,7 @@ class Written:
         self._clock = clock
         self._status = status
         self._inode = 0
+        self._looked = 0.0
 
     async def look(self, *, fresh: bool) -> float | None:
         """Look at the file's size."""
@@ -174,20 +175,23 @@ class Written:
         if anew and size:
             arrivals = ((size, when),)
         elif size > old.size:
-            arrivals = self._arrived(arrivals, size)
+            arrivals = self._arrived(arrivals, old.size, size)
+        self._looked = self._clock.now().timestamp()
         self.source = replace(old, size=size, complete=status.ended, arrivals=arrivals)
         if status.ended:
             return None
         return _LOOK if status in {Status.RUNNING, Status.STOPPING} else _LOOK * 4
 
     def _arrived(
-        self, arrivals: tuple[tuple[int, float], ...], size: int
+        self, arrivals: tuple[tuple[int, float], ...], before: int, size: int
     ) -> tuple[tuple[int, float], ...]:
         now = self._clock.now().timestamp()
         if arrivals and now - arrivals[-1][1] < _ARRIVAL:
             return arrivals
         if len(arrivals) >= _ARRIVALS:
             arrivals = arrivals[::2]
+        if arrivals and before == arrivals[-1][0] and self._looked - arrivals[-1][1] > _ARRIVAL:
+            arrivals = (*arrivals, (before, self._looked))  # until then nothing had come
         return (*arrivals, (size, now))
 
     def close(self) -> None:

@@ -58,6 +58,8 @@ class Spool:
         self._size = 0
         self._complete = False
         self._arrivals: list[tuple[int, float]] = []
+        self._looked = (0, 0.0)
+        """How long it was when it was last looked at, and when that was."""
         self._saved = monotonic()
         self._unsaved = False
         self._load()
@@ -145,8 +147,10 @@ class Spool:
         grown = stop > self._size
         self._size = max(self._size, stop)
         self._complete = chunk.complete and stop >= self._size
-        if grown and now is not None:
-            self._arrived(now)
+        if now is not None:
+            if grown:
+                self._arrived(now)
+            self._looked = (self._size, now)
         self._unsaved = True
 
     def _agrees(self, offset: int, data: bytes) -> bool:
@@ -178,6 +182,9 @@ class Spool:
         arrivals = self._arrivals
         if arrivals and (now - arrivals[-1][1] < _SHORT_ARRIVALS or self._size <= arrivals[-1][0]):
             return
+        size, when = self._looked
+        if arrivals and size == arrivals[-1][0] and when - arrivals[-1][1] > _SHORT_ARRIVALS:
+            arrivals.append((size, when))  # until then nothing had come
         arrivals.append((self._size, now))
         if len(arrivals) > _ARRIVALS:
             del arrivals[1::2]

@@ -48,6 +48,8 @@ class LineTimes:
         zone: Of times that tell none.
     """
 
+    LOOKED = 60.0
+    """Seconds between two looks at a log, beyond which it is not known when a line came."""
     LOOK_BACK = 200
     """Lines above one without a time that are asked for theirs."""
 
@@ -82,13 +84,17 @@ class LineTimes:
         return self.seen(position)
 
     def seen(self, position: int) -> datetime | None:
-        """When the log was first seen to hold what is at a position."""
-        if not self.arrivals:
-            return None
+        """When the log was first seen to hold what is at a position.
+
+        ``None`` where nobody looked shortly before: it may have come at any time until then.
+        """
         index = bisect_right(self.arrivals, position, key=lambda arrival: arrival[0])
-        if index == len(self.arrivals):
+        if not 0 < index < len(self.arrivals):
             return None
-        return datetime.fromtimestamp(self.arrivals[index][1], UTC)
+        when = self.arrivals[index][1]
+        if when - self.arrivals[index - 1][1] > self.LOOKED:
+            return None
+        return datetime.fromtimestamp(when, UTC)
 
     def near(self, position: int) -> datetime | None:
         """A moment not far from when a line was written."""
