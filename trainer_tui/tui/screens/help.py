@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
 
 _KEYS = 16
+_WIDTH = 92
+"""Cells of the card; as in the stylesheet."""
 _GROUPS = {
     "job": "Jobs",
     "table": "Table",
@@ -114,7 +116,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _group(self, lines: list[Line], title: str, rows: list[tuple[list[str], str, str]]) -> None:
         lines += [[], [Piece(f"  {title}", "accent", True)]]
-        width = max(20, (self._view.size.width or 76) - _KEYS - 6)
+        width = max(20, min(_WIDTH, self.app.size.width) - _KEYS - 10)
         for keys, text, reason in rows:
             shade = "text-faint" if reason else ""
             first, *rest = wrap(text, width)
