@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
 
 from tests.unit import plain_reading
+from trainer_tui.core.logfile import asking, search
 from trainer_tui.core.logfile.hits import Hits
 from trainer_tui.core.logfile.pattern import Pattern
 from trainer_tui.core.logfile.source import Gap
@@ -37,10 +40,10 @@ class Told:
             assert time.monotonic() < limit, "it did not happen"
 
 
-def settle(search: Hits, told: Told) -> None:
+def settle(hits: Hits, told: Told) -> None:
     """Wait until a search has looked at everything."""
-    told.until(lambda: search.settled or search.failed)
-    assert search.failed is None
+    told.until(lambda: hits.settled or hits.failed)
+    assert hits.failed is None
 
 
 def texts(data: bytes, gaps: tuple[Gap, ...] = ()) -> dict[int, str]:
@@ -75,3 +78,13 @@ def walk(step: Callable[[int], int | None], position: int) -> list[int]:
         found.append(at)
         at = step(at)
     return found
+
+
+@contextmanager
+def small_and_patient(block: int) -> Iterator[None]:
+    """Blocks so small that a few lines have several, and questions that wait for their answers."""
+    with (
+        mock.patch.object(search, "BLOCK", block),
+        mock.patch.object(asking, "PATIENCE", LIMIT),
+    ):
+        yield

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.loglines import ListLines
-from tests.unit.searching import Told, hits, settle, spans, texts, walk
+from tests.unit.searching import Told, hits, settle, small_and_patient, spans, texts, walk
 from tests.unit.test_logfile_lines import LOGS
 from trainer_tui.core.logfile import search as search_module
 from trainer_tui.core.logfile.document import LogFile
@@ -50,9 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_blocks() -> Iterator[None]:
-    """Blocks so small that a few lines have several."""
-    with mock.patch.object(search_module, "BLOCK", 24):
+def small() -> Iterator[None]:
+    """Blocks of a line or two."""
+    with small_and_patient(24):
         yield
 
 

@@ -65,13 +65,15 @@ class Asking(Hits, Client):
         self._stopped = True
 
     def _limit(self) -> float:
-        """Until when a question may wait: not at all while an answer is overdue."""
+        """A question begins: until when it may wait; not at all while an answer is overdue."""
+        self.sure = True
         return time.monotonic() + (0 if self._late else PATIENCE)
 
     def _wait(self, until: Callable[[], bool], limit: float) -> bool:
         if until() or self._scanner.wait(until, limit - time.monotonic()):
             return True
         self._late = True
+        self.sure = False
         return False
 
     def _answered(self) -> None:

@@ -22,6 +22,8 @@ class Hits(ABC):
     """Why it does not go on, for the reader."""
     skipped: int = 0
     """Lines that were given up because the expression took too long on them."""
+    sure: bool = True
+    """Whether the last question was answered for good; not when its answer did not come in time."""
     version: int = 0
     """Another number after each change of what is known."""
 

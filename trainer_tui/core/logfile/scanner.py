@@ -323,7 +323,9 @@ class Scanner:
                         due.append(client)
                 self._told.notify_all()
             for client in due:
-                client.notify()
+                # An interface that is closing takes no more calls.
+                with contextlib.suppress(RuntimeError):
+                    client.notify()
             self._start()
         for end in self._wake:
             os.close(end)

@@ -97,8 +97,7 @@ class Search(Asking):
                 return
             old = self._size
             moved = set(self._gaps) ^ {(gap.start, gap.stop) for gap in self._log.gaps}
-            another = source.generation != self._generation or size < old
-            if another or self._log.read(*self._mark[0]) != self._mark[1]:
+            if size < old or source.generation != self._generation or self._is_another():
                 self._scanner.renew(self)
                 self._begin()
                 self.changed = True
@@ -233,10 +232,10 @@ class Search(Asking):
 
     def _index(self, position: int) -> int | None:
         """Which hit of its block a line is, from 0."""
-        block = position // BLOCK
+        limit, block = self._limit(), position // BLOCK
         if position < 0 or not self._tally[block]:
             return None
-        hits = self._of(block, self._limit())
+        hits = self._of(block, limit)
         if hits is None:
             return None
         index = bisect_left(hits, position - block * BLOCK)
@@ -319,11 +318,7 @@ class Search(Asking):
         self.skipped = 0
         self.version += 1
         self._look()
-        try:
-            stat = self._log.source.path.stat()
-            self._identity = stat.st_dev, stat.st_ino
-        except OSError:
-            self._identity = 0, 0
+        self._identity = self._file() or (0, 0)
         self._passed = not self._todo
 
     def _look(self) -> None:
@@ -332,8 +327,11 @@ class Search(Asking):
         self._size = log.size
         self._gaps = tuple((gap.start, gap.stop) for gap in log.gaps)
         self._generation = log.source.generation
-        stop = min(_MARK, self._size, self._gaps[0][0] if self._gaps else self._size)
-        self._mark = (0, stop), log.read(0, stop)
+        self._marks = [
+            (start, log.read(start, start + _MARK))
+            for start in (0, max(0, self._size - _MARK))
+            if not any(low < start + _MARK and start < high for low, high in self._gaps)
+        ]
         self._serial += 1
         blocks = -(-self._size // BLOCK)
         new = blocks - len(self._todo)
@@ -341,6 +339,20 @@ class Search(Asking):
         self._todo.extend(b"\1" * new)
         self._again.extend(b"\1" * new)
         self._owed.extend(b"\1" * new)
+
+    def _file(self) -> tuple[int, int] | None:
+        """The file's device and inode; ``None`` when it is gone."""
+        try:
+            stat = self._log.source.path.stat()
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
+
+    def _is_another(self) -> bool:
+        """Whether the file was replaced or written anew."""
+        if self._file() not in (None, self._identity):
+            return True
+        return any(self._log.read(at, at + len(data)) != data for at, data in self._marks)
 
     def _forget(self, first: int, stop: int) -> None:
         """These blocks are others now."""
@@ -371,7 +383,7 @@ class Search(Asking):
     # -- for the scanner ----------------------------------------------------------------------
 
     def opening(self) -> tuple[Any, ...]:
-        return *self.expression(), str(self._log.source.path), self._identity, BLOCK
+        return *self.expression(), str(self._log.source.path.absolute()), self._identity, BLOCK
 
     def view(self) -> tuple[Any, ...]:
         return self._size, self._gaps, self._log.source.notes
