@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
+from time import monotonic
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual import events
 from textual.geometry import Offset
 
 from tests.tui.logs import Shown, lines
 from tests.tui.panes import PaneApp, entry
+from tests.tui.waiting import until
 from trainer_tui.core.logfile.memory import MemoryLines
+from trainer_tui.tui.pulse import Pulse
 from trainer_tui.tui.widgets.log_pane import LogPane
 from trainer_tui.tui.widgets.log_records import fold
 from trainer_tui.tui.widgets.log_rows import LogRows, folds
@@ -230,11 +236,12 @@ async def test_a_line_that_does_not_say_its_time_has_when_it_was_seen(tmp_path: 
     """Where a log has no times, the moments at which it arrived stand in, marked with ``~``."""
     async with Shown(tmp_path, text=lines(0, 4)) as it:
         seen = datetime(2026, 3, 1, 3, 5, tzinfo=UTC)
-        it.feed.tell(arrivals=((14, seen.timestamp()), (28, seen.timestamp() + 65)))
+        when = seen.timestamp()
+        it.feed.tell(arrivals=((0, when - 5), (14, when), (28, when + 6)))
         await it.press("t")
         assert it.rows[0].split()[1] == f"~{seen.astimezone():%m-%d}"
         await it.press("t", "t")
-        assert it.rows[2].split()[1] == "~+1m05s"
+        assert it.rows[2].split()[1] == "~+6.0s"
 
 
 async def test_a_traceback_does_not_repeat_the_time_of_the_line_above(tmp_path: Path) -> None:
@@ -359,6 +366,52 @@ def test_walking_goes_over_rows_and_stops_at_the_ends() -> None:
     assert rows.step((2, 0), -99) == (0, 0)
     assert rows.bottom(2) == (1, 1)
     assert rows.screen((1, 1), 5) == [(1, 1), (2, 0)]
+
+
+@given(
+    texts=st.lists(st.text("ab 漢é", max_size=30), min_size=1, max_size=12),
+    width=st.integers(1, 12),
+    wrapping=st.booleans(),
+    start=st.integers(0, 99),
+    steps=st.integers(-99, 99),
+)
+def test_walking_is_as_in_a_list_of_all_rows(
+    texts: list[str], width: int, wrapping: bool, start: int, steps: int
+) -> None:
+    """Every motion leads where it would lead if all rows of the log were laid out."""
+    rows = LogRows(MemoryLines(texts), fold)
+    rows.width, rows.wrapping = width, wrapping
+    every = [(n, part) for n in range(len(texts)) for part in range(rows.size(n))]
+    here = start % len(every)
+    there = min(max(0, here + steps), len(every) - 1)
+    assert rows.step(every[here], steps) == every[there]
+    assert rows.screen(every[here], 5) == every[here : here + 5]
+    assert rows.bottom(5) == every[max(0, len(every) - 5)]
+    whole = "".join(
+        row.text[row.start : row.stop] for n in range(len(texts)) for row in rows.shown(n).rows
+    )
+    assert whole == "".join(texts)
+
+
+async def test_looks_are_gathered() -> None:
+    """However often something stirs, from any thread, it is looked at once now and once later."""
+    view = LogPane()
+    looks: list[float] = []
+    async with PaneApp(view).run_test(size=(60, 8)) as pilot:
+        pulse = Pulse(view, lambda: looks.append(monotonic()), pause=0.2)
+
+        def stir() -> None:
+            for _ in range(1_000):
+                pulse()
+
+        thread = Thread(target=stir)
+        thread.start()
+        thread.join()
+        stir()
+        await until(pilot, lambda: len(looks) == 1, "the first look")
+        stir()
+        await until(pilot, lambda: len(looks) == 2, "the second look")
+        assert looks[1] - looks[0] >= 0.2
 
 
 async def test_a_view_of_lines_in_memory() -> None:
