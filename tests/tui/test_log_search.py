@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from tests.tui.logs import Shown, lines
 from tests.tui.waiting import until
@@ -30,6 +31,19 @@ async def test_search_while_typing(tmp_path: Path) -> None:
         await it.press("escape")
         assert it.view.search is None
         assert "/7" not in it.told
+
+
+async def test_a_search_that_is_pasted(tmp_path: Path) -> None:
+    """A pattern whose enter comes in the same moment is sought like one typed slowly."""
+    async with Shown(tmp_path) as it:
+        await it.press("g", "slash")
+        for key in [*"77", "enter"]:
+            it.app.post_message(events.Key(key, "\r" if key == "enter" else key))
+        await it.until_told("/77 1/1")
+        await it.press("ampersand")
+        for key in [*"19", "enter"]:
+            it.app.post_message(events.Key(key, "\r" if key == "enter" else key))
+        await it.until_row(" 20  line 19")
 
 
 async def test_search_knows_capitals(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ class AskingPane(InsteadPane):
         """What is saved."""
         self._origin: tuple[int, tuple[int, int] | None, bool] = (0, None, True)
         self._kept: Pattern | None = None
+        self._sought = ""
+        """What was typed as of the last look."""
 
     @property
     def view(self) -> LogView:
@@ -130,6 +132,7 @@ class AskingPane(InsteadPane):
         with self.prevent(Input.Changed):
             answer.value = self._suggestion(question)
             answer.cursor_position = len(answer.value)
+        self._sought = answer.value
         answer.placeholder = _HINTS[question]
         self._sign()
         self.add_class("asking")
@@ -166,10 +169,15 @@ class AskingPane(InsteadPane):
     @on(Input.Changed, "#log-answer")
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.trouble = ""
+        if self.question is not None:
+            self._seek(event.value)
+
+    def _seek(self, text: str) -> None:
+        """Search or filter for what was typed so far."""
+        self._sought, self.trouble = text, ""
         if self.question in ("search", "filter"):
             try:
-                pattern = compile_pattern(event.value) if event.value else None
+                pattern = compile_pattern(text) if text else None
             except PatternError as error:
                 self.trouble = str(error)
             else:
@@ -183,6 +191,8 @@ class AskingPane(InsteadPane):
     def answered(self, text: str) -> None:
         """The answer is complete: do it, and close the line, unless it cannot be done."""
         value = text.strip()
+        if text != self._sought:
+            self._seek(text)  # typed ahead or pasted: told of only after this key
         if self.question == "line" and value:
             found = where(self.view, value, self.console.now())
             if isinstance(found, str):
