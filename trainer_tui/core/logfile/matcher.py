@@ -43,6 +43,19 @@ class TooSlow(Exception):
 _GIVEN_UP = (TooSlow, SystemError, RecursionError, MemoryError)
 
 
+class _Required:
+    """Strings of which a line must hold one."""
+
+    __slots__ = ("others", "raw", "spaces")
+
+    def __init__(self, needles: tuple[str, ...], folds: bool) -> None:
+        self.raw = [needle.encode("utf-8", "surrogatepass") for needle in needles]
+        self.spaces = any(" " in needle for needle in needles)
+        """A tab may stand for some of it."""
+        self.others = folds and any(_HAVE_OTHERS & set(needle) for needle in needles)
+        """Characters beyond ASCII may stand for some of it."""
+
+
 class Hopeless(Exception):
     """An expression takes too long on too many lines."""
 
@@ -56,11 +69,11 @@ class Matcher:
         text: A regular expression.
         flags: Its flags.
         watch: Told before and after each use of the expression.
-        needles: Every match holds one of these; found out where that is left out.
+        needles: Every match holds one of each set; found out where that is left out.
     """
 
     def __init__(
-        self, text: str, flags: int, watch: Watch, needles: tuple[str, ...] | None = None
+        self, text: str, flags: int, watch: Watch, needles: list[tuple[str, ...]] | None = None
     ) -> None:
         self.plan = Plan(text, flags)
         self.plan.needles = self.plan.needles if needles is None else needles
@@ -70,27 +83,28 @@ class Matcher:
         self._slow: set[int] = set()
         """Hashes of lines that took too long; they need not be tried again."""
         self._careful = False
-        needles = self.plan.needles
-        self._raw = tuple(needle.encode("utf-8", "surrogatepass") for needle in needles)
-        self._spaces = any(" " in needle for needle in needles)
-        self._others = self.plan.folds and any(_HAVE_OTHERS & set(needle) for needle in needles)
+        self._required = [_Required(needles, self.plan.folds) for needles in self.plan.needles]
 
     def rules_out(self, data: bytes) -> bool:
         """Whether none of these lines, as they are in the file, can match."""
-        if not self._raw:
+        if not self._required or b"\x1b" in data or b"\x07" in data or b"\x08" in data:
             return False
-        if b"\x1b" in data or b"\x07" in data or b"\x08" in data:
-            return False
-        if self._spaces and b"\t" in data:
-            return False
+        others = False
         if not data.isascii():
             if b"\xc2" in data and _C1_LEAD.search(data):
                 return False
-            if self._others and any(other in data for other in _OTHER_CASES):
-                return False
+            others = self.plan.folds and any(other in data for other in _OTHER_CASES)
+        tabs = b"\t" in data
         if self.plan.folds:
             data = data.lower()
-        return not any(needle in data for needle in self._raw)
+        for index, required in enumerate(self._required):
+            if (tabs and required.spaces) or (others and required.others):
+                continue
+            if not any(needle in data for needle in required.raw):
+                # What is missing here is likely to be missing in what comes next.
+                self._required.insert(0, self._required.pop(index))
+                return True
+        return False
 
     def lines(self, text: str, before: Iterable[str]) -> list[int]:
         """A place in each line that matches; ``before``: the lines before, the nearest first."""
@@ -145,20 +159,21 @@ class Matcher:
     # -- many lines ---------------------------------------------------------------------------
 
     def _found(self, text: str) -> list[int]:
-        needles = self.plan.needles
+        sets = self.plan.needles
         simple = text.isascii()
         hay = text
         if self.plan.folds:
             if simple:
                 hay = text.lower()
             else:
-                needles = ()  # small letters may be longer, and there are more than two cases
-        if needles:
-            count = sum(map(hay.count, needles))
-            if not count:
+                sets = []  # small letters may be longer, and there are more than two cases
+        if sets:
+            counts = [sum(map(hay.count, needles)) for needles in sets]
+            least = min(counts)
+            if not least:
                 return []
-            if count * _SPARSE < hay.count("\n"):
-                return self._verified(text, hay)
+            if least * _SPARSE < hay.count("\n"):
+                return self._verified(text, hay, sets[counts.index(least)])
         if simple and self.plan.quick is not None:
             return [match.start() for match in self.plan.quick.finditer(hay)]
         if self.plan.blocks is not None:
@@ -172,12 +187,12 @@ class Matcher:
             at += len(line) + 1
         return found
 
-    def _verified(self, text: str, hay: str) -> list[int]:
+    def _verified(self, text: str, hay: str, needles: tuple[str, ...]) -> list[int]:
         """The lines that hold a needle and match."""
         sure = self.plan.literal
         search = self.plan.regex.search
         found: set[int] = set()
-        for needle in self.plan.needles:
+        for needle in needles:
             at = hay.find(needle)
             while at >= 0:
                 start, stop = hay.rfind("\n", 0, at) + 1, hay.index("\n", at)
@@ -217,7 +232,7 @@ class ErrorMatcher(Matcher):
     """Finds the lines where an error begins; a traceback counts once, at its first line."""
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__(_ERROR, 0, watch, _ERROR_NEEDLES)
+        super().__init__(_ERROR, 0, watch, [_ERROR_NEEDLES])
 
     def lines(self, text: str, before: Iterable[str]) -> list[int]:
         """A place in each line where an error begins."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NEWLINE = 10
 _MOST_NEEDLES = 16
+_MOST_SETS = 6
 _ASCII_SPACE = ((9, 9), (11, 13), (32, 32))
 _SPACE = (
     *((9, 9), (11, 13), (28, 32)),
@@ -57,7 +58,7 @@ class Plan:
     ``blocks``   for lines that each end in a newline: matches from a hit to the newline after it;
                  ``None`` when only one line at a time will do
     ``quick``    the same for lines of ASCII only, in small letters if ``folds``
-    ``needles``  every match holds one of these, in small letters if ``folds``
+    ``needles``  sets of strings: every match holds one of each, in small letters if ``folds``
     ``literal``  the expression is just its one needle
     ``folds``    case does not matter
     """
@@ -68,11 +69,9 @@ class Plan:
         self.regex = re.compile(text, flags)
         flags = self.regex.flags
         self.folds = bool(flags & re.IGNORECASE)
-        self.needles: tuple[str, ...] = ()
-        with contextlib.suppress(_Unsafe):
-            self.needles = _best(_required(_parser.parse(text, flags), self.folds))
+        self.needles = _best(_required(_parser.parse(text, flags), self.folds))[:_MOST_SETS]
         whole = _whole(_parser.parse(text, flags), self.folds)
-        self.literal = whole is not None and self.needles == (whole,)
+        self.literal = self.needles == [(whole,)]
         self.blocks: re.Pattern[str] | None = None
         self.quick: re.Pattern[str] | None = None
         with contextlib.suppress(_Unsafe, RecursionError):
@@ -123,7 +122,9 @@ def _gather(tree: Any, folds: bool, run: list[str], found: list[tuple[str, ...]]
             elif op is _constants.BRANCH:
                 each = [_best(_required(branch, folds)) for branch in value[1]]
                 if all(each):
-                    found.append(tuple(dict.fromkeys(needle for them in each for needle in them)))
+                    found.append(
+                        tuple(dict.fromkeys(needle for sets in each for needle in sets[0]))
+                    )
 
 
 def _flush(run: list[str], found: list[tuple[str, ...]]) -> None:
@@ -132,10 +133,10 @@ def _flush(run: list[str], found: list[tuple[str, ...]]) -> None:
         run.clear()
 
 
-def _best(found: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The set whose strings are rarest, as far as their length tells; empty when none will do."""
-    usable = [needles for needles in found if len(needles) <= _MOST_NEEDLES]
-    return max(usable, key=lambda them: (min(map(len, them)), -len(them)), default=())
+def _best(found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The sets of few strings; first those whose strings are rarest, as far as length tells."""
+    usable = [needles for needles in dict.fromkeys(found) if len(needles) <= _MOST_NEEDLES]
+    return sorted(usable, key=lambda them: (-min(map(len, them)), len(them)))
 
 
 # Many lines at once
