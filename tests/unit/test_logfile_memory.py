@@ -1,0 +1,107 @@
+"""Lines in memory, and a search over several logs as over one."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from trainer_tui.core.logfile.document import LogFile
+from trainer_tui.core.logfile.memory import MemoryLines
+from trainer_tui.core.logfile.merge import Merged
+from trainer_tui.core.logfile.mergedsearch import FilteredMerged, MergedSearch
+from trainer_tui.core.logfile.pattern import compile_pattern
+from trainer_tui.core.logfile.times import LineTimes
+
+PATIENCE = 60.0
+
+
+def walk(lines: MemoryLines | Merged | FilteredMerged) -> list[int]:
+    """Every position, downwards."""
+    out: list[int] = []
+    here = lines.first()
+    while here is not None:
+        out.append(here)
+        here = lines.after(here)
+    return out
+
+
+def test_lines_in_memory_are_walked_both_ways() -> None:
+    """Down and up visit the same lines; places that are no line's lead to one."""
+    lines = MemoryLines(["a", "b", "c"])
+    assert walk(lines) == [0, 1, 2]
+    assert [lines.before(n) for n in (0, 1, 2, 9)] == [None, 0, 1, 2]
+    assert [lines.at(n) for n in (-1, 1, 9)] == [0, 1, 2]
+    assert [lines.near(part) for part in (0.0, 0.5, 1.0)] == [0, 1, 2]
+    assert (lines.count(), lines.number(2), lines.numbered(99)) == (3, 2, 2)
+    assert (lines.part(0), lines.part(9)) == (0.0, 1.0)
+
+
+def test_an_open_line_gives_way_to_the_next() -> None:
+    """A line that was still open is replaced, a finished one is not."""
+    lines = MemoryLines(["a"])
+    lines.append("10%", open=True)
+    lines.append("20%", open=True)
+    lines.append("done")
+    lines.append("b")
+    assert [lines.line(n).text for n in walk(lines)] == ["a", "done", "b"]
+    lines.clear()
+    assert (lines.first(), lines.last(), lines.at(0), lines.near(0.5)) == (None, None, None, None)
+
+
+def waited(search: MergedSearch, stirred: threading.Event) -> None:
+    """Wait until a search has looked at everything."""
+    deadline = time.monotonic() + PATIENCE
+    while not search.settled:
+        assert time.monotonic() < deadline, "the search does not end"
+        stirred.wait(0.05)
+        stirred.clear()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_merged_logs_are_searched_as_if_they_were_one(tmp_path: Path, seed: int) -> None:
+    """Hits, their order, their ranks and what a filter shows are those of a plain reading."""
+    chance = random.Random(seed)
+    logs = []
+    for number in range(3):
+        path = tmp_path / f"{number}.log"
+        seconds = sorted(chance.randrange(3600) for _ in range(200))
+        path.write_text(
+            "".join(
+                f"2026-03-01T03:{s // 60:02d}:{s % 60:02d}Z {chance.choice(['hit', 'miss'])} {s}\n"
+                for s in seconds
+            )
+        )
+        logs.append(LogFile.open(path))
+    merged = Merged([(str(n), LineTimes(log)) for n, log in enumerate(logs)])
+    every = walk(merged)
+    wanted = [position for position in every if " hit " in merged.line(position).text]
+    stirred = threading.Event()
+    search = MergedSearch(merged, logs, compile_pattern("hit"), notify=stirred.set)
+    try:
+        waited(search, stirred)
+        assert search.count == len(wanted)
+        found, here = [], -1
+        while (hit := search.after(here, wrap=False)) is not None:
+            found.append(hit)
+            here = hit
+        assert found == wanted
+        assert search.after(wanted[-1]) == wanted[0]
+        assert search.before(wanted[0]) == wanted[-1]
+        assert [search.before(position, wrap=False) for position in wanted[1:]] == wanted[:-1]
+        assert [search.rank(position) for position in wanted[::17]] == [
+            wanted.index(position) + 1 for position in wanted[::17]
+        ]
+        missed = next(position for position in every if position not in wanted)
+        assert search.rank(missed) is None
+        assert not search.is_hit(missed)
+        shown = FilteredMerged(merged, search)
+        assert walk(shown) == wanted
+        assert shown.last() == wanted[-1]
+    finally:
+        search.close()
+        for log in logs:
+            log.close()
