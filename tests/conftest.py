@@ -8,8 +8,8 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Where Python is told to keep no bytecode, as in many containers, each worker would prepare all tests
-# anew and each process compile the program: longer than half of the tests take.
+# Where Python is told to keep no bytecode, as in many containers, each worker would prepare all
+# tests anew, at every run.
 sys.dont_write_bytecode = False
 
 # Every run tries the same few examples, whatever the machine is busy with;
