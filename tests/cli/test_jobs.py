@@ -146,6 +146,20 @@ def test_metrics_as_a_table_in_a_file(local: Cli, done: dict[str, object]) -> No
     assert local("metrics", "finished", "--csv", "--json").code == 2
 
 
+def test_metrics_as_a_picture(local: Cli, done: dict[str, object], tmp_path: Path) -> None:
+    """``--svg`` draws into a new file, says where, and never writes over another."""
+    path = tmp_path / "curves.svg"
+    ran = local("metrics", "finished", "--svg", str(path))
+    assert (ran.code, ran.out) == (0, "")
+    assert f"Saved {path}" in ran.err
+    picture = path.read_text()
+    assert picture.startswith("<svg") and "best 0.25 at step 4" in picture
+    assert local("metrics", "finished", "--svg", str(path)).code == 2
+    assert path.read_text() == picture
+    assert local("metrics", "finished", "--svg", str(tmp_path / "no" / "x.svg")).code == 1
+    assert local("metrics", "finished", "--svg", str(tmp_path / "x.svg"), "--csv").code == 2
+
+
 def test_metrics_that_are_only_in_the_log(local: Cli) -> None:
     """What the service does not tell is taken from what the job printed, progress bars too."""
     script = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
@@ -23,13 +25,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--since", metavar="STEP", type=int, help="only steps after this one")
     parser.add_argument("--csv", action="store_true", help="one line a point: step,time,key,value")
+    parser.add_argument(
+        "--svg", metavar="FILE", type=Path, help="a picture in a new file, a chart a curve"
+    )
     parser.add_argument("--tail", metavar="N", type=int, help="only the last N steps")
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
-    """Print one line a step, a column a curve; ``--csv`` and ``--json`` give the points."""
-    if args.csv and context.json:
-        raise UsageError("--csv and --json exclude each other")
+    """Print one line a step, a column a curve; ``--csv`` and ``--json`` give the points, and
+    ``--svg`` writes a picture."""
+    if sum((args.csv, context.json, args.svg is not None)) > 1:
+        raise UsageError("--csv, --svg and --json exclude each other")
+    if args.svg is not None and os.path.lexists(args.svg):
+        raise UsageError(f"{args.svg} exists", hint="It is never written over: another name.")
     job, points = run_async(_fetch(context, args.ref))
     keys = list(dict.fromkeys(point.key for point in points))
     if args.key:
@@ -49,7 +57,9 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         steps = steps[-args.tail :] if args.tail > 0 else []
         wanted = set(steps)
         points = [point for point in points if point.step in wanted]
-    if args.csv:
+    if args.svg is not None and points:
+        _draw(context, args.svg, job, keys, points)
+    elif args.csv:
         _print_csv(context, points)
     elif context.json:
         context.print_json([_value(point) for point in points])
@@ -68,6 +78,32 @@ def _print_csv(context: CliContext, points: Sequence[Metric]) -> None:
     held.add(points)
     for piece in lines([("", held[key]) for key in held]):
         context.out(piece, end="")
+
+
+def _draw(
+    context: CliContext, path: Path, job: Job, keys: Sequence[str], points: Sequence[Metric]
+) -> None:
+    """One chart a curve, beside each other where there are several."""
+    from trainer_tui.core import chartsvg
+    from trainer_tui.core.points import better
+    from trainer_tui.core.series import SeriesSet
+
+    held = SeriesSet()
+    held.add(points)
+    shown = [key for key in held if key in keys]
+    name = job.name or job.ref.id
+    steps = (job.checkpoint_step,) if job.checkpoint_step else ()
+    scenes = [
+        chartsvg.Scene([chartsvg.Line(key, held[key], better(key), steps)], f"{name}: {key}")
+        for key in shown
+    ]
+    drawn = chartsvg.draw(scenes[0]) if len(scenes) == 1 else chartsvg.sheet(scenes)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(drawn)
+    except OSError as error:
+        raise TrainerError(f"{path} cannot be written: {error.strerror or error}") from error
+    context.say(f"Saved {path.resolve()}")
 
 
 def _print_table(
