@@ -11,6 +11,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from trainer_tui.core.logfile.document import LogFile
+from trainer_tui.core.logfile.lines import Lines
 from trainer_tui.core.logfile.memory import MemoryLines
 from trainer_tui.core.logfile.source import Gap
 from trainer_tui.core.logfile.times import LineTimes
@@ -128,9 +129,12 @@ class LogPane(LogFrame):
         """Show one of the job's logs, from its end."""
         view = self.view
         self.name_shown = name
-        document = event_lines(self._events) if name == EVENTS else self._files.get(name)
+        job = self.job
+        document: Lines | None = self._files.get(name)
+        if name == EVENTS:
+            document = event_lines(self._events, complete=bool(job and job.status.ended))
         document = document or MemoryLines()
-        job, file = self.job, document if isinstance(document, LogFile) else None
+        file = document if isinstance(document, LogFile) else None
         view.times.lines = LineTimes(
             document,
             began=(job.started_at or job.created_at) if job else None,

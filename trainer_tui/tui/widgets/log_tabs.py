@@ -62,9 +62,9 @@ class LogTabs(PieceLine):
             self.post_message(self.Chosen(name))
 
 
-def event_lines(events: Sequence[Event]) -> MemoryLines:
+def event_lines(events: Sequence[Event], *, complete: bool = False) -> MemoryLines:
     """What happened to a job as lines of a log, oldest first."""
-    lines = MemoryLines()
+    lines = MemoryLines(complete=complete)
     for event in events:
         first, *rest = event.text.splitlines() or [""]
         head = f"{event.time.astimezone():%Y-%m-%d %H:%M:%S}  "
