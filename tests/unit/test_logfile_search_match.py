@@ -79,7 +79,15 @@ def test_many_lines_at_once(expression: str, flags: int, logs: list[list[str]]) 
             assert not matcher.rules_out(text.encode())
 
 
-@given(LOGS, st.sampled_from(["loss", "a b", "loss: 1", "ab|é", "\ufffd", "1 a", "sS"]))
+@given(
+    LOGS,
+    st.sampled_from(
+        [
+            *("loss", "a b", "loss: 1", "ab|é", "\ufffd", "1 a", "sS", r"[a-z]{3}", r"\w{4,}:"),
+            *(r"\S\S+[^ ]", r"[ \d]{3}", r"(\w)\w\w", r"[^a]{4}", r"[A-Z]{2}[A-Z]", r"\W{3}"),
+        ]
+    ),
+)
 def test_bytes_that_are_ruled_out_hold_no_hit(data: bytes, expression: str) -> None:
     """What is passed over without being resolved has no line that matches."""
     for flags in (0, re.IGNORECASE):

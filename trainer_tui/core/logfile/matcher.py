@@ -6,6 +6,7 @@ import re
 from itertools import accumulate
 
 from trainer_tui.core.logfile.plan import Plan
+from trainer_tui.core.logfile.runs import longest_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MAX_SPANS = 200
 MOST_SLOW = 40
 """So many lines may take too long."""
 _SPARSE = 4
+_USELESS = 16  # pieces of a log in a row that were not ruled out
 
 # What an ASCII letter also matches when case does not matter: ſ for s, the Kelvin sign, dotted
 # and dotless i.
@@ -83,11 +85,15 @@ class Matcher:
         self._slow: set[int] = set()
         """Hashes of lines that took too long; they need not be tried again."""
         self._careful = False
+        self._run = longest_run(text, self.plan.regex.flags)
+        self._held_runs = 0
         self._required = [_Required(needles, self.plan.folds) for needles in self.plan.needles]
 
     def rules_out(self, data: bytes) -> bool:
         """Whether none of these lines, as they are in the file, can match."""
-        if not self._required or b"\x1b" in data or b"\x07" in data or b"\x08" in data:
+        if not (self._required or self._run):
+            return False
+        if b"\x1b" in data or b"\x07" in data or b"\x08" in data:
             return False
         others = False
         if not data.isascii():
@@ -104,6 +110,18 @@ class Matcher:
                 # What is missing here is likely to be missing in what comes next.
                 self._required.insert(0, self._required.pop(index))
                 return True
+        return not (tabs and self._run and self._run.spaces) and self._lacks_run(data)
+
+    def _lacks_run(self, data: bytes) -> bool:
+        run = self._run
+        if run is None:
+            return False
+        if run.needle not in data.translate(run.table):
+            self._held_runs = 0
+            return True
+        self._held_runs += 1
+        if self._held_runs > _USELESS:
+            self._run = None
         return False
 
     def lines(self, text: str, before: Iterable[str]) -> list[int]:
