@@ -61,7 +61,7 @@ def test_lines_name_file_line_column_code_and_fix(tmp_path: Path) -> None:
     first = next(line for line in out.splitlines() if "duplicate" in line)
     assert first == (
         f"{file}:2:1: error yaml-duplicate-key the key 'job' is here twice; the first is in line 1"
-        " (only the last one counts: delete one)"
+        " (only the last one counts: delete the first)"
     )
 
 

@@ -142,7 +142,7 @@ def test_a_tab_is_fixed_by_spaces() -> None:
         ('- "a cat"', "- yes", "yaml-boolean", 27, 13, '- "yes"'),
         ("steps: 2000", "steps: 0100", "yaml-octal", 17, 16, "steps: 100"),
         ('name: "one"', "name: 012", "yaml-octal", 3, 9, 'name: "012"'),
-        ("steps: 2000", "steps: 1:30", "yaml-sexagesimal", 17, 16, None),
+        ("steps: 2000", "steps: 1:30", "yaml-sexagesimal", 17, 16, "steps: 90"),
         ('name: "one"', "name: 1:30", "yaml-sexagesimal", 3, 9, 'name: "1:30"'),
         ('name: "one"', "name: 2024-05-01", "yaml-date", 3, 9, 'name: "2024-05-01"'),
         ('name: "one"', "name: [name]", "yaml-list", 3, 9, 'name: "[name]"'),
@@ -209,8 +209,8 @@ def test_meta_is_free_but_for_a_bare_name_in_brackets() -> None:
         ("linear: 16", "linear: 0", "range", "error", 9, 17, None),
         ("linear: 16", "linear: 4096", "range", "error", 9, 17, None),
         ("linear: 16", "rank: 16", "deprecated", "info", 9, 9, "linear: 16"),
-        ("save_every: 250", "save_every: 0", "range", "error", 11, 21, None),
-        ("sample_every: 250", "sample_every: 0", "range", "error", 25, 23, None),
+        ("save_every: 250", "save_every: -1", "range", "error", 11, 21, "save_every: 250"),
+        ("sample_every: 250", "sample_every: -1", "range", "error", 25, 23, "sample_every: 250"),
         ("type: lora", "type: lroa", "enum", "warning", 8, 15, "type: lora"),
         ("adamw8bit", "adamw8bits", "enum", "warning", 19, 20, "adamw8bit"),
         ('name: "one"', "name: 12", "type", "warning", 3, 9, 'name: "12"'),
@@ -284,7 +284,7 @@ def test_aliases_and_merges_are_looked_through() -> None:
         "sample_every: 250", "sample_every: *n"
     )
     assert check(text) == []
-    bad = text.replace("&n 250", "&n 0")
+    bad = text.replace("&n 250", "&n -1")
     assert [(p.line, p.column) for p in check(bad) if p.code == "range"] == [(11, 24), (25, 23)]
     merged = GOOD.replace('  name: "one"\n', "  <<: {name: one}\n")
     assert check(merged) == []

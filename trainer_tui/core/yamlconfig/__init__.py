@@ -8,6 +8,7 @@ written out again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping as StringMapping
 from pathlib import Path
 
 from trainer_tui.core.yamlconfig.changes import (
@@ -20,8 +21,9 @@ from trainer_tui.core.yamlconfig.changes import (
 )
 from trainer_tui.core.yamlconfig.nodes import Alias, Mapping, Scalar, Sequence, resolve
 from trainer_tui.core.yamlconfig.parse import Document, parse
-from trainer_tui.core.yamlconfig.problems import Edit, Problem, in_order, worst
-from trainer_tui.core.yamlconfig.setvalue import get_value, set_value, written
+from trainer_tui.core.yamlconfig.problems import Edit, Found, Problem, told, worst
+from trainer_tui.core.yamlconfig.setvalue import get_value, set_value
+from trainer_tui.core.yamlconfig.values import written
 
 __all__ = [
     "Alias",
@@ -61,6 +63,7 @@ def check(
     gpu_count: int | None = None,
     checkpoint_step: int | None = None,
     base_folder: Path | None = None,
+    datasets: StringMapping[str, str] | None = None,
 ) -> list[Problem]:
     """Everything worth saying about a config, in the order of the text.
 
@@ -74,6 +77,9 @@ def check(
         gpu_count: The same.
         checkpoint_step: The step that a resume would continue from, for an edit of a job.
         base_folder: Where relative dataset folders are looked up, for ``local``.
+        datasets: The account's datasets, name → status, where RunComfy was asked for them.
+
+    Gives at most ``MAX_TOLD`` problems, and then one that says how many more there are.
     """
     return check_document(
         parse(text),
@@ -84,6 +90,7 @@ def check(
         gpu_count=gpu_count,
         checkpoint_step=checkpoint_step,
         base_folder=base_folder,
+        datasets=datasets,
     )
 
 
@@ -97,39 +104,45 @@ def check_document(
     gpu_count: int | None = None,
     checkpoint_step: int | None = None,
     base_folder: Path | None = None,
+    datasets: StringMapping[str, str] | None = None,
 ) -> list[Problem]:
     """As :func:`check`, for a text that has been parsed already."""
-    from trainer_tui.core.yamlconfig import advice, provider_rules, schema
-
-    problems = list(document.problems)
+    found = Found(list(document.problems), document.more)
     if document.broken:
-        return in_order(problems)
+        return told(found.kept, found.more)
     if document.root is None:
-        problems.append(Problem("error", "yaml-empty", 1, 1, "the config is empty"))
-        return in_order(problems)
-    if provider == "kaos":
+        found.add(Problem("error", "yaml-empty", 1, 1, "the config is empty", "write one"))
+    elif provider == "kaos":
         from trainer_tui.core.yamlconfig.kaos_rules import kaos
 
-        return in_order([*problems, *kaos(document)])
-    if provider == "roboflow":
+        found.extend(kaos(document))
+    elif provider == "roboflow":
         from trainer_tui.core.yamlconfig.roboflow_rules import roboflow
 
-        return in_order([*problems, *roboflow(document)])
-    if not _is_ai_toolkit(document, provider):
-        return in_order(problems)
-    problems += schema.Walk(document, frozenset(extra_keys)).run()
-    problems += advice.advise(document, checkpoint_step=checkpoint_step)
-    if provider == "runcomfy":
-        problems += provider_rules.runcomfy(
-            document, base_text=base_text, gpu_type=gpu_type, gpu_count=gpu_count
-        )
-    elif provider == "local":
-        problems += provider_rules.local(document, base=base_folder)
+        found.extend(roboflow(document))
+    elif _is_ai_toolkit(document, provider):
+        from trainer_tui.core.yamlconfig import advice, local_rules, provider_rules, validate
+
+        compared = validate.compare(document, extra_keys)
+        found.extend(compared.kept)
+        found.more += compared.more
+        found.extend(advice.advise(document, checkpoint_step=checkpoint_step))
+        if provider == "runcomfy":
+            found.extend(
+                provider_rules.runcomfy(
+                    document,
+                    base_text=base_text,
+                    gpu_type=gpu_type,
+                    gpu_count=gpu_count,
+                    datasets=datasets,
+                )
+            )
+        elif provider == "local":
+            found.extend(local_rules.local(document, base=base_folder))
     # What a service refuses need not be advised against as well.
-    refused = {(p.line, p.column) for p in problems if p.code.startswith("provider-dataset")}
-    return in_order(
-        p for p in problems if p.code != "advice-path" or (p.line, p.column) not in refused
-    )
+    refused = {(p.line, p.column) for p in found.kept if p.code.startswith("provider-dataset")}
+    kept = [p for p in found.kept if p.code != "advice-path" or (p.line, p.column) not in refused]
+    return told(kept, found.more)
 
 
 def _is_ai_toolkit(document: Document, provider: str | None) -> bool:

@@ -12,11 +12,15 @@ from trainer_tui.core.yamlconfig.nodes import (
     resolve,
     value_start,
 )
+from trainer_tui.core.yamlconfig.pairs import without_pair
 from trainer_tui.core.yamlconfig.parse import Document
 from trainer_tui.core.yamlconfig.problems import Edit, Problem, Severity
+from trainer_tui.core.yamlconfig.wrong import problem_at
 
 _OWN_RATE = ("prodigy", "dadapt", "automagic")
 """Optimizers that find the learning rate themselves: 1.0 is right for them."""
+_USUAL_EVERY = 250
+"""Steps between checkpoints, and between samples, in the trainer's own examples."""
 
 
 def advise(document: Document, *, checkpoint_step: int | None = None) -> list[Problem]:
@@ -72,11 +76,28 @@ class _Advice:
         node: AnyNode,
         message: str,
         fix: str | None = None,
-        text: str | None = None,
+        edit: Edit | str | None = None,
     ) -> Problem:
-        start = value_start(self.document.text, node)
-        edit = None if text is None else Edit(start, node.end, text)
-        return self.document.problem(severity, code, start, message, fix, end=node.end, edit=edit)
+        return problem_at(self.document, severity, code, node, message, fix, edit)
+
+    def _without(self, section: str, key: str) -> Edit | None:
+        """A change that takes a key out of a section."""
+        found = resolve(self._node(section))
+        if isinstance(found, Mapping):
+            for index, (name, _) in enumerate(found.items):
+                if isinstance(name, Scalar) and name.text == key:
+                    return without_pair(self.document, found, index)
+        return None
+
+    def _renamed(self, section: str, key: str, new: str) -> Edit | None:
+        """A change that calls a key otherwise; takes it out where the other is there already."""
+        found = resolve(self._node(section))
+        pair = found.pair(key) if isinstance(found, Mapping) else None
+        if pair is None:
+            return None
+        if self._node(section, new) is not None:
+            return self._without(section, key)
+        return Edit(value_start(self.document.text, pair[0]), pair[0].end, new)
 
     def _rate(self) -> Iterator[Problem]:
         found = self._number("train", "lr")
@@ -85,28 +106,39 @@ class _Advice:
         node, rate = found
         if rate >= 0.01:
             message = f"a learning rate of {rate:g} is far above what usually trains"
-            yield self._say("warning", "advice-lr", node, message, "1e-4 is the usual one")
+            yield self._say("warning", "advice-lr", node, message, "1e-4 is the usual one", "1e-4")
         elif 0 < rate < 1e-7:
             message = f"a learning rate of {rate:g} hardly changes anything"
-            yield self._say("warning", "advice-lr", node, message, "1e-4 is the usual one")
+            yield self._say("warning", "advice-lr", node, message, "1e-4 is the usual one", "1e-4")
 
     def _steps(self) -> Iterator[Problem]:
         found = self._number("train", "steps")
         if found is None:
             return
         node, steps = found
+        whole = f"{steps:.0f}"
         save = self._number("save", "save_every")
-        if save is not None and save[1] > steps:
+        if save is not None and (save[1] > steps or save[1] == 0):
+            how = "is beyond the" if save[1] else "saves nothing within the"
             message = (
-                f"save_every {save[1]:g} is beyond the {steps:g} steps: only the last is saved, "
+                f"save_every {save[1]:g} {how} {steps:g} steps: only the last is saved, "
                 "and a run that is cut short leaves nothing to resume from"
             )
-            fix = f"at most {steps:g}"
-            yield self._say("warning", "advice-save-every", save[0], message, fix)
+            every = f"{min(steps, _USUAL_EVERY):.0f}"
+            yield self._say(
+                "warning", "advice-save-every", save[0], message, f"write {every}", every
+            )
         sample = self._number("sample", "sample_every")
-        if sample is not None and sample[1] > steps and not self._on("train", "disable_sampling"):
-            message = f"sample_every {sample[1]:g} is beyond the {steps:g} steps"
-            yield self._say("info", "advice-sample-every", sample[0], message, f"at most {steps:g}")
+        if sample is not None and not self._on("train", "disable_sampling"):
+            every = f"{min(steps, _USUAL_EVERY):.0f}"
+            if sample[1] == 0:
+                message = "sample_every 0: no samples are drawn on the way"
+                fix = f"write {every}, or train.disable_sampling: true"
+                yield self._say("warning", "advice-sample-every", sample[0], message, fix, every)
+            elif sample[1] > steps:
+                message = f"sample_every {sample[1]:g} is beyond the {steps:g} steps"
+                fix = f"at most {whole}"
+                yield self._say("info", "advice-sample-every", sample[0], message, fix, every)
         held = self.checkpoint_step
         if held is not None and held >= steps and held > 0:
             message = f"the newest checkpoint is of step {held}: nothing is left to train"
@@ -125,16 +157,20 @@ class _Advice:
             data = size.data if isinstance(size, Scalar) and size.kind == "int" else None
             if isinstance(data, int) and data > 64 and data % 64:
                 below = data - data % 64
+                near = str(below if data % 64 < 32 else below + 64)
                 message = f"{data} is no multiple of 64; images are cut to sizes that are"
                 fix = f"{below} or {below + 64}"
-                yield self._say("info", "advice-resolution", node, message, fix)
+                yield self._say("info", "advice-resolution", node, message, fix, near)
 
     def _pairs(self) -> Iterator[Problem]:
         new = self._number("train", "gradient_accumulation")
         old = self._number("train", "gradient_accumulation_steps")
         if new is not None and old is not None and new[1] > 1 and old[1] != 1:
             message = "gradient_accumulation and gradient_accumulation_steps exclude each other"
-            yield self._say("error", "advice-accumulation", new[0], message, "keep one of them")
+            yield self._say(
+                "error", "advice-accumulation", new[0], message, "keep one of them",
+                self._without("train", "gradient_accumulation_steps"),
+            )  # fmt: skip
         scheduler, sampler = self._word("train", "noise_scheduler"), self._word("sample", "sampler")
         node = self._node("sample", "sampler")
         differ = scheduler and sampler and scheduler != sampler
@@ -150,7 +186,10 @@ class _Advice:
         ):
             message = "Qwen-Image-Edit encodes its control images with the text: it cannot unload"
             fix = "use cache_text_embeddings"
-            yield self._say("error", "advice-text-encoder", unload, message, fix)
+            yield self._say(
+                "error", "advice-text-encoder", unload, message, fix,
+                self._renamed("train", "unload_text_encoder", "cache_text_embeddings"),
+            )  # fmt: skip
 
     def _words(self) -> Iterator[Problem]:
         prompts = resolve(self._node("sample", "prompts"))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from trainer_tui.core.yamlconfig.nodes import Alias, AnyNode, Mapping, Scalar, Sequence, resolve
 from trainer_tui.core.yamlconfig.parse import Document, parse
-from trainer_tui.core.yamlconfig.setvalue import ROOTS, Path, paths, written
+from trainer_tui.core.yamlconfig.values import ROOTS, Path, values, written
 from trainer_tui.sanitize import line as clean
 
 LineKind = Literal["same", "added", "removed", "gap"]
@@ -125,8 +125,8 @@ def changes(old: str, new: str) -> list[Change]:
 
 def _values(document: Document) -> dict[Path, str]:
     found: dict[Path, str] = {}
-    for path in paths(document):
-        node = resolve(document.at(*path))
+    for path, value in values(document):
+        node = resolve(value)
         if isinstance(node, Scalar):
             found[path] = clean(node.text, limit=120) if node.kind != "null" else "null"
     return found

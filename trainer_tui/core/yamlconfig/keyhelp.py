@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainer_tui.core.yamlconfig import schema
 from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Sequence
 from trainer_tui.core.yamlconfig.parse import Document
-from trainer_tui.core.yamlconfig.setvalue import ROOTS, Path, written
+from trainer_tui.core.yamlconfig.values import ROOTS, Path, written
 
 
 def keys_by_line(document: Document) -> dict[int, Path]:

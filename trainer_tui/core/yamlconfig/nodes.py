@@ -88,35 +88,40 @@ class Mapping(Node):
 
     items: list[tuple[AnyNode, AnyNode]] = field(default_factory=list)
     flow: bool = False
+    _index: dict[str, tuple[Scalar, AnyNode]] = field(default_factory=dict, repr=False)
+    _indexed: int = 0
 
     def pair(self, key: str) -> tuple[Scalar, AnyNode] | None:
         """The key and value nodes; of duplicates the last one, as YAML loaders take it."""
-        found = None
-        for name, value in self.items:
-            if isinstance(name, Scalar) and name.text == key:
-                found = (name, value)
-        return found
+        if self._indexed != len(self.items):
+            self._index = {name.text: (name, value) for name, value in self.pairs()}
+            self._indexed = len(self.items)
+        return self._index.get(key)
 
     def get(self, key: str) -> AnyNode | None:
         """The value of a key, through ``<<`` merges where the mapping itself has none."""
-        return self._get(key, 8)
-
-    def _get(self, key: str, depth: int) -> AnyNode | None:
-        found = self.pair(key)
-        if found is not None:
-            return found[1]
-        if depth:
-            for name, value in self.items:
-                if isinstance(name, Scalar) and name.text == "<<" and name.plain:
-                    real = resolve(value)
-                    sources = real.items if isinstance(real, Sequence) else [real]
-                    for source in sources:
-                        mapping = resolve(source) if source is not None else None
-                        if isinstance(mapping, Mapping):
-                            inner = mapping._get(key, depth - 1)
-                            if inner is not None:
-                                return inner
+        stack: list[Mapping] = [self]
+        seen: set[int] = set()  # merges of merges may name one mapping very often
+        while stack:
+            one = stack.pop()
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            found = one.pair(key)
+            if found is not None:
+                return found[1]
+            stack += reversed(one._merged())
         return None
+
+    def _merged(self) -> list[Mapping]:
+        """The mappings that ``<<`` names; the first has the say."""
+        found = self.pair("<<")
+        if found is None or not found[0].plain:
+            return []
+        real = resolve(found[1])
+        sources = real.items if isinstance(real, Sequence) else [real]
+        mappings = [resolve(source) for source in sources]
+        return [one for one in mappings if isinstance(one, Mapping)]
 
     def pairs(self) -> Iterator[tuple[Scalar, AnyNode]]:
         """The pairs whose key is a plain value (all of them, in any sane config)."""

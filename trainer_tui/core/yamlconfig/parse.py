@@ -9,59 +9,31 @@ has it (about 30 times faster than the pure one), else the pure one, with the sa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any
 
+from trainer_tui.core.yamlconfig.events import events
 from trainer_tui.core.yamlconfig.nodes import Alias, AnyNode, Lines, Mapping, Scalar, Sequence
-from trainer_tui.core.yamlconfig.problems import Edit, Problem
+from trainer_tui.core.yamlconfig.problems import Edit, Found, Problem, Severity
 from trainer_tui.sanitize import line as clean
 
-MAX_SIZE = 4_000_000
+MAX_SIZE = 2_000_000
 """Characters. The largest real config is some thousands."""
 MAX_DEPTH = 100
 """Levels. AI Toolkit's own configs have about eight; libyaml needs time quadratic in it."""
-MAX_NODES = 100_000
+MAX_NODES = 40_000
 """Keys, values and lists. 10,000 lines have about 20,000."""
 MAX_ALIASES = 1_000
+MAX_MEANT = 100_000
+"""Values when each alias is written out: what reads the tree may follow aliases freely."""
+
+_MAX_EDITS = 50
 
 # What YAML 1.1 allows in a stream, less the byte-order mark, which is dropped beforehand.
 _UNPRINTABLE = re.compile(
     "[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-# Behind a key or a dash, a bracketed word and then more text.
-_BRACKETED = re.compile(r"[ ]*(?:- +|[\w.-]+: +)+(\[\w+\][ \t]+[^\s#,\]}][^\r\n]{0,500})")
-_PLAIN_WORDS = {
-    "mapping values are not allowed in this context": (
-        "a second ': ' in one line, or a line that is indented too far",
-        "quote the value, or put the key on the column of its neighbours",
-    ),
-    "could not find expected ':'": ("the line before is a key without ':'", "add ':' to the key"),
-    "did not find expected key": (
-        "this line fits neither the block above nor the one around it",
-        "put it on the column of the keys that it belongs to",
-    ),
-    "did not find expected '-' indicator": (
-        "a list item was expected here",
-        "begin the line with '- ' on the column of the list, or move it out of the list",
-    ),
-    "did not find expected ',' or ']'": ("the '[' is never closed", "add ']'"),
-    "did not find expected ',' or '}'": ("the '{' is never closed", "add '}'"),
-    "found unexpected end of stream": ("the quote is never closed", "add the closing quote"),
-    "did not find expected node content": ("a value was expected here", None),
-    "found unknown escape character": (
-        "a backslash in double quotes begins an escape, and there is none like this",
-        "double the backslash, or use single quotes",
-    ),
-    "did not find expected <document start>": (
-        "the text goes on after the document has ended",
-        "put it on the column of the keys that it belongs to",
-    ),
-    "block sequence entries are not allowed in this context": (
-        "a list cannot begin here",
-        "put '- ' on a line of its own",
-    ),
-}
 
 
 @dataclass(slots=True)
@@ -72,6 +44,8 @@ class Document:
     lines: Lines
     root: AnyNode | None = None
     problems: list[Problem] = field(default_factory=list)
+    more: int = 0
+    """Problems beyond those, which were only counted."""
     broken: bool = False
     """The text is not YAML: the tree is missing, and rules about keys make no sense."""
 
@@ -91,7 +65,7 @@ class Document:
 
     def problem(
         self,
-        severity: Any,
+        severity: Severity,
         code: str,
         start: int,
         message: str,
@@ -108,6 +82,17 @@ class Document:
         return Problem(severity, code, line, column, message, fix, max(1, stop - start), edit)
 
 
+@dataclass(slots=True)
+class _Extent:
+    """How large a list or mapping is with its aliases written out."""
+
+    size: int = 1
+    height: int = 1
+
+
+_ONE = _Extent(1, 0)
+
+
 class _Stop(Exception):
     """A limit was passed."""
 
@@ -116,8 +101,11 @@ class _Stop(Exception):
         self.code, self.offset, self.message = code, offset, message
 
 
-def parse(text: str) -> Document:
-    """Read a text; never raises, whatever the text is."""
+def parse(text: str, *, mend: bool = True) -> Document:
+    """Read a text; never raises, whatever the text is.
+
+    ``mend`` looks for a change that makes a broken text readable, at the cost of trying some.
+    """
     if len(text) > MAX_SIZE:
         size = f"{len(text) / 1e6:.1f} million characters"
         document = Document("", Lines(""), broken=True)
@@ -143,49 +131,24 @@ def parse(text: str) -> Document:
     import yaml
 
     builder = _Builder(document)
+    wrong: Problem | None = None
     try:
-        for event in _events(text):
+        for event in events(text):
             builder.take(event)
     except _Stop as stop:
-        document.problems.append(
-            document.problem("error", stop.code, builder.shift + stop.offset, stop.message)
-        )
-        document.broken = True
+        offset = builder.shift + stop.offset
+        wrong = document.problem("error", stop.code, offset, stop.message)
     except yaml.YAMLError as error:
-        document.problems.append(_told(document, error, builder.shift))
+        from trainer_tui.core.yamlconfig.syntax import explained
+
+        wrong = explained(document, error, builder.shift, mend=mend)
+    builder.finish(whole=wrong is None)
+    if wrong is None:
+        document.root = builder.root
+    else:
+        document.problems.append(wrong)
         document.broken = True
-    document.root = None if document.broken else builder.root
     return document
-
-
-def _events(text: str) -> Iterator[Any]:
-    import yaml
-
-    text = text.removeprefix("\ufeff")
-    try:
-        parser: Any = yaml.cyaml.CParser(text)  # type: ignore[attr-defined]
-    except AttributeError:
-        parser = _pure_parser(text)
-    try:
-        while parser.check_event():
-            yield parser.get_event()
-    finally:
-        parser.dispose()
-
-
-def _pure_parser(text: str) -> Any:
-    from yaml.composer import Composer
-    from yaml.parser import Parser
-    from yaml.reader import Reader
-    from yaml.scanner import Scanner
-
-    class PureParser(Reader, Scanner, Parser, Composer):
-        def __init__(self, stream: str) -> None:
-            Reader.__init__(self, stream)
-            Scanner.__init__(self)
-            Parser.__init__(self)
-
-    return PureParser(text)
 
 
 class _Builder:
@@ -197,8 +160,12 @@ class _Builder:
         self.root: AnyNode | None = None
         self.open: list[Sequence | Mapping] = []
         self.keys: list[AnyNode | None] = []
-        self.seen: list[dict[str, Scalar]] = []
+        self.seen: list[dict[str, int]] = []
         self.anchors: dict[str, Scalar | Sequence | Mapping] = {}
+        self.extents: list[_Extent] = []
+        self.known: dict[int, _Extent] = {}
+        self.found = Found()
+        self.twice: list[tuple[Mapping, int, int]] = []
         self.documents = self.nodes = self.aliases = 0
 
     def take(self, event: Any) -> None:
@@ -210,6 +177,7 @@ class _Builder:
             self._count(node)
             self._name(node)
             self._put(node)
+            self._extend(_ONE, event)
         elif name in ("MappingStartEvent", "SequenceStartEvent"):
             make = Mapping if name == "MappingStartEvent" else Sequence
             opened = make(*self._place(event), event.tag, event.anchor, flow=bool(event.flow_style))
@@ -219,6 +187,7 @@ class _Builder:
             self.open.append(opened)
             self.keys.append(None)
             self.seen.append({})
+            self.extents.append(_Extent())
             if len(self.open) > MAX_DEPTH:
                 message = f"values are nested more than {MAX_DEPTH} levels deep"
                 raise _Stop("yaml-too-deep", event.start_mark.index, message)
@@ -227,6 +196,10 @@ class _Builder:
             self.keys.pop()
             self.seen.pop()
             closed.end = self._end(closed, event)
+            extent = self.extents.pop()
+            if closed.anchor is not None:
+                self.known[id(closed)] = extent
+            self._extend(extent, event)
         elif name == "AliasEvent":
             self._alias(event)
         elif name == "DocumentStartEvent":
@@ -267,13 +240,41 @@ class _Builder:
         node = Alias(*self._place(event), name=name, target=self.anchors.get(name))
         self._count(node)
         if node.target is None:
-            known = ", ".join(f"&{clean(a)}" for a in list(self.anchors)[:5])
-            fix = f"anchors so far: {known}" if known else "quote it if '*' is part of the text"
-            self._say("yaml-alias", node, f"nothing above is named &{clean(name)}", fix)
+            self._unknown_alias(node)
         elif node.target in self.open:
-            self._say("yaml-alias", node, f"*{clean(name)} stands inside what it stands for", None)
+            message = f"*{clean(name)} stands inside what it stands for"
+            self._say("yaml-alias", node, message, "write out what is meant")
             node.target = None
+        else:
+            self._extend(self.known.get(id(node.target), _ONE), event)
         self._put(node)
+
+    def _unknown_alias(self, node: Alias) -> None:
+        name, near = clean(node.name), get_close_matches(node.name, self.anchors, n=1)
+        edit = None
+        if near:
+            edit = Edit(node.start, node.end, f"*{near[0]}")
+            fix = f"did you mean *{clean(near[0])}?"
+        elif self.anchors:
+            fix = "anchors so far: " + ", ".join(f"&{clean(a)}" for a in list(self.anchors)[:5])
+        else:
+            edit = Edit(node.start, node.end, f'"{self.document.text[node.start : node.end]}"')
+            fix = "quote it if '*' is part of the text"
+        self._say("yaml-alias", node, f"nothing above is named &{name}", fix, edit)
+
+    def _extend(self, extent: _Extent, event: Any) -> None:
+        """Count what a list, a mapping or an alias of one adds to the one that it stands in."""
+        if not self.extents:
+            return
+        around = self.extents[-1]
+        around.size += extent.size
+        around.height = max(around.height, extent.height + 1)
+        if around.size > MAX_MEANT:
+            message = f"with its aliases written out it has more than {MAX_MEANT:,} values"
+            raise _Stop("yaml-aliases", event.start_mark.index, message)
+        if around.height + len(self.open) - 1 > MAX_DEPTH:
+            message = f"with its aliases written out it is more than {MAX_DEPTH} levels deep"
+            raise _Stop("yaml-too-deep", event.start_mark.index, message)
 
     def _put(self, node: AnyNode) -> None:
         if not self.open:
@@ -290,77 +291,33 @@ class _Builder:
             return
         self.keys[-1] = None
         parent.items.append((key, node))
-        self._duplicate(key)
+        if isinstance(key, Scalar) and not (key.text == "<<" and key.plain):
+            index = len(parent.items) - 1
+            first = self.seen[-1].setdefault(key.text, index)
+            if first != index:
+                self._duplicate(key, parent, first)
 
-    def _duplicate(self, key: AnyNode) -> None:
-        if not isinstance(key, Scalar) or key.text == "<<":
-            return
-        first = self.seen[-1].setdefault(key.text, key)
-        if first is not key:
-            name = clean(key.text, limit=80)
-            message = f"the key '{name}' is here twice; the first is in line {first.line}"
-            self._say("yaml-duplicate-key", key, message, "only the last one counts: delete one")
+    def _duplicate(self, key: Scalar, parent: Mapping, first: int) -> None:
+        if not self.found.full:
+            self.twice.append((parent, first, len(self.found.kept)))
+        name, line = clean(key.text, limit=80), parent.items[first][0].line
+        message = f"the key '{name}' is here twice; the first is in line {line}"
+        self._say("yaml-duplicate-key", key, message, "only the last one counts: delete the first")
 
-    def _say(self, code: str, node: AnyNode, message: str, fix: str | None) -> None:
-        self.document.problems.append(
-            self.document.problem("error", code, node.start, message, fix, end=node.end)
+    def _say(
+        self, code: str, node: AnyNode, message: str, fix: str | None, edit: Edit | None = None
+    ) -> None:
+        start, end = node.start, node.end
+        self.found.add(
+            self.document.problem("error", code, start, message, fix, end=end, edit=edit)
         )
 
+    def finish(self, *, whole: bool) -> None:
+        """Hand over what was found; in a whole text every value has its end now."""
+        from trainer_tui.core.yamlconfig.pairs import without_pair
 
-def _told(document: Document, error: Any, shift: int) -> Problem:
-    """A parser's error in plain words, at the place where a person must look."""
-    text = document.text
-    problem = str(getattr(error, "problem", None) or error)
-    mark = getattr(error, "problem_mark", None)
-    context = getattr(error, "context_mark", None)
-    offset = min(len(text), (mark.index if mark is not None else 0) + shift)
-    place = document.lines.place(offset)
-    tail = text[offset : offset + 1]
-    words, fix = _PLAIN_WORDS.get(problem, (problem, None))
-    code = "yaml-syntax"
-    edit = None
-    bracket = _bracketed(document, offset)
-    if bracket is not None:
-        start, end = bracket
-        source = text[start:end]
-        edit = Edit(start, end, f'"{source}"') if '"' not in source else None
-        words, fix = "text that begins with '[' is read as a list", "put it all in quotes"
-        place = document.lines.place(start)
-    elif problem == "found character that cannot start any token":
-        if tail == "\t":
-            code, words = "yaml-tab", "a tab cannot indent YAML"
-            run = re.compile(r"\t+").match(text, offset)
-            width = "  " * len(run.group()) if run else "  "
-            edit = Edit(offset, run.end() if run else offset + 1, width)
-            fix = "use spaces"
-        else:
-            words = f"a value cannot begin with '{clean(tail)}'"
-            fix = "put the value in quotes"
-    elif problem == "found undefined alias":
-        code = "yaml-alias"
-    elif context is not None and (
-        "never closed" in words or problem in ("could not find expected ':'",)
-    ):
-        # The opening is what must be looked at, not the end of the file where it was noticed.
-        offset = min(len(text), context.index + shift)
-        place = document.lines.place(offset)
-        if problem == "could not find expected ':'":
-            name = clean(text[offset:].split("\n", 1)[0], limit=40)
-            words = f"'{name}' is a key without ':'"
-    elif offset >= len(text) and text.strip():
-        offset = len(text.rstrip())
-        place = document.lines.place(offset)
-    return Problem("error", code, *place, clean(words), fix, 1, edit)
-
-
-def _bracketed(document: Document, offset: int) -> tuple[int, int] | None:
-    """Where a value like ``[trigger] holding a sign`` stands, on the line of an error or before."""
-    line = document.lines.place(offset)[0]
-    for number in (line, line - 1):
-        if number < 1:
-            continue
-        start = document.lines.starts[number - 1]
-        match = _BRACKETED.match(document.text, start)
-        if match:
-            return match.start(1), match.end(1)
-    return None
+        for mapping, first, number in self.twice[:_MAX_EDITS] if whole else []:
+            edit = without_pair(self.document, mapping, first)
+            self.found.kept[number] = replace(self.found.kept[number], edit=edit)
+        self.document.problems += self.found.kept
+        self.document.more += self.found.more

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Severity = Literal["error", "warning", "info"]
 _RANK: dict[str, int] = {"error": 0, "warning": 1, "info": 2}
+
+MAX_TOLD = 500
+"""Problems of one text that are told one by one; nobody reads more, and each takes its time."""
+_MAX_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Problem:
     """One thing to know about a config.
 
     ``code`` begins with its level: ``yaml-…``, ``missing-key``, ``unknown-key``, ``type``,
-    ``range``, ``enum``, ``deprecated``, ``provider-…``, ``advice-…``.
+    ``range``, ``enum``, ``deprecated``, ``provider-…``, ``advice-…``; all are in ``codes.py``.
     """
 
     severity: Severity
@@ -62,6 +66,54 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """By place; at one place the worst first; exact repetitions dropped."""
     unique = dict.fromkeys(problems)
     return sorted(unique, key=lambda p: (p.line, p.column, _RANK[p.severity], p.code))
+
+
+@dataclass(slots=True)
+class Found:
+    """Problems as they are found: the first few thousand are kept, the others only counted."""
+
+    kept: list[Problem] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether another problem would only be counted."""
+        return len(self.kept) >= _MAX_KEPT
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Keep or count each."""
+        for problem in problems:
+            self.add(problem)
+
+    def add(self, problem: Problem) -> None:
+        """Keep a problem, or count it."""
+        if self.full:
+            self.more += 1
+        else:
+            self.kept.append(problem)
+
+
+def told(problems: Iterable[Problem], more: int = 0) -> list[Problem]:
+    """What a person is shown: in order, at most ``MAX_TOLD``, and then how many more there are.
+
+    The worst are kept. ``more`` counts those that were found and not given here.
+    """
+    ordered = in_order(problems)
+    left = len(ordered) - MAX_TOLD
+    if left > 0:
+        by_rank = sorted(ordered, key=lambda p: _RANK[p.severity])  # keeps the order of places
+        kept, dropped = by_rank[:MAX_TOLD], by_rank[MAX_TOLD:]
+    else:
+        kept, dropped = ordered, []
+    count = more + len(dropped)
+    if not count:
+        return ordered
+    severity = worst(dropped or kept) or "info"
+    place = dropped[0] if dropped else ordered[-1]
+    message = f"{count:,} more problem{' is' if count == 1 else 's are'} not listed"
+    fix = "put these right first"
+    last = Problem(severity, "more-problems", place.line, place.column, message, fix)
+    return in_order([*kept, last])
 
 
 def worst(problems: Iterable[Problem]) -> Severity | None:

@@ -1,30 +1,28 @@
-"""What a service demands of a config beyond what the trainer does."""
+"""What RunComfy demands of a config beyond what the trainer does."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Mapping as StringMapping
+from difflib import get_close_matches
 
-from trainer_tui.core.yamlconfig.nodes import (
-    AnyNode,
-    Mapping,
-    Scalar,
-    Sequence,
-    resolve,
-    value_start,
-)
+from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, Sequence, resolve
+from trainer_tui.core.yamlconfig.pairs import with_pair
 from trainer_tui.core.yamlconfig.parse import Document, parse
 from trainer_tui.core.yamlconfig.problems import Edit, Problem, Severity
+from trainer_tui.core.yamlconfig.wrong import problem_at
 from trainer_tui.sanitize import filename
 from trainer_tui.sanitize import line as clean
 
 # https://docs.runcomfy.com, Trainer API: the folders that its machines mount.
 RUNCOMFY_OUTPUT = "/app/ai-toolkit/output"
 RUNCOMFY_DATASETS = "/app/ai-toolkit/datasets"
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-_MAX_LISTED = 20_000
+_READY = "READY"
+"""The only status in which a job can mount a dataset."""
+_DATASET = re.compile(re.escape(RUNCOMFY_DATASETS) + r"/([^/\s][^/]*)\Z")
+_MAX_LOOKED_AT = 50
+"""Processes, and datasets of one; configs have one process and a few datasets."""
 
 
 def runcomfy(
@@ -33,24 +31,23 @@ def runcomfy(
     base_text: str | None = None,
     gpu_type: str | None = None,
     gpu_count: int | None = None,
+    datasets: StringMapping[str, str] | None = None,
 ) -> Iterator[Problem]:
-    """RunComfy's rules. ``base_text`` is the config before an edit, whose name must stay."""
-    for index, process in enumerate(_processes(document)):
-        path = ("config", "process", index, "training_folder")
-        node = document.at(*path)
-        value = resolve(node)
-        fix = f"write {RUNCOMFY_OUTPUT}"
-        code = "provider-training-folder"
-        if node is None:
-            message = f"RunComfy needs training_folder: {RUNCOMFY_OUTPUT}"
-            yield _say(document, "error", code, process, message, f"add it: {RUNCOMFY_OUTPUT}")
-        elif not isinstance(value, Scalar) or value.text != RUNCOMFY_OUTPUT:
-            message = f"on RunComfy training_folder is {RUNCOMFY_OUTPUT}"
-            yield _say(document, "error", code, node, message, fix, _quoted(RUNCOMFY_OUTPUT))
-        for dataset in _datasets(process):
-            yield from _runcomfy_dataset(document, dataset)
+    """RunComfy's rules.
+
+    Args:
+        document: The config.
+        base_text: The config before an edit, whose name must stay.
+        gpu_type: What the job will be submitted with, where that is known.
+        gpu_count: The same.
+        datasets: Name → status of the account's datasets, where they are known.
+    """
+    for process in processes(document):
+        yield from _folder(document, process)
+        for dataset in datasets_of(process):
+            yield from _dataset(document, dataset, datasets)
     if base_text is not None:
-        yield from _runcomfy_name(document, base_text)
+        yield from _name(document, base_text)
     if gpu_count is not None and gpu_count not in (1, 8):
         message = f"RunComfy gives 1 GPU or 8, not {gpu_count}"
         yield Problem("error", "provider-gpu-count", 1, 1, message, "ask for 1 or 8")
@@ -59,152 +56,135 @@ def runcomfy(
         yield Problem("error", "provider-gpu-count", 1, 1, message, "choose ADA_80_PLUS, or 1 GPU")
 
 
-def _runcomfy_dataset(document: Document, dataset: Mapping) -> Iterator[Problem]:
-    pattern = re.compile(re.escape(RUNCOMFY_DATASETS) + r"/[^/\s][^/]*\Z")
+def _folder(document: Document, process: Mapping) -> Iterator[Problem]:
+    node = process.get("training_folder")
+    value = resolve(node)
+    code = "provider-training-folder"
+    if node is None:
+        message = f"RunComfy needs training_folder: {RUNCOMFY_OUTPUT}"
+        add = with_pair(document, process, "training_folder", quoted(RUNCOMFY_OUTPUT))
+        fix = f"add it: {RUNCOMFY_OUTPUT}"
+        yield say(document, "error", code, process, message, fix, add)
+    elif not isinstance(value, Scalar) or value.text != RUNCOMFY_OUTPUT:
+        message = f"on RunComfy training_folder is {RUNCOMFY_OUTPUT}"
+        fix = f"write {RUNCOMFY_OUTPUT}"
+        yield say(document, "error", code, node, message, fix, quoted(RUNCOMFY_OUTPUT))
+
+
+def _dataset(
+    document: Document, dataset: Mapping, known: StringMapping[str, str] | None
+) -> Iterator[Problem]:
     node = dataset.get("folder_path")
     value = resolve(node)
     code = "provider-dataset-path"
+    match = _DATASET.match(value.text) if isinstance(value, Scalar) else None
     if node is None:
         message = f"RunComfy needs folder_path: {RUNCOMFY_DATASETS}/NAME"
-        yield _say(document, "error", code, dataset, message, "add it")
-    elif not isinstance(value, Scalar) or not pattern.match(value.text):
+        ready = [name for name, status in (known or {}).items() if status == _READY]
+        only = quoted(f"{RUNCOMFY_DATASETS}/{ready[0]}") if len(ready) == 1 else None
+        add = with_pair(document, dataset, "folder_path", only) if only else None
+        yield say(document, "error", code, dataset, message, "add it", add)
+    elif match is None:
         guess = None
         if isinstance(value, Scalar) and value.text.strip("/ "):
-            guess = f"{RUNCOMFY_DATASETS}/{filename(value.text.rstrip('/ '), fallback='NAME')}"
+            name = filename(value.text.rstrip("/ "), fallback="NAME")
+            near = get_close_matches(name, known or (), n=1, cutoff=0.6)
+            guess = f"{RUNCOMFY_DATASETS}/{near[0] if near else name}"
         message = f"on RunComfy a dataset is {RUNCOMFY_DATASETS}/ and its name"
         fix = f"write {guess}" if guess else f"write {RUNCOMFY_DATASETS}/NAME"
-        yield _say(document, "error", code, node, message, fix, _quoted(guess) if guess else None)
+        yield say(document, "error", code, node, message, fix, quoted(guess) if guess else None)
+    elif known is not None:
+        yield from _known(document, node, match[1], known)
     for key in ("control_path", "mask_path", "inpaint_path"):
         other = dataset.get(key)
         text = resolve(other)
         path = text.text if isinstance(text, Scalar) else ""
         if other is not None and path and not path.startswith(RUNCOMFY_DATASETS + "/"):
             message = f"on RunComfy only what is below {RUNCOMFY_DATASETS}/ is there"
-            yield _say(document, "warning", code, other, message, "upload it as a dataset")
+            fix = "upload it as a dataset"
+            yield say(document, "warning", "provider-control-path", other, message, fix)
 
 
-def _runcomfy_name(document: Document, base_text: str) -> Iterator[Problem]:
-    before = resolve(parse(base_text).at("config", "name"))
+def _known(
+    document: Document, node: AnyNode, name: str, known: StringMapping[str, str]
+) -> Iterator[Problem]:
+    """A dataset that can be mounted: it is there, and READY."""
+    shown = clean(name, limit=80)
+    status = known.get(name)
+    if status == _READY:
+        return
+    ready = [one for one, state in known.items() if state == _READY]
+    near = get_close_matches(name, ready, n=1, cutoff=0.6)
+    edit = quoted(f"{RUNCOMFY_DATASETS}/{near[0]}") if near and status is None else None
+    if status is not None:
+        word = clean(status, limit=40)
+        message = f"the dataset '{shown}' is {word}; a job can mount only one that is {_READY}"
+        fix = "upload it again" if status == "FAILED" else f"wait until it is {_READY}"
+        yield say(document, "error", "provider-dataset-status", node, message, fix)
+        return
+    if near:
+        fix = f"did you mean '{clean(near[0], limit=80)}'?"
+    elif ready:
+        fix = "there are " + ", ".join(f"'{clean(one, limit=40)}'" for one in ready[:5])
+    else:
+        fix = "upload it first"
+    message = f"RunComfy has no dataset '{shown}'"
+    yield say(document, "error", "provider-dataset-unknown", node, message, fix, edit)
+
+
+def _name(document: Document, base_text: str) -> Iterator[Problem]:
+    before = resolve(parse(base_text, mend=False).at("config", "name"))
     node = document.at("config", "name")
     now = resolve(node)
     if node is None or not isinstance(before, Scalar):
         return
     if not isinstance(now, Scalar) or now.text != before.text:
         name = clean(before.text, limit=100)
-        yield _say(
+        yield say(
             document,
             "error",
             "provider-name-changed",
             node,
             f"RunComfy keeps the name of a job: config.name was '{name}'",
             f"write {name}, or submit a new job",
-            _quoted(before.text),
+            quoted(before.text),
         )
 
 
-def local(document: Document, *, base: Path | None = None) -> Iterator[Problem]:
-    """The local server's rules: dataset folders are there and have images.
-
-    ``base`` is the folder that relative paths are looked up from (where the process runs when
-    not given). Looks at the disk, at most some thousands of names a folder.
-    """
-    for process in _processes(document):
-        for dataset in _datasets(process):
-            node = dataset.get("folder_path") or dataset.get("dataset_path")
-            value = resolve(node)
-            if node is None or not isinstance(value, Scalar) or not value.text:
-                yield _say(
-                    document, "error", "provider-dataset-path", dataset,
-                    "the dataset has no folder_path", "add the folder of your images",
-                )  # fmt: skip
-            elif "${" not in value.text:
-                yield from _local_dataset(document, node, value, dataset, base)
-
-
-def _local_dataset(
-    document: Document, node: AnyNode, value: Scalar, dataset: Mapping, base: Path | None
-) -> Iterator[Problem]:
-    try:
-        folder = (base or Path()) / Path(value.text).expanduser()
-        is_folder, exists = folder.is_dir(), folder.exists()
-    except (OSError, ValueError, RuntimeError):
-        is_folder = exists = False
-    shown = clean(value.text, limit=120)
-    if not is_folder:
-        if exists:
-            if "dataset_path" in [k.text for k, _ in dataset.pairs()]:
-                return
-            message = f"{shown} is a file, not a folder"
-        else:
-            message = f"there is no folder {shown} on this machine"
-        fix = "name the folder of your images"
-        yield _say(document, "error", "provider-dataset-missing", node, message, fix)
-        return
-    images, captions = _listed(folder, dataset)
-    if not images:
-        message = f"no images in {shown}"
-        fix = "put .jpg, .png or .webp files there"
-        yield _say(document, "error", "provider-dataset-empty", node, message, fix)
-    elif captions < images and resolve(dataset.get("default_caption")) is None:
-        missing = images - captions
-        message = f"{missing} of {images} images have no caption beside them"
-        fix = "add caption files, or default_caption"
-        yield _say(document, "info", "provider-captions", node, message, fix)
-
-
-def _listed(folder: Path, dataset: Mapping) -> tuple[int, int]:
-    ending = resolve(dataset.get("caption_ext"))
-    suffix = "." + (ending.text.lstrip(".") if isinstance(ending, Scalar) else "txt")
-    pictures: set[str] = set()
-    texts: set[str] = set()
-    try:
-        with os.scandir(folder) as entries:
-            for count, entry in enumerate(entries):
-                stem, dot, last = entry.name.rpartition(".")
-                if f"{dot}{last}".lower() in IMAGES:
-                    pictures.add(stem)
-                elif f"{dot}{last}" == suffix:
-                    texts.add(stem)
-                if count >= _MAX_LISTED:
-                    break
-    except OSError:
-        return 0, 0
-    return len(pictures), len(pictures & texts)
-
-
-def _processes(document: Document) -> list[Mapping]:
+def processes(document: Document) -> list[Mapping]:
+    """The processes of a config, the first few."""
     found = resolve(document.at("config", "process"))
-    items = found.items if isinstance(found, Sequence) else []
+    items = found.items[:_MAX_LOOKED_AT] if isinstance(found, Sequence) else []
     return [m for m in (resolve(item) for item in items) if isinstance(m, Mapping)]
 
 
-def _datasets(process: Mapping) -> list[Mapping]:
-    """The datasets, whether a list or (as RunComfy's own page has it) one mapping."""
+def datasets_of(process: Mapping) -> list[Mapping]:
+    """The datasets, whether a list or (as RunComfy's own page has it) one mapping; some of them."""
     found = resolve(process.get("datasets"))
     items: list[AnyNode] = found.items if isinstance(found, Sequence) else []
     if isinstance(found, Mapping):
-        values = [resolve(value) for _, value in found.items]
+        values = [resolve(value) for _, value in found.items[:_MAX_LOOKED_AT]]
         if values and all(isinstance(value, Mapping) for value in values):
             return [value for value in values if isinstance(value, Mapping)]
         return [found]
-    return [m for m in (resolve(item) for item in items) if isinstance(m, Mapping)]
+    return [m for m in (resolve(i) for i in items[:_MAX_LOOKED_AT]) if isinstance(m, Mapping)]
 
 
-def _say(
+def say(
     document: Document,
     severity: Severity,
     code: str,
     node: AnyNode,
     message: str,
     fix: str | None,
-    text: str | None = None,
+    edit: Edit | str | None = None,
 ) -> Problem:
+    """A problem with a value; with a section it stands at the first key of it."""
     if isinstance(node, Mapping) and node.items:
         node = node.items[0][0]
-    start = value_start(document.text, node)
-    edit = None if text is None else Edit(start, node.end, text)
-    return document.problem(severity, code, start, message, fix, end=node.end, edit=edit)
+    return problem_at(document, severity, code, node, message, fix, edit)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in double quotes, as YAML."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -7,9 +7,7 @@ or ``datasets[0].folder_path``. It is looked up from the top, else under ``confi
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -24,37 +22,16 @@ from trainer_tui.core.yamlconfig.nodes import (
     resolve,
     value_start,
 )
+from trainer_tui.core.yamlconfig.pairs import content_end, newline
 from trainer_tui.core.yamlconfig.parse import Document, parse
+from trainer_tui.core.yamlconfig.render import render
+from trainer_tui.core.yamlconfig.values import ROOTS, Path, data, paths, split, values, written
 from trainer_tui.errors import UsageError
 from trainer_tui.sanitize import line as clean
 
-Path = tuple[str | int, ...]
-ROOTS: tuple[Path, ...] = ((), ("config",), ("config", "process", 0))
-_STEP = re.compile(r"\.?(?:\[(\d{1,6})\]|([^.\[\]]+))")
+__all__ = ["ROOTS", "Path", "data", "get_value", "paths", "set_value", "split", "written"]
+
 _BLANK = re.compile(r"(?:\s|#[^\n]*\n)*")
-_MAX_DATA = 100_000
-
-
-def split(path: str) -> Path:
-    """The steps of a path.
-
-    Raises:
-        UsageError: It is empty or cannot be read.
-    """
-    steps: list[str | int] = []
-    position = 0
-    while position < len(path):
-        match = _STEP.match(path, position)
-        if not match:
-            raise UsageError(
-                f"'{clean(path, limit=80)}' is no path to a value",
-                hint="Write it like train.steps or datasets[0].folder_path.",
-            )
-        steps.append(int(match[1]) if match[1] is not None else match[2].strip())
-        position = match.end()
-    if not steps:
-        raise UsageError("the path to the value is empty", hint="Write it like train.steps.")
-    return tuple(int(s) if isinstance(s, str) and s.isdigit() else s for s in steps)
 
 
 def get_value(text: str, path: str) -> object:
@@ -107,68 +84,11 @@ def set_value(text: str, path: str, value: object) -> str:
 
 def _others(document: Document, path: Path) -> dict[Path, str]:
     """All values that are not at or below a path: what a change there must not touch."""
-    found = {}
-    for one in paths(document):
-        if one[: len(path)] != path and one != path[: len(one)]:
-            node = document.at(*one)
-            if isinstance(node, Scalar):
-                found[one] = node.text
-    return found
-
-
-def paths(document: Document, *, leaves: bool = True) -> list[Path]:
-    """The paths of all values in a document (aliases not followed), from the top."""
-    found: list[Path] = []
-    stack: list[tuple[Path, AnyNode | None]] = [((), document.root)]
-    while stack:
-        path, node = stack.pop()
-        inner: list[tuple[Path, AnyNode | None]] = []
-        if isinstance(node, Mapping):
-            inner = [((*path, key.text), value) for key, value in node.pairs()]
-        elif isinstance(node, Sequence):
-            inner = [((*path, index), item) for index, item in enumerate(node.items)]
-        if path and (not leaves or isinstance(node, Scalar | Alias)):
-            found.append(path)
-        stack.extend(reversed(inner))
-    return found
-
-
-def written(path: Iterable[str | int]) -> str:
-    """A path as a person writes it: ``datasets[0].folder_path``."""
-    text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)
-    return text.lstrip(".")
-
-
-def data(node: AnyNode | None) -> object:
-    """A node as plain Python data; what aliases repeat is counted, so a bomb ends here.
-
-    Raises:
-        UsageError: It would be larger than any config.
-    """
-    budget = [_MAX_DATA]
-
-    def build(one: AnyNode | None, depth: int) -> object:
-        budget[0] -= 1
-        if budget[0] < 0 or depth > 200:
-            raise UsageError("the value is too large", hint="Aliases in it repeat too much.")
-        real = resolve(one)
-        if isinstance(real, Mapping):
-            merged: dict[str, object] = {}
-            own: dict[str, object] = {}
-            for key, value in real.pairs():
-                if key.text == "<<" and key.plain:
-                    source = build(value, depth + 1)
-                    for part in source if isinstance(source, list) else [source]:
-                        if isinstance(part, dict):
-                            merged = {**part, **merged}
-                else:
-                    own[key.text] = build(value, depth + 1)
-            return {**merged, **own}
-        if isinstance(real, Sequence):
-            return [build(item, depth + 1) for item in real.items]
-        return real.data if real is not None else None
-
-    return build(node, 0)
+    return {
+        one: node.text
+        for one, node in values(document)
+        if one[: len(path)] != path and one != path[: len(one)] and isinstance(node, Scalar)
+    }
 
 
 # Writing -----------------------------------------------------------------------------------
@@ -236,7 +156,7 @@ def _add(document: Document, path: str, steps: Path, value: object) -> _Change:
         return _insert(document, real, name, value, whole)
     if isinstance(real, Scalar) and real.kind == "null" and not real.text:
         indent = _line_indent(document, real) + 2
-        new = f"{_newline(document.text)}{' ' * indent}{name}: {_new(value, whole)}"
+        new = f"{newline(document.text)}{' ' * indent}{name}: {_new(value, whole)}"
         return _Change(real.end, real.end, new, whole)
     raise UsageError(
         f"{clean(written((*root, *parent_steps)))} is a value, not a section",
@@ -255,11 +175,11 @@ def _insert(document: Document, mapping: Mapping, name: str, value: object, whol
         return _Change(at, at, new, whole)
     first = mapping.items[0][0]
     indent = first.column - 1
-    at = _content_end(document, mapping)
+    at = content_end(document, mapping)
     line_end = re.compile(r"\r\n|\n|\r|\Z").search(text, at)
     position = line_end.start() if line_end else len(text)
     pad = " " * indent
-    new = f"{_newline(text)}{pad}{name}: {_new(value, whole)}"
+    new = f"{newline(text)}{pad}{name}: {_new(value, whole)}"
     return _Change(position, position, new, whole)
 
 
@@ -267,31 +187,11 @@ def _new(value: object, whole: Path) -> str:
     return render(value, wants_text=_is_text(whole))
 
 
-def _content_end(document: Document, node: AnyNode) -> int:
-    """Where the last thing inside a block really ends, blank lines and all not counted."""
-    last: AnyNode = node
-    while isinstance(last, Mapping | Sequence) and last.items and not last.flow:
-        item = last.items[-1]
-        if isinstance(item, tuple):
-            last = item[1] if item[1].end >= item[0].end else item[0]
-        else:
-            last = item
-    end = max(last.end, value_start(document.text, last))
-    if isinstance(last, Scalar) and last.style in ("|", ">"):
-        return len(document.text[:end].rstrip())
-    return end
-
-
 def _line_indent(document: Document, node: AnyNode) -> int:
     start = document.lines.starts[node.line - 1]
     line = document.text[start : node.end]
     match = re.match(r"[ ]*(?:- +)*", line)
     return len(match.group()) if match else 0
-
-
-def _newline(text: str) -> str:
-    match = re.search(r"\r\n|\n|\r", text)
-    return match.group() if match else "\n"
 
 
 def _inside_flow(document: Document, path: Path) -> bool:
@@ -305,86 +205,6 @@ def _is_text(path: Path) -> bool:
     found = schema.at(path)
     types = {s.get("type") for s in schema.options(found)} if found else set()
     return "string" in types and not types & {"array", "object", "number", "integer", None}
-
-
-def render(
-    value: object, *, style: str | None = None, flow: bool = False, wants_text: bool = False
-) -> str:
-    """A value as YAML on one line; see :func:`set_value` for what a ``str`` means."""
-    if isinstance(value, str):
-        return _typed(value, style=style, flow=flow, wants_text=wants_text)
-    return _literal(value)
-
-
-def _typed(value: str, *, style: str | None, flow: bool, wants_text: bool) -> str:
-    source = value.strip()
-    if style is None and _reads_alone(source, flow):
-        kind = plain_kind(source)
-        if not wants_text or (kind in ("str", "null") and source[:1] not in "[{"):
-            return source
-        return _quote(value, '"')
-    if len(source) > 1 and source[0] == source[-1] and source[0] in "'\"" and _is_one(source):
-        return source
-    return _quote(value, style or '"')
-
-
-def _reads_alone(source: str, flow: bool) -> bool:
-    """Whether a text, written as it is behind ``key: ``, comes back as one whole value."""
-    if not source or "\n" in source or "\r" in source or source[0] in "|>&*!%@`#":
-        return False
-    if source[0] in "[{'\"":
-        return _is_one(source)
-    if flow and re.search(r"[,\[\]{}]", source):
-        return False
-    if re.search(r":(?:\s|\Z)|\s#", source) or re.match(r"[-?:](?:\s|\Z)|---|\.\.\.", source):
-        return False
-    return _is_one(source)
-
-
-def _is_one(source: str) -> bool:
-    document = parse(f"k: {source}\n")
-    node = document.at("k")
-    return not document.broken and node is not None and node.end == 3 + len(source)
-
-
-def _quote(text: str, style: str) -> str:
-    if style == "'" and not re.search(r"[\x00-\x1f\x7f-\x9f]", text):
-        return "'" + text.replace("'", "''") + "'"
-    escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    out = []
-    for character in text:
-        code = ord(character)
-        if character in escapes:
-            out.append(escapes[character])
-        elif code < 0x20 or 0x7F <= code < 0xA0 or code in (0x2028, 0x2029, 0xFEFF):
-            out.append(f"\\u{code:04x}")
-        elif 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF):
-            raise UsageError("the value has a character that YAML cannot hold")
-        else:
-            out.append(character)
-    return '"' + "".join(out) + '"'
-
-
-def _literal(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        if math.isnan(value):
-            return ".nan"
-        if math.isinf(value):
-            return ".inf" if value > 0 else "-.inf"
-        return repr(value)
-    if isinstance(value, str):
-        return _quote(value, '"')
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(str(k))}: {_literal(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_literal(v) for v in value) + "]"
-    raise UsageError(f"a {type(value).__name__} cannot be written as YAML")
 
 
 # Not found ---------------------------------------------------------------------------------
