@@ -20,6 +20,8 @@ _LEAST = 14
 """Cells below which a column of values cannot be read."""
 _GAP = 2
 _MORE = 8
+_HEAD = 18
+"""Cells of ``CONFIG · 12 differ``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class ConfigTable(LineView):
     def layout_for(self, width: int) -> tuple[int, int, int]:
         """Cells of the keys, cells of a job, how many jobs are shown."""
         longest = max((len(one.key) for one in self.found), default=12)
-        keys = min(longest + _GAP + 2, max(16, width * 4 // 10))
+        keys = min(max(longest, _HEAD) + _GAP + 2, max(16, width * 4 // 10))
         room, count = max(_LEAST, width - keys), max(1, len(self.jobs))
         shown = max(1, min(count, room // _LEAST))
         if shown < count:  # how many are hidden is said at the end of the head
