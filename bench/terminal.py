@@ -185,7 +185,7 @@ class Session:
         stream = pyte.ByteStream(screen)
         wanted = re.compile(pattern)
         for moment, data in self.chunks:
-            stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
+            stream.feed(for_pyte(data))
             if wanted.search("\n".join(screen.display)):
                 return (moment - self.began) * 1000
         return None
@@ -196,7 +196,7 @@ class Session:
 
         screen = pyte.Screen(*self.size)
         stream = pyte.ByteStream(screen)
-        stream.feed(_UNKNOWN_TO_PYTE.sub(b"", b"".join(data for _, data in self.chunks)))
+        stream.feed(for_pyte(b"".join(data for _, data in self.chunks)))
         return [line.rstrip() for line in screen.display]
 
     def cpu(self) -> float:
@@ -210,6 +210,11 @@ class Session:
             if row.startswith("VmRSS:"):
                 return int(row.split()[1]) / 1024
         return 0.0
+
+
+def for_pyte(data: bytes) -> bytes:
+    """What a program wrote, without the sequences that pyte would print."""
+    return _UNKNOWN_TO_PYTE.sub(b"", data)
 
 
 MINIMAL_APP = """

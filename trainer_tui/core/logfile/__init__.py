@@ -9,7 +9,8 @@
 ``pattern``   a regular expression with smart case
 ``scan``      the process that searches; ``scanner`` its other end
 ``search``    hits, errors, and a log of which only hits are shown
-``times``     when a line was written
+``moments``   when a line was written, read from its text; ``stamps`` such times typed and told
+``times``     when the lines of a log were written, and where in it a moment is
 ``records``   levels, JSON lines and their fields
-``merge``     several logs as one, by time
+``merge``     several logs as one, by time; ``stream`` the end of one of them
 """
