@@ -6,9 +6,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from trainer_tui.core.logfile.client import Client
 from trainer_tui.core.logfile.hits import Hits, Spans
 from trainer_tui.core.logfile.pattern import Pattern
-from trainer_tui.core.logfile.scanner import Client, Scanner, shared
+from trainer_tui.core.logfile.scanner import Scanner, shared
 
 PATIENCE = 0.1
 """Seconds that a question may wait for a process."""

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import marshal
 import os
 import selectors
-import subprocess
-import sys
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from trainer_tui.core.logfile.child import Answer, Asked, Child, Work
+from trainer_tui.core.logfile.client import Client
 
 MOST = 4
 """Processes at once, no more than there are processors."""
@@ -29,148 +27,6 @@ _GRACE = 1.0
 _IDLE = 60.0
 _AHEAD = 2
 _ENOUGH = 32  # blocks; for fewer, another process does not pay
-_ROOT = str(Path(__file__).parents[3])
-_START = (
-    "import sys; sys.path.insert(0, sys.argv[1]);"
-    " from trainer_tui.core.logfile.scan import main; main()"
-)
-
-
-class Client(ABC):
-    """Something that has lines searched. Everything is called with the scanner's lock held."""
-
-    number: int = 0
-    """Its name towards the processes; another one after what was sent became void."""
-    changed = False
-    """Whether ``notify`` is due."""
-    notified = 0.0
-    later = 0.0
-    """No work is given out before this moment of the monotonic clock."""
-
-    @abstractmethod
-    def opening(self) -> tuple[Any, ...]:
-        """What a process must know first."""
-
-    @abstractmethod
-    def view(self) -> tuple[Any, ...] | None:
-        """What it must know of the file's present state."""
-
-    @abstractmethod
-    def next_work(self) -> tuple[int, int, bool] | None:
-        """First block, one past the last, and whether the first hit is to be told at once."""
-
-    @abstractmethod
-    def waiting(self) -> int:
-        """How many blocks nobody looks at yet."""
-
-    @abstractmethod
-    def took(
-        self, first: int, counts: bytes, seconds: float, hits: bytes | None, skipped: int
-    ) -> None:
-        """Blocks were looked at."""
-
-    @abstractmethod
-    def returned(self, first: int, stop: int) -> None:
-        """Blocks that were given out were not looked at."""
-
-    @abstractmethod
-    def fail(self, why: str) -> None:
-        """There will be no more."""
-
-    @abstractmethod
-    def notify(self) -> None:
-        """Tell the interface; called without the lock."""
-
-
-Answer = Callable[[Any], None]
-
-
-class _Work:
-    """Blocks that a process is to look at."""
-
-    __slots__ = ("client", "next", "number", "stop", "void")
-
-    def __init__(self, client: Client, first: int, stop: int) -> None:
-        self.client, self.next, self.stop = client, first, stop
-        self.number = client.number
-        self.void = stop
-        """Results from this block on are of the past."""
-
-
-class _Asked(NamedTuple):
-    """What a process was asked."""
-
-    client: Client
-    number: int
-    answer: Answer
-    matters: bool
-    """Whether the search fails when no answer comes."""
-
-
-class _Child:
-    """A process that searches."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START, _ROOT],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            cwd="/",
-        )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.source = self.process.stdout.fileno()
-        self.target = self.process.stdin.fileno()
-        os.set_blocking(self.source, False)
-        os.set_blocking(self.target, False)
-        self.inbox = bytearray()
-        self.outbox = bytearray()
-        self.opened: dict[int, Client] = {}
-        self.views: dict[int, tuple[Any, ...] | None] = {}
-        self.work: dict[int, _Work] = {}
-        self.asked: dict[int, _Asked] = {}
-        self.closing: dict[int, float] = {}
-        self.heard = time.monotonic()
-        self.ready = self.killed = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is expected of it."""
-        return not (self.work or self.asked or self.closing)
-
-    def send(self, *message: Any) -> None:
-        """Send when there is room."""
-        data = marshal.dumps(message)
-        self.outbox += len(data).to_bytes(4, "little") + data
-        self.flush()
-
-    def flush(self) -> None:
-        """Send what there is room for."""
-        while self.outbox:
-            try:
-                sent = os.write(self.target, self.outbox[: 1 << 16])
-            except BlockingIOError:
-                return
-            except OSError:
-                self.outbox.clear()  # it is gone, which its output tells
-                return
-            del self.outbox[:sent]
-
-    def kill(self) -> None:
-        """End it."""
-        self.killed = True
-        self.process.kill()
-
-    def forget(self, number: int) -> list[Answer]:
-        """Expect nothing more for a client; gives those who wait for answers."""
-        self.opened.pop(number, None)
-        self.views.pop(number, None)
-        self.work = {n: work for n, work in self.work.items() if work.number != number}
-        waiting = {n: asked for n, asked in self.asked.items() if asked.number == number}
-        for asked in waiting:
-            del self.asked[asked]
-        return [asked.answer for asked in waiting.values()]
 
 
 class Scanner:
@@ -185,7 +41,7 @@ class Scanner:
         self.lock = threading.RLock()
         self._told = threading.Condition(self.lock)
         self._clients: list[Client] = []
-        self._children: list[_Child] = []
+        self._children: list[Child] = []
         self._numbers = itertools.count(1)
         self._given = 0.0
         """When work was given out last."""
@@ -265,9 +121,9 @@ class Scanner:
             self.poke()
             return False
         child = min(able, key=lambda child: (client.number not in child.opened, len(child.work)))
-        self._open(child, client)
+        child.open(client)
         number = next(self._numbers)
-        child.asked[number] = _Asked(client, client.number, answer, matters)
+        child.asked[number] = Asked(client, client.number, answer, matters)
         child.send(kind, client.number, number, what)
         if child.outbox:
             self.poke()
@@ -337,30 +193,20 @@ class Scanner:
         due = [client.notified + NOTIFY for client in self._clients if client.changed]
         due += [client.later for client in self._clients if client.later > self._given]
         for child in self._children:
-            due += child.closing.values()
-            if child.idle:
-                due.append(child.heard + _IDLE)
+            if child.ready and not child.killed:
+                due += child.closing.values()
+                if child.idle:
+                    due.append(child.heard + _IDLE)
         return max(0.0, min(due) - now) if due else None
 
-    def _hear(self, child: _Child) -> None:
-        """Read what a process says."""
-        while True:
-            try:
-                data = os.read(child.source, 1 << 18)
-            except BlockingIOError:
-                break
-            if not data:
-                self._gone(child)
-                return
-            child.inbox += data
-        inbox = child.inbox
-        while len(inbox) >= 4 and len(inbox) >= 4 + (size := int.from_bytes(inbox[:4], "little")):
-            message = marshal.loads(inbox[4 : 4 + size])
-            del inbox[: 4 + size]
-            child.heard = time.monotonic()
+    def _hear(self, child: Child) -> None:
+        """Do as a process says."""
+        for message in child.messages():
             self._take(child, *message)
+        if child.ended:
+            self._gone(child)
 
-    def _take(self, child: _Child, kind: str, number: int, *rest: Any) -> None:
+    def _take(self, child: Child, kind: str, number: int, *rest: Any) -> None:
         if kind == "part":
             first, counts, seconds, hits, skipped = rest
             work = child.work.get(number)
@@ -389,13 +235,10 @@ class Scanner:
             if client is not None:
                 self._fail(client, rest[0])
 
-    def _gone(self, child: _Child) -> None:
+    def _gone(self, child: Child) -> None:
         """A process ended: killed by us, or by somebody else."""
         self._children.remove(child)
-        code = child.process.wait()
-        for stream in (child.process.stdin, child.process.stdout):
-            assert stream is not None
-            stream.close()
+        code = child.reap()
         lost = [work.client for work in child.work.values()]
         for work in child.work.values():
             work.client.returned(work.next, work.stop)
@@ -415,19 +258,10 @@ class Scanner:
         """Kill what does not obey and what has been idle for long."""
         now = time.monotonic()
         for child in self._children:
-            disobeys = child.ready and child.closing and min(child.closing.values()) <= now
-            if not child.killed and (disobeys or (child.idle and now - child.heard >= _IDLE)):
-                child.kill()
-
-    def _open(self, child: _Child, client: Client) -> None:
-        """Have a process know a client as it is now."""
-        if client.number not in child.opened:
-            child.opened[client.number] = client
-            child.send("open", client.number, *client.opening())
-        view = client.view()
-        if view is not None and child.views.get(client.number) != view:
-            child.views[client.number] = view
-            child.send("view", client.number, *view)
+            if child.ready and not child.killed:
+                disobeys = child.closing and min(child.closing.values()) <= now
+                if disobeys or (child.idle and now - child.heard >= _IDLE):
+                    child.kill()
 
     def _give(self) -> None:
         """Give each process something to do, and something to go on with."""
@@ -437,14 +271,14 @@ class Scanner:
                 if len(child.work) <= ahead and not child.killed:
                     self._give_to(child)
 
-    def _give_to(self, child: _Child) -> None:
+    def _give_to(self, child: Child) -> None:
         for client in self._clients:
             found = client.next_work() if client.later <= self._given else None
             if found is not None:
                 first, stop, eager = found
-                self._open(child, client)
+                child.open(client)
                 number = next(self._numbers)
-                child.work[number] = _Work(client, first, stop)
+                child.work[number] = Work(client, first, stop)
                 child.send("scan", client.number, number, first, stop, eager)
                 return
 
@@ -459,7 +293,7 @@ class Scanner:
                     return
                 self._warm = False
             try:
-                child = _Child()
+                child = Child()
             except OSError as error:
                 with self.lock:
                     for client in list(self._clients):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trainer_tui.core.logfile.asking import SPANS_ASKED, Asking
+from trainer_tui.core.logfile.blocks import Blocks
 from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.filtered import Filtered
 from trainer_tui.core.logfile.hits import Hits, Spans
@@ -22,15 +23,12 @@ from trainer_tui.core.logfile.index import BLOCK
 from trainer_tui.core.logfile.listsearch import ListSearch
 from trainer_tui.core.logfile.pattern import Pattern
 from trainer_tui.core.logfile.scanner import Scanner, shared
-from trainer_tui.core.logfile.tally import Tally
 
 __all__ = ["Filtered", "Hits", "ListSearch", "Search", "errors", "warm"]
 
-_PIECE = 0.08  # seconds of one piece of work
-_LARGEST = 256
-_FEW = 16  # blocks that may be new without the search counting as unfinished
 _HITS_KEPT = 400_000
 _MARK = 64
+_ALL = 1 << 62
 
 
 class Search(Asking):
@@ -45,9 +43,6 @@ class Search(Asking):
         origin: A position; from its block it goes on to the end, then from the beginning.
         scanner: What to search with.
     """
-
-    _want: tuple[int, int] | None
-    """A block that a question is about, and the way it goes on: looked at first."""
 
     def __init__(
         self,
@@ -69,24 +64,22 @@ class Search(Asking):
 
     @property
     def count(self) -> int:
-        return self._tally.total
+        return self._blocks.tally.total
 
     @property
     def done(self) -> bool:
         with self._lock:
-            left = self._todo.count(1)
-            return not left or (self._passed and left <= _FEW)
+            return self._blocks.done
 
     @property
     def settled(self) -> bool:
         with self._lock:
-            return not self._todo.count(1) and not self._owed.count(1)
+            return self._blocks.settled
 
     @property
     def searched(self) -> float:
         with self._lock:
-            blocks = len(self._todo)
-            return 1.0 if not blocks else 1.0 - self._todo.count(1) / blocks
+            return self._blocks.part
 
     # -- what happens -------------------------------------------------------------------------
 
@@ -110,9 +103,15 @@ class Search(Asking):
                 low = min(start for start, _ in moved)
                 high = min(size, max(stop for _, stop in moved))
                 first = (self._log.at(max(0, low - 1)) or 0) // BLOCK
-                self._forget(first, min(len(self._todo), high // BLOCK + 1))
+                stop = min(len(self._blocks), high // BLOCK + 1)
+                self._void(first)
+                self._blocks.forget(first, stop)
+                for block in range(first, stop):
+                    self._hits.pop(block, None)
             if size > old:
-                self._again_from((self._log.at(max(0, old - 1)) or 0) // BLOCK)
+                first = (self._log.at(max(0, old - 1)) or 0) // BLOCK
+                self._void(first)
+                self._blocks.grow(first)
             self._scanner.poke()
 
     # -- questions ----------------------------------------------------------------------------
@@ -148,14 +147,14 @@ class Search(Asking):
     def rank(self, position: int) -> int | None:
         with self._lock:
             block = position // BLOCK
-            if self._todo.find(1, 0, block + 1) >= 0:
+            if self._blocks.first_new(0, block + 1) is not None:
                 return None
             index = self._index(position)
-            return None if index is None else self._tally.before(block) + index + 1
+            return None if index is None else self._blocks.tally.before(block) + index + 1
 
     def nth(self, rank: int) -> int | None:
         with self._lock:
-            place = self._tally.find(rank - 1)
+            place = self._blocks.tally.find(rank - 1)
             if place is None:
                 return None
             hits = self._of(place[0], self._limit())
@@ -180,12 +179,12 @@ class Search(Asking):
         self, position: int, limit: float, *, known: bool = False
     ) -> tuple[bool, int | None]:
         """The next hit below, and whether that is certain."""
-        block = max(0, position) // BLOCK
+        block, blocks = max(0, position) // BLOCK, self._blocks
         while True:
-            full = self._tally.next(block)
-            stop = len(self._todo) if full is None else full + 1
-            if not known and not self._looked_at(self._todo.find(1, block, stop), 1, limit):
-                if self._todo.find(1, block, stop) >= 0:
+            full = blocks.tally.next(block)
+            new = blocks.first_new(block, len(blocks) if full is None else full + 1)
+            if not known and new is not None and not self._stopped:
+                if not self._looked_at(new, 1, limit):
                     return False, None
                 continue
             if full is None:
@@ -202,12 +201,12 @@ class Search(Asking):
         self, position: int, limit: float, *, known: bool = False
     ) -> tuple[bool, int | None]:
         """The last hit above, and whether that is certain."""
-        block = min(position - 1, self._size) // BLOCK
+        block, blocks = min(position - 1, self._size) // BLOCK, self._blocks
         while block >= 0:
-            full = self._tally.previous(block)
-            start = 0 if full is None else full
-            if not known and not self._looked_at(self._todo.rfind(1, start, block + 1), -1, limit):
-                if self._todo.rfind(1, start, block + 1) >= 0:
+            full = blocks.tally.previous(block)
+            new = blocks.last_new(full or 0, block + 1)
+            if not known and new is not None and not self._stopped:
+                if not self._looked_at(new, -1, limit):
                     return False, None
                 continue
             if full is None:
@@ -222,18 +221,16 @@ class Search(Asking):
         return True, None
 
     def _looked_at(self, block: int, way: int, limit: float) -> bool:
-        """Whether there is no block to wait for; waits for it, and has it looked at first."""
-        if block < 0 or self._stopped:
-            return True
-        self._want = block, way
+        """Have a block looked at next, and wait for that; whether it was in time."""
+        blocks = self._blocks
+        blocks.want(block, way)
         self._scanner.poke()
-        self._wait(lambda: not self._todo[block], limit)
-        return False
+        return self._wait(lambda: not blocks.is_new(block) or self._stopped, limit)
 
     def _index(self, position: int) -> int | None:
         """Which hit of its block a line is, from 0."""
         limit, block = self._limit(), position // BLOCK
-        if position < 0 or not self._tally[block]:
+        if position < 0 or not self._blocks.tally[block]:
             return None
         hits = self._of(block, limit)
         if hits is None:
@@ -256,35 +253,31 @@ class Search(Asking):
     def _have_hits(self, block: int) -> bool:
         if block in self._hits:
             return True
-        if block not in self._asked:
-            number = self.number
 
-            def answer(data: bytes | None) -> None:
-                self._asked.discard(block)
-                if data is not None and number == self.number:
-                    self._keep(block, data)
-                self._answered()
+        def answer(data: bytes | None) -> None:
+            valid = self._asked.pop(block, 0)
+            if data is not None and (block + 1) * BLOCK <= valid:
+                self._keep(block, data)
+            self._answered()
 
-            if self._scanner.ask(self, "hits", block, answer):
-                self._asked.add(block)
+        if block not in self._asked and self._scanner.ask(self, "hits", block, answer):
+            self._asked[block] = _ALL
         return False
 
     def _have_spans(self, position: int, block: int, hits: array[int]) -> bool:
         if position in self._kept:
             return True
-        if -1 - position not in self._asked:
-            serial = self._serial
-            wanted = [block * BLOCK + hit for hit in hits]
+        key = ~position
+        wanted = [block * BLOCK + hit for hit in hits]
 
-            def answer(found: list[tuple[int, int]] | None) -> None:
-                self._asked.discard(-1 - position)
-                if found is not None:
-                    stop = self._size if serial == self._serial else self._fixed
-                    self._keep_spans(found, wanted, stop)
-                self._answered()
+        def answer(found: list[tuple[int, int]] | None) -> None:
+            valid = self._asked.pop(key, 0)
+            if found is not None:
+                self._keep_spans(found, wanted, valid)
+            self._answered()
 
-            if self._scanner.ask(self, "spans", wanted, answer):
-                self._asked.add(-1 - position)
+        if key not in self._asked and self._scanner.ask(self, "spans", wanted, answer):
+            self._asked[key] = _ALL
         return False
 
     def _keep(self, block: int, data: bytes) -> None:
@@ -298,28 +291,19 @@ class Search(Asking):
     # -- state --------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._tally = Tally()
-        self._todo = bytearray()
-        """1: never looked at."""
-        self._again = bytearray()
-        """1: to be given out."""
-        self._owed = bytearray()
-        """1: nothing is known yet of how it is since the last change, whoever looks at it."""
-        self._size = self._serial = self._fixed = 0
-        self._gaps: tuple[tuple[int, int], ...] = ()
+        self._blocks = Blocks(self._origin // BLOCK)
         self._hits: OrderedDict[int, array[int]] = OrderedDict()
         self._kept.clear()
-        self._asked: set[int] = set()
-        self._want = None
-        self._late = self._passed = self._stopped = False
-        self._pace = 0.0
-        self._given = 0
+        self._asked: dict[int, int] = {}
+        """Blocks whose hits were asked for, and the complement of positions whose spans were;
+        and the position below which an answer holds: what is above has changed since."""
+        self._late = self._stopped = False
         self.failed = None
         self.skipped = 0
+        self.later = 0.0
         self.version += 1
         self._look()
         self._identity = self._file() or (0, 0)
-        self._passed = not self._todo
 
     def _look(self) -> None:
         """Take the log's size and gaps."""
@@ -332,13 +316,7 @@ class Search(Asking):
             for start in (0, max(0, self._size - _MARK))
             if not any(low < start + _MARK and start < high for low, high in self._gaps)
         ]
-        self._serial += 1
-        blocks = -(-self._size // BLOCK)
-        new = blocks - len(self._todo)
-        self._tally.resize(blocks)
-        self._todo.extend(b"\1" * new)
-        self._again.extend(b"\1" * new)
-        self._owed.extend(b"\1" * new)
+        self._blocks.resize(-(-self._size // BLOCK))
 
     def _file(self) -> tuple[int, int] | None:
         """The file's device and inode; ``None`` when it is gone."""
@@ -354,31 +332,18 @@ class Search(Asking):
             return True
         return any(self._log.read(at, at + len(data)) != data for at, data in self._marks)
 
-    def _forget(self, first: int, stop: int) -> None:
-        """These blocks are others now."""
+    def _void(self, first: int) -> None:
+        """What was given out or asked for from a block on is of the past."""
         self._scanner.void(self, first)
-        for block in range(first, stop):
-            self._tally.set(block, 0)
-            self._hits.pop(block, None)
-        for marks in (self._todo, self._again, self._owed):
-            marks[first:stop] = b"\1" * (stop - first)
-        for position in [at for at in self._kept if first <= at // BLOCK < stop]:
+        start = first * BLOCK
+        self._asked = {key: min(valid, start) for key, valid in self._asked.items()}
+        for position in [at for at in self._kept if at >= start]:
             del self._kept[position]
-        self._fixed = min(self._fixed, first * BLOCK)
         self.version += 1
-
-    def _again_from(self, first: int) -> None:
-        """There is more from this block on; what is known of it holds until it was looked at."""
-        self._scanner.void(self, first)
-        for marks in (self._again, self._owed):
-            marks[first:] = b"\1" * (len(marks) - first)
-        self._fixed = first * BLOCK
-        for position in [at for at in self._kept if at >= self._fixed]:
-            del self._kept[position]
 
     def _stop(self) -> None:
         super()._stop()
-        self._again[:] = self._owed[:] = bytes(len(self._again))
+        self._blocks.stop()
 
     # -- for the scanner ----------------------------------------------------------------------
 
@@ -389,60 +354,30 @@ class Search(Asking):
         return self._size, self._gaps, self._log.source.notes
 
     def waiting(self) -> int:
-        return self._again.count(1)
+        return self._blocks.waiting
 
     def next_work(self) -> tuple[int, int, bool] | None:
-        again = self._again
-        if self._want is not None and not self._todo[self._want[0]]:
-            self._want = None
-        block, way = self._want or (self._origin // BLOCK, 1)
-        found = again.rfind(1, 0, block + 1) if way < 0 else again.find(1, block)
-        if found < 0:
-            self._want = None
-            found = again.find(1, min(self._origin // BLOCK, len(again)))
-            if found < 0:
-                found = again.find(1)
-                if found < 0:
-                    return None
-            way = 1
-        eager = self._given == 0
-        self._given += 1
-        most = 1 if eager else min(_LARGEST, max(4, int(self._pace * _PIECE)))
-        if way < 0:
-            first = max(again.rfind(0, 0, found) + 1, found - most + 1)
-            stop = found + 1
-        else:
-            first, stop = found, again.find(0, found, found + most)
-            if stop < 0:
-                stop = min(len(again), found + most)
-        again[first:stop] = bytes(stop - first)
-        return first, stop, eager
+        return self._blocks.give()
 
     def took(
         self, first: int, counts: bytes, seconds: float, hits: bytes | None, skipped: int
     ) -> None:
         found = array("I")
         found.frombytes(counts)
-        stop = first + len(found)
-        for block, count in enumerate(found, first):
-            self._tally.set(block, count)
+        for block in range(first, first + len(found)):
             self._hits.pop(block, None)
         if hits is not None:
             self._keep(first, hits)
-        self._todo[first:stop] = self._owed[first:stop] = bytes(stop - first)
-        pace = len(found) / max(seconds, 1e-6)
-        self._pace = pace if not self._pace else (self._pace + pace) / 2
-        if self._passed and stop == len(self._todo):
+        if self._blocks.take(first, found, seconds):
             # The end of a log that grows: never busy with it for more than a fifth of the time.
             self.later = time.monotonic() + min(5.0, 4 * seconds)
-        self._passed = self._passed or not self._todo.count(1)
         self.skipped += skipped
         self.version += 1
         self.changed = True
 
     def returned(self, first: int, stop: int) -> None:
         if not self._stopped:
-            self._again[first:stop] = b"\1" * (min(stop, len(self._again)) - first)
+            self._blocks.give_back(first, stop)
 
 
 def errors(log: LogFile, notify: Callable[[], None], *, origin: int | None = None) -> Search:
