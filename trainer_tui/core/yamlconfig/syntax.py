@@ -70,13 +70,12 @@ def explained(document: Document, error: Any, shift: int, *, mend: bool = True) 
     if bracket is not None:
         problem, offset = "bracket", bracket[0]
         words, fix = "text that begins with '[' is read as a list", "put it all in quotes"
+    elif tail == "\t" and ("cannot start any token" in problem or "tab character" in problem):
+        problem = code = "yaml-tab"
+        words, fix = "a tab cannot indent YAML", "use spaces"
     elif problem == "found character that cannot start any token":
-        if tail == "\t":
-            problem = code = "yaml-tab"
-            words, fix = "a tab cannot indent YAML", "use spaces"
-        else:
-            words = f"a value cannot begin with '{clean(tail)}'"
-            fix = "put the value in quotes"
+        words = f"a value cannot begin with '{clean(tail)}'"
+        fix = "put the value in quotes"
     elif problem == "found undefined alias":
         code = "yaml-alias"
     elif context is not None and (
@@ -110,6 +109,7 @@ def _candidates(document: Document, problem: str, offset: int) -> Iterator[Edit]
     start, end = document.lines.starts[line - 1], line_end(text, offset)
     if problem == "yaml-tab":
         yield _spaced(document, line)
+        yield from _shifted(document, line)
     elif problem in ("bracket", "found character that cannot start any token"):
         yield _quoted(text, offset, end)
     elif problem == "mapping values are not allowed in this context":
@@ -148,9 +148,8 @@ def _shifted(document: Document, line: int) -> Iterator[Edit]:
     """A line on the column of one of those above it, the nearest first."""
     text, starts = document.text, document.lines.starts
     start = starts[line - 1]
-    own = len(text[start : line_end(text, start)]) - len(
-        text[start : line_end(text, start)].lstrip(" ")
-    )
+    words = text[start : line_end(text, start)]
+    own = len(words) - len(words.lstrip(" \t"))
     above: dict[int, None] = {}
     for number in range(line - 1, max(0, line - 40), -1):
         words = text[starts[number - 1] : starts[number]]

@@ -110,7 +110,7 @@ class _Comparison:
             problem = wrong.wrong_type(self.document, node, value, path)
         elif keyword == "type":
             problem = wrong.wrong_type(self.document, node, [schema], path)
-        elif keyword in _LIMITS:
+        elif keyword in _LIMITS and _fits(error, schema):
             problem = wrong.wrong_number(self.document, node, keyword, value, schema, path)
         elif keyword == "enum":
             problem = wrong.wrong_word(self.document, node, schema, path)
