@@ -234,7 +234,7 @@ class Config:
     files: tuple[Path, ...] = ()
     """The files that were read."""
     schema_extra_keys: tuple[str, ...] = ()
-    """``[check] extra_keys``: keys of training configs (``train.my_key``) that a fork of the
+    """``[schema] extra_keys``: keys of training configs (``train.my_key``) that a fork of the
     trainer knows, so that the editor does not call them unknown."""
 
     def profile(self, name: str) -> Profile:

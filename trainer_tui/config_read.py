@@ -76,7 +76,8 @@ def sections(base: Path) -> dict[str, dict[str, checks.Check]]:
             "rules": checks.health_rules,
         },
         "metrics": {"from_log": checks.boolean, "patterns": checks.metric_patterns},
-        "check": {"extra_keys": checks.texts},
+        "schema": {"extra_keys": checks.texts},
+        "check": {"extra_keys": checks.texts},  # the older name of [schema]
     }
 
 
@@ -246,7 +247,11 @@ class _Reader:
             downloads=replace(empty.downloads, **self._section("downloads", known)),
             health=replace(empty.health, **self._section("health", known)),
             metrics=replace(empty.metrics, **self._section("metrics", known)),
-            schema_extra_keys=self._section("check", known).get("extra_keys", ()),
+            schema_extra_keys=tuple(
+                key
+                for name in ("schema", "check")
+                for key in self._section(name, known).get("extra_keys", ())
+            ),
             keys=MappingProxyType(self._keys()),
             pricing=MappingProxyType(self._free("pricing", checks.number(0, 1e6))),
             read_only=bool(read_only.get("read_only", False)),

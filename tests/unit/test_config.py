@@ -61,7 +61,7 @@ parallel = 5
 from_log = false
 patterns = [{ name = "gan", regex = '(?P<step>\\d+) (?P<d_loss>\\S+)' }]
 
-[check]
+[schema]
 extra_keys = ["train.my_key"]
 
 [keys]
@@ -138,6 +138,14 @@ def test_every_key_is_read(paths: Paths) -> None:
     assert config.profile("box").socket == Path("/tmp/box.sock")
     assert config.files == (paths.config_file,)
     assert config.warnings == ()
+
+
+def test_the_older_name_of_the_schema_section(paths: Paths) -> None:
+    """``[check] extra_keys`` is still read, beside what ``[schema]`` says."""
+    text = '[check]\nextra_keys = ["a"]\n'
+    assert load(write(paths, text)).schema_extra_keys == ("a",)
+    text += '[schema]\nextra_keys = ["b"]\n'
+    assert load(write(paths, text)).schema_extra_keys == ("b", "a")
 
 
 def test_local_profile_is_always_there(paths: Paths) -> None:

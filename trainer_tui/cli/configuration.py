@@ -77,7 +77,7 @@ def config_value(config: Config) -> dict[str, object]:
         "from_log": config.metrics.from_log,
         "patterns": [dataclasses.asdict(pattern) for pattern in config.metrics.patterns],
     }
-    value["check"] = {"extra_keys": list(config.schema_extra_keys)}
+    value["schema"] = {"extra_keys": list(config.schema_extra_keys)}
     value["keys"] = dict(config.keys)
     value["pricing"] = dict(config.pricing)
     value["profiles"] = {name: _profile(found) for name, found in config.profiles.items()}
