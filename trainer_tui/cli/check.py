@@ -3,49 +3,102 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer_tui.cli.context import DONE, FAILED, CliContext
+from trainer_tui.cli.render import cell_width, paint
 from trainer_tui.core.yamlconfig import Problem, check
+from trainer_tui.core.yamlconfig.nodes import Lines
 from trainer_tui.core.yamlconfig.parse import MAX_SIZE
-from trainer_tui.errors import UsageError
+from trainer_tui.errors import TrainerError, UsageError
+from trainer_tui.sanitize import line as clean
+
+if TYPE_CHECKING:
+    from trainer_tui.cli.service import Service
 
 _COLORS = {"error": "31", "warning": "33", "info": "36"}
+_LEAD = 20
+"""Columns of a long line that are shown before the place."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes; ``--json`` and ``--profile`` are known already."""
-    parser.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a training config; - reads standard input"
+    )
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
-    """Print the problems of a file.
+    """Print the problems of the files, in their order.
 
     Gives 1 when one of them is an error, else 0.
 
     Raises:
-        UsageError: The file cannot be read.
+        UsageError: A file cannot be read, or standard input is named twice.
         ConfigError: There is no such profile.
     """
+    files: list[str] = args.files
+    if files.count("-") > 1:
+        raise UsageError("standard input can be read only once")
     provider = None
     if context.profile is not None:
         provider = context.config.profile(context.profile).provider
-    text = read_config(args.file, context)
-    folder = None if args.file == "-" else Path(args.file).resolve().parent
-    problems = check(
-        text,
-        provider=provider,
-        extra_keys=_extra_keys(context),
-        base_folder=folder,
+    texts = [(file, read_config(file, context)) for file in files]
+    datasets = (
+        _known_datasets(context, context.profile)
+        if context.profile is not None and provider == "runcomfy"
+        else None
     )
+    found: list[tuple[str, Problem]] = []
+    for file, text in texts:
+        problems = check(
+            text,
+            provider=provider,
+            extra_keys=context.config.schema_extra_keys,
+            base_folder=None if file == "-" else Path(file).expanduser().resolve().parent,
+            datasets=datasets,
+        )
+        found += [(file, problem) for problem in problems]
+        if not context.json:
+            _tell(context, file, text, problems)
     if context.json:
-        context.print_json([problem.as_json() for problem in problems])
+        several = len(files) > 1
+        context.print_json(
+            [({"file": file} if several else {}) | problem.as_json() for file, problem in found]
+        )
     else:
-        for problem in problems:
-            context.out(_line(args.file, problem, color=context.color))
-        context.say(tally(problems))
-    return FAILED if any(p.severity == "error" for p in problems) else DONE
+        context.say(tally(problem for _, problem in found))
+    return FAILED if any(problem.severity == "error" for _, problem in found) else DONE
+
+
+def _known_datasets(context: CliContext, profile: str) -> Mapping[str, str] | None:
+    from trainer_tui.cli.service import Service, run_async
+
+    async def ask() -> Mapping[str, str] | None:
+        async with Service(context) as service:
+            return await dataset_states(service, profile)
+
+    try:
+        return run_async(ask())
+    except TrainerError as error:
+        context.warn(f"{profile} could not be asked for its datasets: {error.message}")
+        return None
+
+
+async def dataset_states(service: Service, profile: str) -> Mapping[str, str] | None:
+    """The datasets that an account has, name → status; ``None`` where a service has none.
+
+    Raises:
+        TrainerError: The service could not be asked.
+    """
+    from trainer_tui.providers.base import HasDatasets
+
+    if service.facts(profile).name != "runcomfy":
+        return None
+    asked = service.provider(profile)
+    return await asked.dataset_states() if isinstance(asked, HasDatasets) else None
 
 
 def read_config(file: str, context: CliContext) -> str:
@@ -84,16 +137,40 @@ def tally(problems: Iterable[Problem]) -> str:
     return ", ".join(parts) if parts else "nothing to object to"
 
 
-def _extra_keys(context: CliContext) -> Iterable[str]:
-    return context.config.schema_extra_keys
+def _tell(context: CliContext, file: str, text: str, problems: Iterable[Problem]) -> None:
+    """One line a problem; on a terminal the place as well."""
+    lines = Lines(text) if context.stdout_tty else None
+    last = (0, 0)
+    for problem in problems:
+        severity = paint(problem.severity, _COLORS[problem.severity], context.color)
+        fix = f" ({problem.fix})" if problem.fix else ""
+        place = f"{file}:{problem.line}:{problem.column}"
+        context.out(f"{place}: {severity} {problem.code} {problem.message}{fix}")
+        if lines is not None and text and last != (problem.line, problem.column):
+            last = (problem.line, problem.column)
+            for row in excerpt(text, lines, problem, context.width):
+                context.out(row)
 
 
-def _line(file: str, problem: Problem, *, color: bool) -> str:
-    severity = problem.severity
-    if color:
-        severity_shown = f"\x1b[{_COLORS[severity]}m{severity}\x1b[0m"
-    else:
-        severity_shown = severity
-    fix = f" ({problem.fix})" if problem.fix else ""
-    place = f"{file}:{problem.line}:{problem.column}"
-    return f"{place}: {severity_shown} {problem.code} {problem.message}{fix}"
+def excerpt(text: str, lines: Lines, problem: Problem, width: int) -> list[str]:
+    """The line of a problem and below it carets under its place, cut to ``width`` columns."""
+    number = f"{problem.line:>5} | "
+    start = lines.offset(problem.line, 1)
+    end = lines.starts[problem.line] if problem.line < len(lines.starts) else len(text)
+    whole = text[start : min(end, start + problem.column + width + 1)].rstrip("\r\n")
+    cut = max(0, problem.column - 1 - _LEAD) if problem.column + 20 > width - len(number) else 0
+    room = max(20, width - len(number) - 1)
+    before = _shown(whole[cut : problem.column - 1])
+    marked = _shown(whole[problem.column - 1 : problem.column - 1 + problem.length])
+    after = _shown(whole[problem.column - 1 + problem.length :])
+    line = before + marked + after
+    while cell_width(line) > room:
+        line = line[: max(1, len(line) - max(1, (cell_width(line) - room) // 2))]
+    left = cell_width(before)
+    carets = "^" * max(1, min(cell_width(marked), room - left))
+    return [f"{number}{line}".rstrip(), " " * (len(number) - 2) + "| " + " " * left + carets]
+
+
+def _shown(part: str) -> str:
+    """Part of a line with each character that a terminal must not get replaced by one column."""
+    return "".join(" " if char.isspace() else clean(char) or "\ufffd" for char in part)

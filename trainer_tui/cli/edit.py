@@ -14,7 +14,7 @@ from trainer_tui.cli.acts import refuse_if_not_allowed, report
 from trainer_tui.cli.check import read_config
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.service import Service, run_async
-from trainer_tui.cli.submit import refuse_mistakes, with_changes
+from trainer_tui.cli.submit import known_datasets, refuse_mistakes, with_changes
 from trainer_tui.core.acts import Act, consequence, resume_point
 from trainer_tui.errors import UsageError
 from trainer_tui.model import Capability, Job
@@ -58,7 +58,15 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             context.say("the config is as it was: nothing to send")
             return DONE
         if not args.no_check:
-            refuse_mistakes(context, args.file or str(job.ref), text, provider.facts.name)
+            refuse_mistakes(
+                context,
+                args.file or str(job.ref),
+                text,
+                provider.facts.name,
+                datasets=await known_datasets(service, job.ref.profile),
+                base_text=base,
+                checkpoint_step=job.checkpoint_step,
+            )
         if not context.yes and base is not None and context.can_ask:
             _show_diff(context, base, text)
         if not context.confirm(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer_tui.cli import render
-from trainer_tui.cli.check import read_config
+from trainer_tui.cli.check import dataset_states, read_config
 from trainer_tui.cli.context import FAILED, CliContext
 from trainer_tui.cli.jsontext import dumps, job_value
 from trainer_tui.cli.service import Service, run_async
@@ -65,7 +65,8 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             raise StateError(reason, code="READ_ONLY" if read_only else "NOT_ALLOWED")
         submission = _submission(args, text, facts)
         if not args.no_check:
-            refuse_mistakes(context, args.file, text, facts.name, submission)
+            datasets = await known_datasets(service, profile.name)
+            refuse_mistakes(context, args.file, text, facts.name, submission, datasets=datasets)
         if not _confirmed(context, profile.name, facts, submission, args.file):
             context.say("nothing was submitted")
             return FAILED
@@ -133,10 +134,28 @@ def with_changes(text: str, changes: Sequence[str]) -> str:
     return text
 
 
+async def known_datasets(service: Service, profile: str) -> Mapping[str, str] | None:
+    """The account's datasets, or ``None``: that they cannot be asked for stops no submit."""
+    try:
+        return await dataset_states(service, profile)
+    except TrainerError:
+        return None
+
+
 def refuse_mistakes(
-    context: CliContext, file: str, text: str, provider: str, submission: Submission | None = None
+    context: CliContext,
+    file: str,
+    text: str,
+    provider: str,
+    submission: Submission | None = None,
+    *,
+    datasets: Mapping[str, str] | None = None,
+    base_text: str | None = None,
+    checkpoint_step: int | None = None,
 ) -> None:
     """Tell what the editor would say of a config; errors keep it from being sent.
+
+    ``base_text`` and ``checkpoint_step`` are of the job that is edited.
 
     Raises:
         UsageError: There are errors in it.
@@ -149,6 +168,9 @@ def refuse_mistakes(
         extra_keys=context.config.schema_extra_keys,
         gpu_type=submission.gpu_type if submission else None,
         gpu_count=submission.gpu_count if submission else None,
+        datasets=datasets,
+        base_text=base_text,
+        checkpoint_step=checkpoint_step,
     )
     told = [problem for problem in problems if problem.severity != "info"]
     told.sort(key=lambda problem: problem.severity != "error")

@@ -57,6 +57,14 @@ class Datasets:
         entries = _wire.sequence(answer, "the list of datasets")
         return [_dataset(entry) for entry in entries if _is_dataset(entry)]
 
+    async def dataset_states(self) -> dict[str, str]:
+        """Name → status of all datasets; of several of one name a READY one counts."""
+        states: dict[str, str] = {}
+        for dataset in await self.list_datasets():
+            if states.get(dataset.name) != "READY":
+                states[dataset.name] = dataset.status.upper()
+        return states
+
     async def create_dataset(self, name: str | None = None) -> Dataset:
         """Make an empty dataset (DRAFT); RunComfy names it when no name is given."""
         body = {"name": name} if name else {}

@@ -248,6 +248,12 @@ class HasEvents(Protocol):
 
 
 @runtime_checkable
+class HasDatasets(Protocol):
+    async def dataset_states(self) -> Mapping[str, str]:
+        """The account's datasets: name → status, ``READY`` where a job can mount it."""
+
+
+@runtime_checkable
 class HasModels(Protocol):
     async def models(self, job_id: str, *, page: int = 0, sort_by: str | None = None) -> ModelPage:
         """The models that a job has made so far.

@@ -72,7 +72,9 @@ $ trainer-tui check train.yaml
 train.yaml:17:9: warning unknown-key the trainer knows no 'stpes' in train (did you mean 'steps'?)
 ```
 
-`--json` prints an array, over all files in their order:
+On a terminal the line is shown below, with carets under the place. `-` reads standard input.
+
+`--json` prints an array:
 
 ```json
 [
@@ -87,8 +89,8 @@ train.yaml:17:9: warning unknown-key the trainer knows no 'stpes' in train (did 
 ]
 ```
 
-Lines and columns count from 1, columns in characters. `fix` may be `null`. The exit code is 1 \
-when one of them is an `error`, else 0. New codes may come; the ones below stay.
+Lines and columns count from 1, columns in characters. `fix` may be `null`. Of several files each \
+problem names its `file` besides. The exit code is 1 when one of them is an `error`, else 0. New codes may come; the ones below stay.
 
 Numbers are read as the trainer reads them: `1e-4` is one. `${NAME}` is not judged, as only the \
 trainer knows what it will be. Keys that your trainer has and the table of known ones lacks are \
