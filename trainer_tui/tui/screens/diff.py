@@ -1,8 +1,10 @@
-"""What changes: in words, then line by line; and the question whether to send it."""
+"""What changes: in words, then line by line, one below the other or side by side; against one of
+several texts; and the question whether to send it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -10,9 +12,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from trainer_tui.core.yamlconfig import DiffLine, changes, diff, parse
+from trainer_tui.core.yamlconfig import changes, diff, parse
+from trainer_tui.tui.difflines import SIDE_BY_SIDE, side_by_side, unified
+from trainer_tui.tui.present import fit
 from trainer_tui.tui.screens.confirm import Answers
-from trainer_tui.tui.widgets.line import Piece, PieceLine
+from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 from trainer_tui.tui.yaml_lexer import visible
 
@@ -20,8 +24,15 @@ if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
 
 _MOST_WORDS = 12
-_SIGNS = {"same": " ", "added": "+", "removed": "-"}
-_COLOURS = {"same": "text-muted", "added": "success", "removed": "error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A text to compare with."""
+
+    name: str
+    """``comfy has``, ``last sent, 3 h ago``, ``config.yaml on disk``."""
+    text: str
 
 
 class Heading(PieceLine):
@@ -45,20 +56,42 @@ class Heading(PieceLine):
 
 
 class Question(Answers):
-    """The question with its two answers, on one line."""
+    """The question with its two answers, on one line; what else the keys do at its right."""
 
     GROUND = "panel"
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, hints: Callable[[], Sequence[Piece]]) -> None:
         super().__init__()
         self.question = question
+        self._hints = hints
 
     def pieces(self, width: int) -> Sequence[Piece]:
         answers = [
             Piece(p.text, p.colour, p.bold, p.ground if p.ground != "surface" else "panel", p.key)
             for p in super().pieces(width)
         ]
-        return [Piece(f" {self.question}  ", "foreground", True), *answers]
+        left = [Piece(f" {self.question}  ", "foreground", True), *answers]
+        return spread(left, self._hints(), width)
+
+
+class Back(PieceLine):
+    """The keys of a screen that only shows."""
+
+    GROUND = "panel"
+
+    def __init__(self, hints: Callable[[], Sequence[Piece]]) -> None:
+        super().__init__()
+        self._hints = hints
+
+    def pieces(self, width: int) -> Sequence[Piece]:
+        left = [Piece(" esc", "accent", True), Piece(" back", "text-muted")]
+        return spread(left, self._hints(), width)
+
+
+def spread(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Piece]:
+    """Pieces at the left and, where there is room, at the right edge."""
+    gap = width - width_of(left) - width_of(right) - 1
+    return [*left, Piece(" " * gap), *right] if gap >= 1 else list(left)
 
 
 class DiffScreen(Screen[bool]):
@@ -70,6 +103,7 @@ class DiffScreen(Screen[bool]):
         old: The text that is there.
         new: The text that would be.
         names: What the two are called: ``comfy has``, ``yours``.
+        others: More texts that the new one can be compared with.
         notes: Sentences to read first, each with a colour: warnings, what the job will do.
         question: What to ask; ``None`` only shows.
         same: What is said when there is no difference; empty: the text itself is shown.
@@ -79,6 +113,11 @@ class DiffScreen(Screen[bool]):
         Binding("y", "answer(True)", "send", id="diff.yes", tooltip="Send it."),
         Binding("n,escape,q", "answer(False)", "back", id="diff.no",
                 tooltip="Back to the text; nothing is sent."),
+        Binding("s", "sides", "side by side", id="diff.sides",
+                tooltip="Show the texts side by side, or one below the other."),
+        Binding("b,f5", "base", "compare with", id="diff.base",
+                tooltip="Compare with the next text: the service's, the last sent, the file."),
+        Binding("f", "file", "a file", id="diff.file", tooltip="Compare with a file."),
         Binding("left,right,tab,shift+tab,h,l", "other", "choose", show=False),
         Binding("enter", "chosen", "take the chosen answer", show=False),
     ]  # fmt: skip
@@ -92,22 +131,22 @@ class DiffScreen(Screen[bool]):
         new: str,
         *,
         names: tuple[str, str] = ("before", "now"),
+        others: Sequence[Other] = (),
         notes: Sequence[tuple[str, str]] = (),
         question: str | None = None,
         same: str = "The two are the same, byte for byte.",
     ) -> None:
         super().__init__()
-        self._same, self._new = same, new
-        self._diff = diff(old, new)
-        self._changes = changes(old, new) if self._diff else []
+        self._same, self._new, self._new_name = same, new, names[1]
+        self._others = [Other(names[0], old), *others]
+        self._base = 0
+        self._sides: bool | None = None  # by the width, until somebody chooses
+        self._notes = notes
         self._broken = parse(new).broken
-        self._names, self._notes = names, notes
-        added = sum(1 for line in self._diff if line.kind == "added")
-        removed = sum(1 for line in self._diff if line.kind == "removed")
-        counts = f"+{added} -{removed}" if self._diff else "no difference" if same else ""
-        self._heading = Heading(title, about, counts)
-        self._question = Question(question) if question is not None else None
+        self._heading = Heading(title, about)
+        self._question = Question(question, self._keys) if question is not None else None
         self._view = LinesView(id="diff")
+        self._compare()
 
     @property
     def console(self) -> TrainerApp:
@@ -117,7 +156,7 @@ class DiffScreen(Screen[bool]):
     def compose(self) -> ComposeResult:
         yield self._heading
         yield self._view
-        yield self._question or Back()
+        yield self._question or Back(self._keys)
 
     def on_mount(self) -> None:
         """Show it all."""
@@ -128,6 +167,34 @@ class DiffScreen(Screen[bool]):
     def on_resize(self, event: events.Resize) -> None:
         """Words are wrapped to the width."""
         self._view.set_lines(self._lines())
+
+    def _compare(self) -> None:
+        old = self._others[self._base].text
+        self._diff = diff(old, self._new)
+        self._changes = changes(old, self._new) if self._diff else []
+        added = sum(1 for line in self._diff if line.kind == "added")
+        removed = sum(1 for line in self._diff if line.kind == "removed")
+        none = "no difference" if self._same else ""
+        self._heading.right = f"+{added} -{removed}" if self._diff else none
+
+    @property
+    def beside(self) -> bool:
+        """Whether the texts are shown side by side: asked for, or where there is room."""
+        wide = self.app.size.width >= SIDE_BY_SIDE
+        return wide if self._sides is None else self._sides and wide
+
+    def _keys(self) -> list[Piece]:
+        hints = []
+        if self.app.size.width >= SIDE_BY_SIDE and self._diff:
+            hints.append(("s", "one below the other" if self.beside else "side by side"))
+        if len(self._others) > 1:
+            hints.append(("b", "compare with the next"))
+        hints.append(("f", "a file"))
+        return [
+            piece
+            for key, word in hints
+            for piece in (Piece(key, "accent"), Piece(f" {word}  ", "text-muted"))
+        ]
 
     def _lines(self) -> list[Line]:
         width = max(20, self.app.size.width - 6)
@@ -151,66 +218,69 @@ class DiffScreen(Screen[bool]):
             lines.append([Piece(f"   and {len(self._changes) - _MOST_WORDS} more", "text-muted")])
         if self._diff and not self._changes and not self._broken:
             lines.append([Piece("   Only remarks and layout change.", "text-muted")])
+        name = self._others[self._base].name
         if not self._diff:
             if self._same:
-                return [*lines, [Piece(f"   {self._same}", "text-muted")]]
+                against = f" ({name})" if len(self._others) > 1 else ""
+                return [*lines, [Piece(f"   {self._same}{against}", "text-muted")]]
             return lines + [
                 [Piece(f"{number:>6}   ", "text-faint"), Piece(visible(line), "text-muted")]
                 for number, line in enumerate(self._new.split("\n"), 1)
             ]
-        old, new = self._names
-        lines += [
-            [],
-            [Piece(f"   - {old}", "error"), Piece(f"   + {new}", "success")],
-            [],
-        ]
-        return lines + [self._line(index, line) for index, line in enumerate(self._diff)]
+        return [*lines, [], *self._difference(name)]
 
-    def _line(self, index: int, line: DiffLine) -> Line:
-        if line.kind == "gap":
-            mark = self.console.glyphs.ellipsis
-            return [Piece(f"         {mark} {line.text}", "text-faint")]
-        number = line.new if line.kind == "added" else line.old
-        colour = _COLOURS[line.kind]
-        lead = [
-            Piece(f"{number or '':>6} ", "text-faint"),
-            Piece(f"{_SIGNS[line.kind]} ", colour, True),
-        ]
-        text = visible(line.text.expandtabs(4))
-        other = self._partner(index, line)
-        if other is None:
-            return [*lead, Piece(text, colour)]
-        start, end = _differing(text, visible(other.text.expandtabs(4)))
-        return [
-            *lead,
-            Piece(text[:start], colour),
-            Piece(text[start:end], colour, True, "cursor-row"),
-            Piece(text[end:], colour),
-        ]
+    def _difference(self, name: str) -> list[Line]:
+        glyphs = self.console.glyphs
+        width = self.app.size.width - 1
+        if self.beside:
+            half = (width - 3) // 2
+            title: Line = [
+                Piece(fit(f"      - {name}", half, glyphs), "error"),
+                Piece(f" {glyphs.v} ", "frame"),
+                Piece(f"      + {self._new_name}", "success"),
+            ]
+            return [title, *side_by_side(self._diff, width, glyphs)]
+        title = [Piece(f"   - {name}", "error"), Piece(f"   + {self._new_name}", "success")]
+        return [title, [], *unified(self._diff, width, glyphs)]
 
-    def _partner(self, index: int, line: DiffLine) -> DiffLine | None:
-        """The other half of a changed line: lines taken away and put in pairwise, as many each."""
-        lines = self._diff
-        if line.kind not in ("removed", "added"):
-            return None
-        start = index
-        while start and lines[start - 1].kind == line.kind:
-            start -= 1
-        end = index
-        while end + 1 < len(lines) and lines[end + 1].kind == line.kind:
-            end += 1
-        size = end - start + 1
-        first = end + 1 if line.kind == "removed" else start - size
-        wanted = "added" if line.kind == "removed" else "removed"
-        if first < 0 or size > 50:
-            return None
-        others = lines[first : first + size]
-        beyond = first + size if line.kind == "removed" else first - 1
-        if len(others) < size or any(other.kind != wanted for other in others):
-            return None
-        if 0 <= beyond < len(lines) and lines[beyond].kind == wanted:
-            return None
-        return others[index - start]
+    # Keys -------------------------------------------------------------------------------------
+
+    def action_sides(self) -> None:
+        """Side by side, or one below the other."""
+        if self.app.size.width < SIDE_BY_SIDE:
+            self.console.say(f"Side by side needs a terminal of {SIDE_BY_SIDE} columns.")
+            return
+        self._sides = not self.beside
+        self._renew()
+
+    def action_base(self) -> None:
+        """Compare with the next text."""
+        if len(self._others) < 2:
+            self.console.say("There is nothing else to compare with; f takes a file.")
+            return
+        self._turn_to((self._base + 1) % len(self._others))
+
+    def action_file(self) -> None:
+        """Ask for a file to compare with."""
+        from trainer_tui.tui.screens.ask_file import AskFileScreen
+
+        def answered(found: tuple[str, str] | None) -> None:
+            if found is not None:
+                self._others.append(Other(*found))
+                self._turn_to(len(self._others) - 1)
+
+        self.app.push_screen(AskFileScreen("Compare with a file"), answered)
+
+    def _turn_to(self, base: int) -> None:
+        self._base = base
+        self._compare()
+        self._renew()
+
+    def _renew(self) -> None:
+        self._heading.renew()
+        self._view.set_lines(self._lines())
+        for line in self.query(PieceLine):
+            line.renew()
 
     def action_answer(self, yes: bool) -> None:
         """Answer; what only shows is closed."""
@@ -233,24 +303,3 @@ class DiffScreen(Screen[bool]):
         question = self._question
         if question is not None and event.widget is question and (key := question.key_at(event.x)):
             self.dismiss(key == "Yes")
-
-
-class Back(PieceLine):
-    """The only key of a screen that only shows."""
-
-    GROUND = "panel"
-
-    def pieces(self, width: int) -> Sequence[Piece]:
-        return [Piece(" esc", "accent", True), Piece(" back", "text-muted")]
-
-
-def _differing(text: str, other: str) -> tuple[int, int]:
-    """The part of a line that its other half has not."""
-    start = 0
-    while start < min(len(text), len(other)) and text[start] == other[start]:
-        start += 1
-    end, end_other = len(text), len(other)
-    while end > start and end_other > start and text[end - 1] == other[end_other - 1]:
-        end -= 1
-        end_other -= 1
-    return start, end
