@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LIMIT = 0.5
 """Seconds of CPU after which a line is given up."""
-_STEP = 1 << 20
+_STEP = 512 << 10
 _TICK = 0.02
 _TOLD = 4096  # hits that are told unasked
 _REPORT = 0.04
@@ -272,7 +272,7 @@ class Process:
 def main() -> None:
     """Search until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(3)
+    os.nice(1)  # the interface goes first
     sys.setrecursionlimit(5000)
     with contextlib.suppress(BrokenPipeError):
         Process(0, 1).run()
