@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer_tui.tui.yaml_lexer import START, Lexed, lex, visible
 
@@ -62,6 +64,25 @@ def test_a_change_is_followed_from_its_row_on() -> None:
     lines[0] = "a: 'open"
     lexed.changed(0)
     assert lexed.spans(lines, 2) == [(0, 4, "string")]
+
+
+@given(st.data())
+def test_edits_are_coloured_as_if_read_anew(data: st.DataObject) -> None:
+    """After any edits, and looks at any rows between them, a row has the colours it ought to."""
+    line = st.sampled_from(["a: 1", "b: 'x", "c'", "d: |", "  e: 1", "f: [1", "]", "", '"', "- - g"])
+    lines = data.draw(st.lists(line, min_size=1, max_size=12))
+    lexed = Lexed()
+    for _ in range(data.draw(st.integers(1, 6))):
+        if data.draw(st.booleans()):
+            row = data.draw(st.integers(0, len(lines) - 1))
+            assert lexed.spans(lines, row) == Lexed().spans(lines, row)
+        top = data.draw(st.integers(0, len(lines) - 1))
+        bottom = data.draw(st.integers(top, len(lines) - 1))
+        new = data.draw(st.lists(line, min_size=1, max_size=4))
+        lines[top : bottom + 1] = new
+        lexed.changed(top, bottom, top + len(new) - 1)
+    for row in data.draw(st.permutations(range(len(lines)))):
+        assert lexed.spans(lines, row) == Lexed().spans(lines, row)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)

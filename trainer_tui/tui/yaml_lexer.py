@@ -133,26 +133,70 @@ def _quoted(line: str, start: int, quote: str) -> tuple[int, bool]:
     return len(line), False
 
 
+_PLAINLY = re.compile(r"['\"|>\[\]{}%-]")
+"""A line without any of these leaves the state that it found, if that is the first one."""
+
+
+def after(line: str, state: State) -> State:
+    """The state that a line leaves; quick for most lines."""
+    if state is START and not _PLAINLY.search(line):
+        return START
+    left = lex(line, state)[1]
+    return START if left == START else left
+
+
 class Lexed:
-    """The states of a text's lines, worked out as far down as they are asked for."""
+    """The states of a text's lines, worked out as far down as they are asked for.
+
+    After an edit the states below it are kept and taken again as soon as a line leaves the same
+    state as before, so that an edit at the top costs nothing at the bottom.
+    """
 
     def __init__(self) -> None:
-        self._states: list[State] = [START]
+        self._states: list[State] = [START]  # what each row begins in
+        self._good = 0  # up to this row they are right
+        self._touched = 0  # up to this row lines have changed since
+        self._kept = 0  # up to this row they were right before
 
-    def changed(self, row: int) -> None:
-        """A row, and perhaps what follows, is not what it was."""
-        del self._states[max(1, row + 1) :]
+    def changed(self, top: int, bottom: int = -1, now: int = -1) -> None:
+        """Rows from ``top`` to ``bottom`` have become rows ``top`` to ``now``."""
+        states = self._states
+        bottom, now = max(top, bottom), max(top, now)
+        if top >= len(states) - 1:
+            return
+        dirty = self._good < self._kept
+        if bottom + 1 >= len(states):
+            del states[top + 1 :]
+            self._kept = min(self._kept, top)
+        else:
+            states[top + 1 : bottom + 1] = [START] * (now - top)
+            shift = now - bottom
+            self._kept = self._kept + shift if self._kept > bottom else min(self._kept, top)
+            if dirty and self._touched >= bottom:
+                now = self._touched + shift
+        self._touched = max(now, self._touched) if dirty and self._touched <= top else now
+        self._good = min(self._good, top)
 
     def spans(self, lines: Sequence[str], row: int) -> list[Span]:
         """The coloured parts of one row."""
+        return lex(lines[row], self.state(lines, row))[0]
+
+    def state(self, lines: Sequence[str], row: int) -> State:
+        """What a row begins in."""
         states = self._states
-        while len(states) <= row:
-            at = len(states) - 1
-            states.append(lex(lines[at], states[at])[1])
-        spans, after = lex(lines[row], states[row])
-        if len(states) == row + 1:
-            states.append(after)
-        return spans
+        while self._good < row:
+            at = self._good
+            left = after(lines[at], states[at])
+            if at + 1 == len(states):
+                states.append(left)
+                self._good = self._kept = at + 1
+            elif at + 1 <= self._kept and at >= self._touched and states[at + 1] == left:
+                self._good = self._kept
+            else:
+                states[at + 1] = left
+                self._good = at + 1
+                self._kept = max(self._kept, at + 1)
+        return states[row]
 
 
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if code != 0x09} | {0x7F: 0x2421}

@@ -215,6 +215,8 @@ class TextScreen(Screen[None]):
             checked.text, checked.problems, keys, checked.changes, checked.summary
         )
         self.area.set_problems(checked.problems)
+        if checked.keys and checked.text == self.area.text:
+            self.area.set_keys(checked.keys)
         some = bool(checked.problems)
         self.problem_list.show(checked.problems)
         self.problems_title.problems = checked.problems
@@ -251,7 +253,7 @@ class TextScreen(Screen[None]):
         if not self.is_mounted:
             return
         row, column = self.area.cursor_location
-        path = self.checked.keys.get(row + 1)
+        path = self.area.key_path()
         self.key_help.show(path, self._at(row, column))
         keeper = self.keeper
         dirty = self._began and self.area.text != (self.base() or "")
@@ -406,6 +408,8 @@ class TextScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Leave; what is not sent stays as a draft and says so."""
+        if self.area.step_back():
+            return
         if self.note.display and not self.sending:
             self.note.display = False
             return

@@ -1,110 +1,34 @@
-"""The text area of the editor: coloured as seen, every byte kept, problems marked in the gutter."""
+"""The text area of the editor: coloured as seen, every byte kept, with what an IDE knows of YAML.
+
+``yaml_document`` keeps the bytes, ``yaml_view`` the folds, ``yaml_seen`` and ``yaml_paint`` paint,
+``yaml_lines`` edits whole lines, ``yaml_folding`` folds, ``yaml_panels`` draws what stands over the
+text. Here are the keys, and what is known of the place where the cursor is.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.document._document import Document, EditResult, Location
-from textual.document._edit import Edit
-from textual.document._wrapped_document import WrappedDocument
-from textual.geometry import Region, Size
-from textual.strip import Strip
-from textual.widgets import TextArea
+from textual.document._document import Selection
+from textual.geometry import Offset
 
-from trainer_tui.core.yamlconfig import Problem
-from trainer_tui.core.yamlconfig.problems import Severity
-from trainer_tui.tui.glyphs import UNICODE, Glyphs
-from trainer_tui.tui.paint import paint_of
-from trainer_tui.tui.yaml_lexer import COLOURS, Lexed, visible
+from trainer_tui.core.yamlconfig.complete import Completions, complete, value_due
+from trainer_tui.core.yamlconfig.explain import explain
+from trainer_tui.core.yamlconfig.place import Path, path_at
+from trainer_tui.tui.widgets.yaml_document import BREAK
+from trainer_tui.tui.widgets.yaml_finding import FindingText
+from trainer_tui.tui.widgets.yaml_paint import SEVERITY_COLOURS
+from trainer_tui.tui.widgets.yaml_panels import Offers, Room, help_panel
 
-_BREAK = re.compile(r"\r\n|\n|\r")
-_RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
-SEVERITY_COLOURS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "accent"}
+__all__ = ["SEVERITY_COLOURS", "YamlArea"]
+
+Completer = Callable[[Sequence[str], int, int], Completions]
 
 
-class ExactDocument(Document):
-    """A document that gives back every byte: each line keeps the line break it came with.
-
-    Textual's own joins all lines with one kind of break, and splits also where YAML and other
-    editors do not (form feeds, U+2028).
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__("")
-        found = _BREAK.search(text)
-        if found:
-            self._newline = found.group()  # type: ignore[assignment]
-        self._lines = _BREAK.split(text)
-        self._breaks = [*_BREAK.findall(text), ""]
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "".join(
-            part for pair in zip(self._lines, self._breaks, strict=True) for part in pair
-        )
-
-    def get_size(self, tab_width: int) -> Size:
-        """Width and height in cells; plain lines are not measured letter by letter."""
-        width = 0
-        for line in self._lines:
-            if line.isascii() and "\t" not in line:
-                cells = len(line)
-            else:
-                cells = cell_len(line.expandtabs(tab_width))
-            if cells > width:
-                width = cells
-        return Size(width, len(self._lines))
-
-    def replace_range(self, start: Location, end: Location, text: str) -> EditResult:
-        """Put text in place of a range; its line breaks are taken as they are."""
-        top, bottom = sorted((start, end))
-        lines, breaks = self._lines, self._breaks
-        (top_row, top_column), (bottom_row, bottom_column) = top, bottom
-        replaced = self.get_text_range(top, bottom)
-        bottom_row = min(bottom_row, len(lines) - 1)
-        inserted = _BREAK.split(text)
-        before, after = lines[top_row][:top_column], lines[bottom_row][bottom_column:]
-        inserted[0] = before + inserted[0]
-        column = len(inserted[-1])
-        inserted[-1] += after
-        breaks[top_row : bottom_row + 1] = [*_BREAK.findall(text), breaks[bottom_row]]
-        lines[top_row : bottom_row + 1] = inserted
-        return EditResult((top_row + len(inserted) - 1, column), replaced)
-
-    def get_text_range(self, start: Location, end: Location) -> str:
-        """The text of a range, with its own line breaks."""
-        (top_row, top_column), (bottom_row, bottom_column) = sorted((start, end))
-        lines, breaks = self._lines, self._breaks
-        bottom_row = min(bottom_row, len(lines) - 1)
-        if top_row == bottom_row:
-            return lines[top_row][top_column:bottom_column]
-        parts = [lines[top_row][top_column:], breaks[top_row]]
-        for row in range(top_row + 1, bottom_row):
-            parts += (lines[row], breaks[row])
-        parts.append(lines[bottom_row][:bottom_column])
-        return "".join(parts)
-
-
-class UnwrappedDocument(WrappedDocument):
-    """Lines that are never wrapped: their number is the height. Textual adds it up line by line,
-    once for every line that it paints."""
-
-    @property
-    def height(self) -> int:
-        """Rows."""
-        return len(self._wrap_offsets)
-
-
-class YamlArea(TextArea):
+class YamlArea(FindingText):
     """Edits YAML. ``set_problems`` marks lines and underlines what is wrong in them."""
 
     DEFAULT_CSS = """
@@ -117,19 +41,43 @@ class YamlArea(TextArea):
         scrollbar-size-horizontal: 0;
     }
     YamlArea:focus { border: none; }
-    YamlArea .text-area--gutter { color: $text-faint; background: $background; }
-    YamlArea .text-area--cursor-gutter {
-        color: $foreground; background: $panel; text-style: none;
-    }
-    YamlArea .text-area--cursor-line { background: $panel; }
-    YamlArea:dark .text-area--cursor, YamlArea:light .text-area--cursor {
-        color: $background; background: $accent;
-    }
-    YamlArea .text-area--selection { background: $accent 35%; }
-    YamlArea .text-area--matching-bracket { background: $accent 30%; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+@,ctrl+n,ctrl+space", "complete", "complete", show=False,
+                id="editor.complete", tooltip="Show what may be written at the cursor."),
+        Binding("f1", "hover", "what is it", show=False, id="editor.hover",
+                tooltip="Show all that is known of the key under the cursor."),
+        Binding("ctrl+o", "outline", "outline", show=False, id="editor.outline",
+                tooltip="List the keys of the text and go to one."),
+        Binding("f9,alt+left", "fold", "fold", show=False, id="editor.fold",
+                tooltip="Fold or unfold the part that the cursor is in."),
+        Binding("alt+1", "fold_level(1)", "fold to level 1", show=False, id="editor.fold_1",
+                tooltip="Show the first level and fold what is below; alt+2 and on likewise."),
+        Binding("alt+2", "fold_level(2)", "fold to level 2", show=False, id="editor.fold_2",
+                tooltip="Show two levels."),
+        Binding("alt+3", "fold_level(3)", "fold to level 3", show=False, id="editor.fold_3",
+                tooltip="Show three levels."),
+        Binding("alt+4", "fold_level(4)", "fold to level 4", show=False, id="editor.fold_4",
+                tooltip="Show four levels: the sections of a process."),
+        Binding("alt+0,shift+f9,f21,alt+right", "unfold_all", "unfold all", show=False,
+                id="editor.unfold_all", tooltip="Unfold everything."),
+        Binding("ctrl+f", "find", "find", show=False, id="editor.find",
+                tooltip="Find in the text."),
+        Binding("ctrl+r", "find(True)", "replace", show=False, id="editor.replace",
+                tooltip="Find in the text and replace."),
+        Binding("f3", "find_next(1)", "find next", show=False, id="editor.find_next",
+                tooltip="Go to the next place that was searched for."),
+        Binding("shift+f3,f15", "find_next(-1)", "find previous", show=False,
+                id="editor.find_previous", tooltip="Go to the place before."),
+        Binding("alt+up", "move_lines(-1)", "lines up", show=False, id="editor.lines_up",
+                tooltip="Move the selected lines up."),
+        Binding("alt+down", "move_lines(1)", "lines down", show=False, id="editor.lines_down",
+                tooltip="Move the selected lines down."),
+        Binding("alt+shift+down,alt+d", "duplicate(1)", "copy lines", show=False,
+                id="editor.duplicate", tooltip="Copy the selected lines below themselves."),
+        Binding("alt+shift+up", "duplicate(-1)", "copy lines up", show=False,
+                id="editor.duplicate_up", tooltip="Copy the selected lines above themselves."),
         Binding("ctrl+underscore,ctrl+slash", "comment", "comment", show=False, id="editor.comment",
                 tooltip="Comment the selected lines out, or in again."),
         Binding("shift+tab", "outdent", "outdent", show=False, id="editor.outdent",
@@ -137,245 +85,256 @@ class YamlArea(TextArea):
     ]  # fmt: skip
 
     def __init__(self, text: str = "", *, read_only: bool = False, id: str | None = None) -> None:
-        self._lexed = Lexed()
-        self._held_text: str | None = None
-        self._marks: Mapping[int, list[Problem]] = {}
-        super().__init__(
-            text,
-            theme="css",
-            soft_wrap=False,
-            tab_behavior="indent",
-            read_only=read_only,
-            show_line_numbers=True,
-            id=id,
-        )
-        self.cursor_blink = False
-        self.indent_width = 2
+        self.completer: Completer | None = complete
+        """What knows what fits at a place; ``None``: nobody does, and no key is explained."""
+        self._keys: Mapping[int, Path] = {}
+        self._keys_of = -1
+        self._offers: Offers | None = None
+        self._typing = 0
+        super().__init__(text, read_only=read_only, id=id)
 
-    @property
-    def glyphs(self) -> Glyphs:
-        """The app's symbols."""
-        found = getattr(self.app, "glyphs", UNICODE)
-        return found if isinstance(found, Glyphs) else UNICODE
+    # The key under the cursor ----------------------------------------------------------------
 
-    # Text -----------------------------------------------------------------------------------
+    def set_keys(self, keys: Mapping[int, Path]) -> None:
+        """Which key stands on which line (from 1), of the text as it is now."""
+        self._keys, self._keys_of = keys, self.version
 
-    @property
-    def text(self) -> str:
-        """All of the text, byte for byte what was loaded but for what was edited."""
-        if self._held_text is None:
-            self._held_text = self.document.text
-        return self._held_text
+    def key_path(self) -> Path | None:
+        """The path of the key on the cursor's line."""
+        row = self.cursor_location[0]
+        if self._keys and self._keys_of == self.version:
+            return self._keys.get(row + 1)
+        return path_at(self.document.lines, row)
 
-    @text.setter
-    def text(self, value: str) -> None:
-        self.load_text(value)
+    def action_hover(self) -> None:
+        """Show all that is known of the key under the cursor; a second time takes it away."""
+        was_help = self._panel is not None and self._offers is None
+        self.close_panel()
+        if was_help:
+            return
+        path = self.key_path()
+        found = explain(path) if path is not None and self.completer is not None else None
+        if found is None:
+            self.notify("Nothing is known of this line.", timeout=3)
+            return
+        row = self.cursor_location[0]
+        line = self.document.get_line(row)
+        room = self._room(row, len(line) - len(line.lstrip(" -")))
+        self._panel = help_panel(found, room, self.painter.paint, self.glyphs)
+        self.refresh()
 
-    def replace_all(self, text: str) -> None:
-        """Put another text in place of all, as one edit that can be undone."""
-        if text != self.text:
+    # Completion ------------------------------------------------------------------------------
+
+    def action_complete(self) -> None:
+        """Show what fits at the cursor."""
+        if self._offers is not None and not self._offers.moved:
+            self._offers.asked = True
+            self.action_cursor_down()
+        elif not self._offer(asked=True) and not self.read_only:
+            self.notify("Nothing that is known fits here.", timeout=3)
+
+    def _offer(self, *, asked: bool = False) -> bool:
+        """Show what fits, if something does; by itself only where it is wanted."""
+        found = None
+        if self.completer is not None and not self.read_only and self.selection.is_empty:
             row, column = self.cursor_location
-            last = self.document.line_count - 1
-            self.history.checkpoint()
-            self.replace(
-                text, (0, 0), (last, len(self.document[last])), maintain_selection_offset=False
-            )
-            self.history.checkpoint()
-            row = min(row, self.document.line_count - 1)
-            self.move_cursor((row, min(column, len(self.document[row]))))
+            found = self.completer(self.document.lines, row + 1, column + 1)
+        if found is None or not found.items or not (asked or self._wanted(found)):
+            self.close_panel()
+            return False
+        self._offers = Offers(found, self.cursor_location[0], asked=asked)
+        self._show_offers()
+        return True
 
-    def _set_document(self, text: str, language: str | None) -> None:
-        self._lexed = Lexed()
-        self._held_text = None
-        self.document = ExactDocument(text)
-        self.wrapped_document = UnwrappedDocument(self.document, tab_width=self.indent_width)
-        from textual.document._document_navigator import DocumentNavigator
+    def _wanted(self, found: Completions) -> bool:
+        first = found.items[0]
+        if first.kind == "key" or not found.typed:
+            row, column = self.cursor_location
+            due = value_due(self.document.lines, row + 1, column + 1)
+            return bool(found.typed) or (first.kind == "value" and due and len(found.items) > 1)
+        return all(item.label != found.typed for item in found.items)
 
-        self.navigator = DocumentNavigator(self.wrapped_document)
-        self._build_highlight_map()
-        self.move_cursor((0, 0))
-        self._rewrap_and_refresh_virtual_size()
+    def _show_offers(self) -> None:
+        offers = self._offers
+        if offers is None:
+            return
+        room = self._room(offers.row, offers.found.start - 1)
+        self._panel = offers.panel(room, self.painter.paint, self.glyphs)
+        if self._panel is None:
+            self._offers = None
+        self.refresh()
 
-    def edit(self, edit: Edit) -> EditResult:
-        """Perform an edit; only rows from its first on are coloured anew."""
-        self._lexed.changed(edit.top[0])
-        return super().edit(edit)
+    def _room(self, row: int, column: int) -> Room:
+        x, y = self.view.location_to_offset((row, column))
+        scroll = self.scroll_offset
+        left = x + self.gutter_width - scroll.x - 2
+        return Room(self.scrollable_content_region.width, self.size.height, left, y - scroll.y)
 
-    def _undo_batch(self, edits: Iterable[Edit]) -> None:
-        edits = list(edits)
-        self._lexed.changed(min((edit.top[0] for edit in edits), default=0))
-        super()._undo_batch(edits)
+    def _take(self) -> None:
+        """Put in the chosen completion."""
+        offers = self._offers
+        if offers is None:
+            return
+        found, row = offers.found, offers.row
+        text = offers.chosen.insert.replace("\n", self.document.newline)
+        self._typing += 1
+        self.close_panel()
+        self.one_edit(text, (row, found.start - 1), (row, found.end - 1))
+        self._typing -= 1
+        row, column = self.cursor_location
+        if offers.chosen.kind == "key" and value_due(self.document.lines, row + 1, column + 1):
+            self._offer()
 
-    def _redo_batch(self, edits: Iterable[Edit]) -> None:
-        edits = list(edits)
-        self._lexed.changed(min((edit.top[0] for edit in edits), default=0))
-        super()._redo_batch(edits)
+    def close_panel(self) -> bool:
+        """Take the completions or the help away; tells whether there were any."""
+        was, self._panel, self._offers = self._panel, None, None
+        if was is not None:
+            self.refresh()
+        return was is not None
 
-    def _build_highlight_map(self) -> None:
-        # Called after every change. There is no tree to ask: see `get_line`.
-        self._line_cache.clear()
-        self._highlights.clear()
-        self._held_text = None
-
-    # Painting -------------------------------------------------------------------------------
-
-    def notify_style_update(self) -> None:
-        """The theme changed: what was painted in its colours is void."""
-        self._line_cache.clear()
-        super().notify_style_update()
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """As Textual does, but the cursor's line keeps the colours of its text."""
-        theme = self._theme
-        theme.apply_css(self)
-        if theme.cursor_line_style is not None:
-            theme.cursor_line_style = Style(bgcolor=theme.cursor_line_style.bgcolor)
-        return super(TextArea, self).render_lines(crop)
-
-    def get_line(self, line_index: int) -> Text:
-        """A line in its colours, what is wrong in it underlined; nothing in it reaches the
-        terminal as more than a character."""
-        source = self.document.get_line(line_index)
-        line = Text(visible(source), end="", no_wrap=True)
-        paint = paint_of(self.app)
-        lines = self.document.lines
-        if len(source) < 4_000:
-            for start, end, kind in self._lexed.spans(lines, line_index):
-                colour = paint(COLOURS[kind]).color
-                line.stylize(
-                    Style(color=colour, italic=True if kind == "comment" else None), start, end
-                )
-        for problem in self._marks.get(line_index, ()):
-            colour = paint(SEVERITY_COLOURS[problem.severity]).color
-            start = problem.column - 1
-            style = Style(underline=True, color=colour if problem.severity == "error" else None)
-            line.stylize(style, start, max(start + problem.length, start + 1))
-        return line
-
-    def _render_line(self, y: int) -> Strip:
-        strip = super()._render_line(y)
-        if not self._marks or not self.show_line_numbers:
-            return strip
-        row = y + self.scroll_offset.y
-        marks = self._marks.get(row)
-        segments = list(strip)
-        if not marks or not segments:
-            return strip
-        worst = min(marks, key=lambda problem: _RANK[problem.severity]).severity
-        glyphs = self.glyphs
-        sign = {"error": glyphs.bad, "warning": glyphs.warn, "info": glyphs.info}[worst]
-        gutter = segments[0]
-        colour = paint_of(self.app)(SEVERITY_COLOURS[worst]).color
-        style = (gutter.style or Style()) + Style(color=colour, bold=True)
-        segments[0] = Segment(gutter.text[:-1] + sign, style)
-        return Strip(segments, strip.cell_length)
-
-    @property
-    def gutter_width(self) -> int:
-        """Line numbers, a space, and the sign of a problem."""
-        if not self.show_line_numbers:
-            return 0
-        return max(3, len(str(self.document.line_count))) + 2
-
-    def set_problems(self, problems: Iterable[Problem]) -> None:
-        """Mark these problems; lines whose marks did not change are not painted again."""
-        marks: dict[int, list[Problem]] = {}
-        for problem in problems:
-            marks.setdefault(problem.line - 1, []).append(problem)
-        before, self._marks = self._marks, marks
-        changed = [row for row in before.keys() | marks.keys() if before.get(row) != marks.get(row)]
-        if changed:
-            self._line_cache.clear()
-            top, height = self.scroll_offset.y, self.size.height
-            for row in changed:
-                if top <= row < top + height:
-                    self.refresh_lines(row - top)
+    def step_back(self) -> bool:
+        """What esc means in the text: close what is open over or below it, one thing at a time."""
+        return self.close_panel() or self.close_bar()
 
     # Keys -----------------------------------------------------------------------------------
 
     async def _on_key(self, event: events.Key) -> None:
         # Textual goes on to the handler of the base class unless the default is prevented.
-        if event.key == "enter" and not self.read_only:
-            event.stop()
-            event.prevent_default()
-            start, end = self.selection
-            self._replace_via_keyboard(self.document.newline + self._next_indent(), start, end)
+        if self.read_only:
             return
-        if event.key == "tab" and not self.read_only and self.selection.start != self.selection.end:
-            event.stop()
-            event.prevent_default()
-            self._each_line(lambda line: "  " + line if line.strip() else line)
+        key, offers = event.key, self._offers
+        if offers is not None and (key == "tab" or (key == "enter" and offers.certain())):
+            self._take()
+        elif key == "enter":
+            self.close_panel()
+            newline = self.document.newline
+            self._replace_via_keyboard(newline + self.next_indent(), *self.selection)
+        elif key == "tab" and not self.selection.is_empty:
+            self.each_line(lambda line: "  " + line if line.strip() else line)
+        elif event.is_printable and event.character is not None:
+            self._type(event.character)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _type(self, character: str) -> None:
+        if self.surround(character):
+            return
+        self._typing += 1
+        self._replace_via_keyboard(character, *self.selection)
+        self._typing -= 1
+        self._offer(asked=self._offers is not None and self._offers.asked)
+
+    def action_delete_left(self) -> None:
+        """Delete the character before the cursor; completions follow."""
+        self._typing += 1
+        super().action_delete_left()
+        self._typing -= 1
+        if self._offers is not None:
+            self._offer(asked=self._offers.asked)
+        else:
+            self.close_panel()
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """A line up, in the text or in the completions."""
+        if not self._choose(-1, select):
+            super().action_cursor_up(select)
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """A line down, in the text or in the completions."""
+        if not self._choose(1, select):
+            super().action_cursor_down(select)
+
+    def action_cursor_page_up(self) -> None:
+        """A page up, in the text or in the completions."""
+        if not self._choose(-self._offers.page if self._offers else 0):
+            super().action_cursor_page_up()
+
+    def action_cursor_page_down(self) -> None:
+        """A page down, in the text or in the completions."""
+        if not self._choose(self._offers.page if self._offers else 0):
+            super().action_cursor_page_down()
+
+    def _choose(self, step: int, select: bool = False) -> bool:
+        if self._offers is None or select:
+            return False
+        self._offers.move(step)
+        self._show_offers()
+        return True
 
     async def _on_paste(self, event: events.Paste) -> None:
-        text = _BREAK.sub(self.document.newline, event.text)
+        text = BREAK.sub(self.document.newline, event.text)
         await super()._on_paste(events.Paste(text))
         event.stop()
         event.prevent_default()
 
-    def _next_indent(self) -> str:
-        """The indent of a new line below the cursor's: deeper behind a key without a value."""
-        row, column = min(self.selection)
-        line = self.document.get_line(row)[:column]
-        indent = len(line) - len(line.lstrip(" "))
-        bare = re.sub(r"\s+#.*$", "", line).rstrip()
-        dash = re.match(r" *(- +)+", line)
-        if dash and ":" in line[dash.end() :]:
-            indent = dash.end()
-        if bare.endswith(":"):
-            indent += 2
-        return " " * indent
+    # The mouse, and what closes a panel ----------------------------------------------------------
 
-    def action_comment(self) -> None:
-        """Comment the selected lines out, or in again."""
-        if self.read_only:
-            return
-        (top, _), (bottom, _) = sorted(self.selection)
-        lines = [self.document.get_line(row) for row in range(top, bottom + 1)]
-        texts = [line for line in lines if line.strip()]
-        if texts and all(line.lstrip().startswith("#") for line in texts):
-            self._each_line(lambda line: re.sub(r"^(\s*)# ?", r"\1", line))
+    async def _on_mouse_down(self, event: events.MouseDown) -> None:
+        panel = self._panel
+        if panel is not None and panel.holds(event.y, event.x):
+            if self._offers is not None and self._offers.pick(event.y - panel.top):
+                self._take()
+        elif event.x < self.gutter_width and self.fold_at(self.view.row_at(
+            min(event.y + self.scroll_offset.y, self.view.height - 1)
+        )):  # fmt: skip
+            pass
         else:
-            depth = min((len(line) - len(line.lstrip()) for line in texts), default=0)
-            self._each_line(
-                lambda line: f"{line[:depth]}# {line[depth:]}" if line.strip() else line
-            )
-
-    def action_outdent(self) -> None:
-        """Move the selected lines two columns to the left."""
-        if not self.read_only:
-            self._each_line(lambda line: re.sub(r"^ {1,2}", "", line))
-
-    def _each_line(self, change: object) -> None:
-        assert callable(change)
-        (top, _), (bottom, bottom_column) = sorted(self.selection)
-        if bottom > top and bottom_column == 0:
-            bottom -= 1
-        document = self.document
-        old = [document.get_line(row) for row in range(top, bottom + 1)]
-        new = [str(change(line)) for line in old]
-        if new == old:
             return
-        row, column = self.cursor_location
-        selected = self.selection.start != self.selection.end
-        text = document.newline.join(new)
-        self.replace(text, (top, 0), (bottom, len(old[-1])), maintain_selection_offset=False)
-        if selected:
-            self.select_range((top, 0), (bottom, len(new[-1])))
-        else:
-            moved = len(new[row - top]) - len(old[row - top]) if row - top < len(new) else 0
-            self.move_cursor((row, max(0, column + moved)))
+        event.stop()
+        event.prevent_default()
 
-    def select_range(self, start: Location, end: Location) -> None:
-        """Select from one place to another."""
-        self.move_cursor(start)
-        self.move_cursor(end, select=True)
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel over the completions moves in them."""
+        self._wheel(event, 1)
 
-    def go_to(self, line: int, column: int) -> None:
-        """Put the cursor at a line and column (from 1), in view."""
-        row = min(max(0, line - 1), self.document.line_count - 1)
-        place = (row, min(max(0, column - 1), len(self.document.get_line(row))))
-        self.move_cursor(place, center=not self._row_seen(row))
-        self.focus()
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel over the completions moves in them."""
+        self._wheel(event, -1)
 
-    def _row_seen(self, row: int) -> bool:
-        return self.scroll_offset.y <= row < self.scroll_offset.y + self.size.height
+    def _wheel(self, event: events.MouseEvent, step: int) -> None:
+        offers, panel = self._offers, self._panel
+        if offers is not None and panel is not None and panel.holds(event.y, event.x):
+            if 0 <= offers.index + step < len(offers.found.items):
+                self._choose(step)
+            event.stop()
+            event.prevent_default()
+
+    def _watch_selection(self, previous_selection: Selection, selection: Selection) -> None:
+        if not self._typing and self._panel is not None and previous_selection != selection:
+            self.close_panel()
+        super()._watch_selection(previous_selection, selection)
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        """A panel stays with its line."""
+        super().watch_scroll_x(old_value, new_value)
+        self._follow()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """A panel stays with its line."""
+        super().watch_scroll_y(old_value, new_value)
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._offers is not None:
+            row = self.view.y_of(self._offers.row) - self.scroll_offset.y
+            if 0 <= row < self.size.height:
+                self._show_offers()
+            else:
+                self.close_panel()
+        elif self._panel is not None:
+            self.close_panel()
+
+    def _on_blur(self, event: events.Blur) -> None:
+        self.close_panel()
+
+    def on_resize(self) -> None:
+        """Lines have another room."""
+        self.close_panel()
+
+    @property
+    def cursor_place(self) -> Offset:
+        """The cursor's cell in the area."""
+        x, y = self.view.location_to_offset(self.cursor_location)
+        return Offset(x + self.gutter_width, y) - self.scroll_offset
