@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from trainer_tui.core.drafts import Keeper, ago, sent_before, unsent_edit, unsent_new
+from trainer_tui.core.drafts import (
+    Keeper,
+    Place,
+    ago,
+    last_sent,
+    place_of,
+    put_place,
+    sent_before,
+    set_aside,
+    submitted_before,
+    unsent_edit,
+    unsent_new,
+)
 from trainer_tui.core.store import Store
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import JobRef
@@ -93,6 +105,8 @@ def test_what_was_sent_is_remembered_but_not_offered(store: Store, clock: Clock)
     assert unsent_edit(store, REF) is None
     assert sent_before(store, REF, "a: 9\n") is not None
     assert sent_before(store, REF, "a: 99\n") is None
+    last = last_sent(store, REF)
+    assert last is not None and last.text == "a: 9\n"
     assert len(store.drafts(REF)) == 5
 
 
@@ -108,6 +122,37 @@ def test_new_jobs_are_listed_newest_first(store: Store, clock: Clock) -> None:
     assert [d.text for d in unsent_new(store)] == ["two: 2\n", "one: 1\n"]
     keepers[1].sent()
     assert [d.text for d in unsent_new(store)] == ["one: 1\n"]
+    assert submitted_before(store, "two: 2\n") is not None
+    assert submitted_before(store, "one: 1\n") is None
+
+
+def test_what_was_set_aside_stays(store: Store, clock: Clock) -> None:
+    """A text that was not chosen is listed, never offered as an edit; the same is kept once."""
+    for number in range(25):
+        clock.time += timedelta(minutes=1)
+        for _ in range(2):
+            set_aside(
+                store, clock.time, profile="comfy", ref=REF, text=f"a: {number}", base_text="a: 1"
+            )
+    kept = store.drafts(REF)
+    assert [d.text for d in kept] == [f"a: {n}" for n in range(24, 4, -1)]
+    assert {d.kind for d in kept} == {"kept"}
+    assert unsent_edit(store, REF) is None
+    assert sent_before(store, REF, "a: 24") is None
+
+
+def test_a_new_jobs_place_is_kept_with_it(store: Store, clock: Clock) -> None:
+    """GPU, count, runner and file come back with the draft, and go when it goes."""
+    keeper = Keeper(store, clock, profile="comfy", kind="new", base_text="")
+    keeper.change("a: 1")
+    keeper.flush()
+    place = Place("HOPPER_141", 8, None, "/home/me/a.yaml")
+    put_place(store, keeper.draft.id, place)
+    assert place_of(store, keeper.draft.id) == place
+    assert place_of(store, "other") == Place()
+    keeper.discard()
+    put_place(store, "other", Place("X"))
+    assert place_of(store, keeper.draft.id) == Place()
 
 
 def test_a_full_disk_is_told_and_tried_again(store: Store, clock: Clock) -> None:

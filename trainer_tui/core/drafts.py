@@ -1,7 +1,8 @@
 """Configs being written, kept on disk while they are: what a crash must not lose.
 
 A :class:`Keeper` belongs to one editor. ``change`` may be called at every key; ``flush`` writes
-what was said last, from any thread, and never an older text over a newer one.
+what was said last, from any thread, and never an older text over a newer one. A text that loses
+where two are at odds is set aside (:func:`set_aside`), and the last few that were sent stay.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from trainer_tui.core.rows import Draft
 from trainer_tui.model import JobRef
@@ -20,6 +21,9 @@ WRITE_AFTER = 0.4
 """Seconds between the last key and the draft on disk: a crash loses at most so much typing."""
 _KEEP_SENT = 5
 """Sent drafts that stay, newest first, to notice that the same is sent twice."""
+_KEEP_ASIDE = 20
+"""Texts set aside that stay, for each job."""
+_PLACES = "drafts.places"
 
 
 class DraftTable(Protocol):
@@ -28,6 +32,40 @@ class DraftTable(Protocol):
     def put_draft(self, draft: Draft) -> None: ...
     def drafts(self, ref: JobRef | None = None) -> list[Draft]: ...
     def discard_draft(self, draft_id: str) -> None: ...
+
+
+class Values(Protocol):
+    """Another part of it."""
+
+    def drafts(self, ref: JobRef | None = None) -> list[Draft]: ...
+    def get_value(self, key: str, default: Any = None) -> Any: ...
+    def set_value(self, key: str, value: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a new job is to run, and the file that its text came from."""
+
+    gpu_type: str | None = None
+    gpu_count: int | None = None
+    runner: str | None = None
+    file: str | None = None
+
+
+def put_place(store: Values, draft_id: str, place: Place) -> None:
+    """Keep a new job's place beside its draft; those of drafts that are gone are dropped."""
+    held = store.get_value(_PLACES, {})
+    known = {draft.id for draft in store.drafts()}
+    places = {name: value for name, value in held.items() if name in known}
+    places[draft_id] = asdict(place)
+    store.set_value(_PLACES, places)
+
+
+def place_of(store: Values, draft_id: str) -> Place:
+    """The place that was kept for a draft."""
+    held = store.get_value(_PLACES, {}).get(draft_id)
+    names = {field.name for field in fields(Place)}
+    return Place(**{k: v for k, v in held.items() if k in names}) if held else Place()
 
 
 def unsent_edit(store: DraftTable, ref: JobRef) -> Draft | None:
@@ -55,6 +93,44 @@ def sent_before(store: DraftTable, ref: JobRef, text: str) -> Draft | None:
     return None
 
 
+def last_sent(store: DraftTable, ref: JobRef) -> Draft | None:
+    """The edit of a job that was sent last."""
+    sent = [d for d in store.drafts(ref) if d.kind == "edit" and d.sent_at is not None]
+    return max(sent, key=_sent_at, default=None)
+
+
+def submitted_before(store: DraftTable, text: str) -> Draft | None:
+    """A new job with the very same text that was submitted already, if there is one."""
+    for draft in store.drafts():
+        if draft.kind == "new" and draft.sent_at is not None and draft.text == text:
+            return draft
+    return None
+
+
+def set_aside(
+    store: DraftTable,
+    now: datetime,
+    *,
+    profile: str,
+    ref: JobRef | None,
+    text: str,
+    base_text: str | None,
+) -> Draft:
+    """Keep a text that another one was chosen over; the same text is kept once.
+
+    Raises TrainerError when it cannot be written: then the other must not be taken.
+    """
+    kept = [d for d in store.drafts(ref) if d.kind == "kept" and d.ref == ref]
+    for draft in kept:
+        if draft.text == text:
+            store.discard_draft(draft.id)
+    draft = Draft(uuid.uuid4().hex, profile, text, now, "kept", ref, base_text)
+    store.put_draft(draft)
+    for old in [d for d in kept if d.text != text][_KEEP_ASIDE - 1 :]:
+        store.discard_draft(old.id)
+    return draft
+
+
 def ago(then: datetime, now: datetime) -> str:
     """How long ago, in one rough unit: ``12 min ago``."""
     seconds = max(0.0, (now - then).total_seconds())
@@ -62,6 +138,10 @@ def ago(then: datetime, now: datetime) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {word} ago"
     return "just now"
+
+
+def _sent_at(draft: Draft) -> datetime:
+    return draft.sent_at or draft.updated_at
 
 
 class Keeper:
@@ -142,12 +222,13 @@ class Keeper:
         with self._lock:
             self._draft = replace(self._draft, sent_at=self._now())
             self._store.put_draft(self._draft)
-            ref = self._draft.ref
-            if ref is None:
-                self._store.discard_draft(self._draft.id)
-                return
-            sent = [d for d in self._store.drafts(ref) if d.sent_at is not None]
-            for old in sent[_KEEP_SENT:]:
+            ref, kind = self._draft.ref, self._draft.kind
+            sent = [
+                d
+                for d in self._store.drafts(ref)
+                if d.sent_at is not None and d.kind == kind and d.ref == ref
+            ]
+            for old in sorted(sent, key=_sent_at, reverse=True)[_KEEP_SENT:]:
                 self._store.discard_draft(old.id)
 
     def discard(self) -> None:

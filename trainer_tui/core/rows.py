@@ -21,7 +21,8 @@ class Draft:
     profile: str
     text: str
     updated_at: datetime
-    kind: Literal["edit", "new"] = "edit"
+    kind: Literal["edit", "new", "kept"] = "edit"
+    """``kept``: a text that was not chosen when two were at odds."""
     ref: JobRef | None = None
     """The job whose config is edited; ``None`` for a new job."""
     base_text: str | None = None
