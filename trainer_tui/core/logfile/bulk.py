@@ -18,7 +18,8 @@ WHOLE = 1 << 62
 _ASCII_SPECIAL = bytes(b for b in range(0x20) if b != 0x0A) + b"\x7f"
 # How C1 controls, bidi controls, line separators and the zero-width no-break space begin in UTF-8.
 _SPECIAL_LEADS = (b"\xc2", b"\xd8\x9c", b"\xe2\x80", b"\xe2\x81", b"\xef\xbb\xbf")
-_COLOUR = re.compile("(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?")
+_COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]?")
+_RARE_COLOUR = re.compile("(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?")
 _FORMER_STATES = re.compile("^[^\n]*\r(?=[^\r\n])", re.MULTILINE)
 _LEFT = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
@@ -40,18 +41,20 @@ def texts(data: bytes) -> str:
     """
     if not data.endswith(b"\n"):
         data += b"\n"
+    if b"\r\n" in data:
+        data = data.replace(b"\r\n", b"\n")
     text = data.decode("utf-8", "replace")
     if plain(data):
         return text
-    if "\x1b" in text or "\x9b" in text:
+    if "\x9b" in text:
+        text = _RARE_COLOUR.sub("", text)
+    elif "\x1b" in text:
         text = _COLOUR.sub("", text)
     if "\r" in text:
-        text = text.replace("\r\n", "\n")
-        if "\r" in text:
-            text = _FORMER_STATES.sub("", text).replace("\r", "")
+        text = _FORMER_STATES.sub("", text).replace("\r", "")
     if "\t" in text:
         text = text.expandtabs(8)
-    if _LEFT.search(text):
+    if not (text.isascii() and plain(text.encode())) and _LEFT.search(text):
         lines = data.split(b"\n")
         text = "\n".join(
             shown(lines[index]) if _LEFT.search(line) else line
@@ -62,7 +65,7 @@ def texts(data: bytes) -> str:
 
 def shown(line: bytes) -> str:
     """One line as it is shown, uncut."""
-    return _resolve()(line)
+    return line.decode("utf-8", "replace") if plain(line) else _resolve()(line)
 
 
 def _resolve() -> Callable[[bytes], str]:

@@ -27,11 +27,13 @@ MAX_SPANS = 200
 MOST_SLOW = 40
 """So many lines may take too long."""
 _SPARSE = 4
+_MOST_BROKEN = 24
 _USELESS = 16  # pieces of a log in a row that were not ruled out
 
 # What an ASCII letter also matches when case does not matter: ſ for s, the Kelvin sign, dotted
 # and dotless i.
-_OTHER_CASES = (b"\xc5\xbf", b"\xe2\x84\xaa", b"\xc4\xb0", b"\xc4\xb1")
+_OTHERS = ("ſ", "\u212a", "İ", "ı")
+_OTHER_CASES = tuple(other.encode() for other in _OTHERS)
 _HAVE_OTHERS = frozenset("iks")
 # What resolving a line can take out from between two letters, or puts between them.
 _C1_LEAD = re.compile(rb"\xc2[\x80-\x9f]")
@@ -48,10 +50,16 @@ _GIVEN_UP = (TooSlow, SystemError, RecursionError, MemoryError)
 class _Required:
     """Strings of which a line must hold one."""
 
-    __slots__ = ("others", "raw", "spaces")
+    __slots__ = ("broken", "others", "raw", "spaces")
 
     def __init__(self, needles: tuple[str, ...], folds: bool) -> None:
         self.raw = [needle.encode("utf-8", "surrogatepass") for needle in needles]
+        self.broken = [
+            raw[:length] + b"\x1b" for raw in self.raw for length in range(1, len(raw))
+        ] or self.raw
+        """How one begins that an escape sequence interrupts; none when these are too many."""
+        if len(self.broken) > _MOST_BROKEN:
+            self.broken = []
         self.spaces = any(" " in needle for needle in needles)
         """A tab may stand for some of it."""
         self.others = folds and any(_HAVE_OTHERS & set(needle) for needle in needles)
@@ -88,33 +96,37 @@ class Matcher:
         self._run = longest_run(text, self.plan.regex.flags)
         self._held_runs = 0
         self._required = [_Required(needles, self.plan.folds) for needles in self.plan.needles]
+        self._folds_others = any(required.others for required in self._required)
 
     def rules_out(self, data: bytes) -> bool:
         """Whether none of these lines, as they are in the file, can match."""
         if not (self._required or self._run):
             return False
-        if b"\x1b" in data or b"\x07" in data or b"\x08" in data:
+        if b"\x07" in data or b"\x08" in data:
             return False
+        escapes = b"\x1b" in data
         others = False
         if not data.isascii():
             if b"\xc2" in data and _C1_LEAD.search(data):
                 return False
-            others = self.plan.folds and any(other in data for other in _OTHER_CASES)
+            others = self._folds_others and any(other in data for other in _OTHER_CASES)
         tabs = b"\t" in data
         if self.plan.folds:
             data = data.lower()
         for index, required in enumerate(self._required):
             if (tabs and required.spaces) or (others and required.others):
                 continue
+            if escapes and (not required.broken or any(part in data for part in required.broken)):
+                continue
             if not any(needle in data for needle in required.raw):
                 # What is missing here is likely to be missing in what comes next.
                 self._required.insert(0, self._required.pop(index))
                 return True
-        return not (tabs and self._run and self._run.spaces) and self._lacks_run(data)
+        return not escapes and self._lacks_run(data, tabs)
 
-    def _lacks_run(self, data: bytes) -> bool:
+    def _lacks_run(self, data: bytes, tabs: bool) -> bool:
         run = self._run
-        if run is None:
+        if run is None or (tabs and run.spaces):
             return False
         if run.needle not in data.translate(run.table):
             self._held_runs = 0
@@ -183,8 +195,10 @@ class Matcher:
         if self.plan.folds:
             if simple:
                 hay = text.lower()
+            elif self._folds_others and any(other in text for other in _OTHERS):
+                sets = []  # a letter of ASCII may be written in a third way
             else:
-                sets = []  # small letters may be longer, and there are more than two cases
+                hay = text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
         if sets:
             counts = [sum(map(hay.count, needles)) for needles in sets]
             least = min(counts)
