@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.unit.test_logfile_lines import LOGS
 from trainer_tui.core.logfile.bulk import WHOLE, texts
+from trainer_tui.core.logfile.errorlines import ErrorMatcher
 from trainer_tui.core.logfile.line import resolve
-from trainer_tui.core.logfile.matcher import ErrorMatcher, Matcher, numbers
+from trainer_tui.core.logfile.matcher import Matcher, numbers
 from trainer_tui.core.logfile.plan import Plan
 from trainer_tui.core.logfile.tally import Tally
 

@@ -8,11 +8,12 @@
 ``spool``     the file that fetched text is written into
 ``pattern``   a regular expression with smart case
 ``search``    hits and errors in a file; ``listsearch`` in other lines; ``hits`` what both answer,
-              ``asking`` how, ``blocks`` and ``tally`` what is known
+              ``asking`` how, ``blocks``, ``tally`` and ``seen`` what is known
 ``filtered``  a log of which only hits are shown
 ``scanner``   gives processes work and hears what they found: a ``child`` for a ``client``
-``scan``      such a process; ``jobs`` its searches, ``matcher`` which lines match, ``plan`` and
-              ``runs`` what is read off an expression, ``chunks`` and ``bulk`` many lines at once
+``scan``      such a process; ``jobs`` its searches, ``matcher`` which lines match, ``errorlines``
+              which are errors, ``plan`` and ``runs`` what is read off an expression, ``chunks``
+              and ``bulk`` many lines at once
 ``moments``   when a line was written, read from its text; ``stamps`` such times typed and told
 ``times``     when the lines of a log were written, and where in it a moment is
 ``records``   levels, JSON lines and their fields

@@ -7,7 +7,8 @@ from array import array
 
 from trainer_tui.core.logfile.bulk import shown, texts
 from trainer_tui.core.logfile.chunks import MAX_RAW, OVERLAP, Chunks
-from trainer_tui.core.logfile.matcher import ErrorMatcher, Matcher, numbers
+from trainer_tui.core.logfile.errorlines import ErrorMatcher
+from trainer_tui.core.logfile.matcher import Matcher, numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

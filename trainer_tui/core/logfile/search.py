@@ -23,11 +23,11 @@ from trainer_tui.core.logfile.index import BLOCK
 from trainer_tui.core.logfile.listsearch import ListSearch
 from trainer_tui.core.logfile.pattern import Pattern
 from trainer_tui.core.logfile.scanner import Scanner, shared
+from trainer_tui.core.logfile.seen import Seen
 
 __all__ = ["Filtered", "Hits", "ListSearch", "Search", "errors", "warm"]
 
 _HITS_KEPT = 400_000
-_MARK = 64
 _ALL = 1 << 62
 
 
@@ -84,32 +84,25 @@ class Search(Asking):
     # -- what happens -------------------------------------------------------------------------
 
     def grown(self) -> None:
-        source, size = self._log.source, self._log.size
+        log = self._log
         with self._lock:
             if self._stopped:
                 return
-            old = self._size
-            moved = set(self._gaps) ^ {(gap.start, gap.stop) for gap in self._log.gaps}
-            if size < old or source.generation != self._generation or self._is_another():
+            old = self._seen
+            if old.is_another(log):
                 self._scanner.renew(self)
                 self._begin()
                 self.changed = True
                 self._scanner.poke()
                 return
-            if size == old and not moved:
+            moved = old.moved(log)
+            if log.size == old.size and moved is None:
                 return
             self._look()
-            if moved:
-                low = min(start for start, _ in moved)
-                high = min(size, max(stop for _, stop in moved))
-                first = (self._log.at(max(0, low - 1)) or 0) // BLOCK
-                stop = min(len(self._blocks), high // BLOCK + 1)
-                self._void(first)
-                self._blocks.forget(first, stop)
-                for block in range(first, stop):
-                    self._hits.pop(block, None)
-            if size > old:
-                first = (self._log.at(max(0, old - 1)) or 0) // BLOCK
+            if moved is not None:
+                self._refilled(*moved)
+            if log.size > old.size:
+                first = (log.at(max(0, old.size - 1)) or 0) // BLOCK
                 self._void(first)
                 self._blocks.grow(first)
             self._scanner.poke()
@@ -129,7 +122,7 @@ class Search(Asking):
             limit = self._limit()
             sure, found = self._above(position, limit)
             if found is None and sure and wrap:
-                _, found = self._above(self._size + 1, limit)
+                _, found = self._above(self._seen.size + 1, limit)
             return found
 
     def known_after(self, position: int) -> int | None:
@@ -201,7 +194,7 @@ class Search(Asking):
         self, position: int, limit: float, *, known: bool = False
     ) -> tuple[bool, int | None]:
         """The last hit above, and whether that is certain."""
-        block, blocks = min(position - 1, self._size) // BLOCK, self._blocks
+        block, blocks = min(position - 1, self._seen.size) // BLOCK, self._blocks
         while block >= 0:
             full = blocks.tally.previous(block)
             new = blocks.last_new(full or 0, block + 1)
@@ -303,34 +296,20 @@ class Search(Asking):
         self.later = 0.0
         self.version += 1
         self._look()
-        self._identity = self._file() or (0, 0)
 
     def _look(self) -> None:
-        """Take the log's size and gaps."""
-        log = self._log
-        self._size = log.size
-        self._gaps = tuple((gap.start, gap.stop) for gap in log.gaps)
-        self._generation = log.source.generation
-        self._marks = [
-            (start, log.read(start, start + _MARK))
-            for start in (0, max(0, self._size - _MARK))
-            if not any(low < start + _MARK and start < high for low, high in self._gaps)
-        ]
-        self._blocks.resize(-(-self._size // BLOCK))
+        """Take the log as it is now."""
+        self._seen = Seen(self._log)
+        self._blocks.resize(-(-self._seen.size // BLOCK))
 
-    def _file(self) -> tuple[int, int] | None:
-        """The file's device and inode; ``None`` when it is gone."""
-        try:
-            stat = self._log.source.path.stat()
-        except OSError:
-            return None
-        return stat.st_dev, stat.st_ino
-
-    def _is_another(self) -> bool:
-        """Whether the file was replaced or written anew."""
-        if self._file() not in (None, self._identity):
-            return True
-        return any(self._log.read(at, at + len(data)) != data for at, data in self._marks)
+    def _refilled(self, low: int, high: int) -> None:
+        """Gaps came or went between two positions."""
+        first = (self._log.at(max(0, low - 1)) or 0) // BLOCK
+        stop = min(len(self._blocks), high // BLOCK + 1)
+        self._void(first)
+        self._blocks.forget(first, stop)
+        for block in range(first, stop):
+            self._hits.pop(block, None)
 
     def _void(self, first: int) -> None:
         """What was given out or asked for from a block on is of the past."""
@@ -348,10 +327,10 @@ class Search(Asking):
     # -- for the scanner ----------------------------------------------------------------------
 
     def opening(self) -> tuple[Any, ...]:
-        return *self.expression(), str(self._log.source.path.absolute()), self._identity, BLOCK
+        return *self.expression(), str(self._log.source.path.absolute()), self._seen.file, BLOCK
 
     def view(self) -> tuple[Any, ...]:
-        return self._size, self._gaps, self._log.source.notes
+        return self._seen.size, self._seen.gaps, self._log.source.notes
 
     def waiting(self) -> int:
         return self._blocks.waiting
