@@ -108,8 +108,8 @@ def check_document(
 ) -> list[Problem]:
     """As :func:`check`, for a text that has been parsed already."""
     found = Found(list(document.problems), document.more)
-    if document.broken:
-        return told(found.kept, found.more)
+    if document.broken:  # why it is broken is the last of them, and must not be left out
+        return told(found.kept[:-1], found.more, found.kept[-1])
     if document.root is None:
         found.add(Problem("error", "yaml-empty", 1, 1, "the config is empty", "write one"))
     elif provider == "kaos":
@@ -126,6 +126,7 @@ def check_document(
         compared = validate.compare(document, extra_keys)
         found.extend(compared.kept)
         found.more += compared.more
+        found.endless = compared.endless
         found.extend(advice.advise(document, checkpoint_step=checkpoint_step))
         if provider == "runcomfy":
             found.extend(
@@ -142,7 +143,7 @@ def check_document(
     # What a service refuses need not be advised against as well.
     refused = {(p.line, p.column) for p in found.kept if p.code.startswith("provider-dataset")}
     kept = [p for p in found.kept if p.code != "advice-path" or (p.line, p.column) not in refused]
-    return told(kept, found.more)
+    return told(kept, found.more, endless=found.endless)
 
 
 def _is_ai_toolkit(document: Document, provider: str | None) -> bool:

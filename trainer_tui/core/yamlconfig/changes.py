@@ -254,12 +254,12 @@ def _datasets(document: Document, process: Path) -> list[str]:
 
 
 def _resolutions(document: Document, process: Path) -> list[int]:
-    out: list[int] = []
+    out: dict[int, None] = {}
     for item in _sets(document, process):
         node = resolve(item.get("resolution"))
         for one in node.items if isinstance(node, Sequence) else [node] if node else []:
             real = resolve(one) if not isinstance(one, Alias) else one.target
             size = _count(real.data) if isinstance(real, Scalar) else None
-            if size is not None and size not in out:
-                out.append(size)
-    return out
+            if size is not None:
+                out[size] = None
+    return list(out)

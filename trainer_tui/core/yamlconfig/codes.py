@@ -90,7 +90,8 @@ On a terminal the line is shown below, with carets under the place. `-` reads st
 ```
 
 Lines and columns count from 1, columns in characters. `fix` may be `null`. Of several files each \
-problem names its `file` besides. The exit code is 1 when one of them is an `error`, else 0. New codes may come; the ones below stay.
+problem names its `file` besides. The exit code is 1 when one of them is an `error`, else 0. \
+New codes may come; the ones below stay.
 
 Numbers are read as the trainer reads them: `1e-4` is one. `${NAME}` is not judged, as only the \
 trainer knows what it will be. Keys that your trainer has and the table of known ones lacks are \

@@ -180,8 +180,8 @@ def _integer(text: str) -> int:
     digits = text.replace("_", "")
     sign = -1 if digits.startswith("-") else 1
     digits = digits.lstrip("+-")
-    if len(digits) > 4000:  # longer ones are not numbers that anybody meant, and slow to convert
-        return sign * 10**4000
+    if len(digits) > 250:  # no number that anybody meant; slow to convert, and no float holds it
+        return sign * 10**300
     if ":" in digits:
         value = 0
         for part in digits.split(":"):

@@ -26,7 +26,8 @@ MAX_NODES = 40_000
 """Keys, values and lists. 10,000 lines have about 20,000."""
 MAX_ALIASES = 1_000
 MAX_MEANT = 100_000
-"""Values when each alias is written out: what reads the tree may follow aliases freely."""
+"""Values when each alias is written out: what reads the tree may follow aliases freely. A text
+counts as one for each hundred characters."""
 
 _MAX_EDITS = 50
 
@@ -90,7 +91,8 @@ class _Extent:
     height: int = 1
 
 
-_ONE = _Extent(1, 0)
+def _extent(node: AnyNode) -> _Extent:
+    return _Extent(1 + len(node.text) // 100 if isinstance(node, Scalar) else 1, 0)
 
 
 class _Stop(Exception):
@@ -177,7 +179,7 @@ class _Builder:
             self._count(node)
             self._name(node)
             self._put(node)
-            self._extend(_ONE, event)
+            self._extend(_extent(node), event)
         elif name in ("MappingStartEvent", "SequenceStartEvent"):
             make = Mapping if name == "MappingStartEvent" else Sequence
             opened = make(*self._place(event), event.tag, event.anchor, flow=bool(event.flow_style))
@@ -246,19 +248,23 @@ class _Builder:
             self._say("yaml-alias", node, message, "write out what is meant")
             node.target = None
         else:
-            self._extend(self.known.get(id(node.target), _ONE), event)
+            known = self.known.get(id(node.target))
+            self._extend(_extent(node.target) if known is None else known, event)
         self._put(node)
 
     def _unknown_alias(self, node: Alias) -> None:
-        name, near = clean(node.name), get_close_matches(node.name, self.anchors, n=1)
-        edit = None
+        name, edit = clean(node.name, limit=80), None
+        names = [] if len(self.found.kept) > _MAX_EDITS else list(self.anchors)[-_MAX_EDITS:]
+        near = get_close_matches(node.name[:80], names, n=1)
         if near:
             edit = Edit(node.start, node.end, f"*{near[0]}")
             fix = f"did you mean *{clean(near[0])}?"
-        elif self.anchors:
-            fix = "anchors so far: " + ", ".join(f"&{clean(a)}" for a in list(self.anchors)[:5])
+        elif names:
+            fix = "anchors so far: " + ", ".join(f"&{clean(a, limit=40)}" for a in names[:5])
         else:
-            edit = Edit(node.start, node.end, f'"{self.document.text[node.start : node.end]}"')
+            if not self.anchors:
+                source = self.document.text[node.start : node.end]
+                edit = Edit(node.start, node.end, f'"{source}"')
             fix = "quote it if '*' is part of the text"
         self._say("yaml-alias", node, f"nothing above is named &{name}", fix, edit)
 

@@ -74,6 +74,8 @@ class Found:
 
     kept: list[Problem] = field(default_factory=list)
     more: int = 0
+    endless: bool = False
+    """Counting was given up: there are at least so many."""
 
     @property
     def full(self) -> bool:
@@ -93,10 +95,17 @@ class Found:
             self.kept.append(problem)
 
 
-def told(problems: Iterable[Problem], more: int = 0) -> list[Problem]:
+def told(
+    problems: Iterable[Problem],
+    more: int = 0,
+    always: Problem | None = None,
+    *,
+    endless: bool = False,
+) -> list[Problem]:
     """What a person is shown: in order, at most ``MAX_TOLD``, and then how many more there are.
 
-    The worst are kept. ``more`` counts those that were found and not given here.
+    The worst are kept. ``more`` counts those that were found and not given here; ``always`` is
+    shown whatever else there is; ``endless``: there are at least so many.
     """
     ordered = in_order(problems)
     left = len(ordered) - MAX_TOLD
@@ -106,14 +115,16 @@ def told(problems: Iterable[Problem], more: int = 0) -> list[Problem]:
     else:
         kept, dropped = ordered, []
     count = more + len(dropped)
+    shown = kept if always is None else [*kept, always]
     if not count:
-        return ordered
+        return in_order(shown)
     severity = worst(dropped or kept) or "info"
     place = dropped[0] if dropped else ordered[-1]
-    message = f"{count:,} more problem{' is' if count == 1 else 's are'} not listed"
+    least = "at least " if endless else ""
+    message = f"{least}{count:,} more problem{' is' if count == 1 else 's are'} not listed"
     fix = "put these right first"
     last = Problem(severity, "more-problems", place.line, place.column, message, fix)
-    return in_order([*kept, last])
+    return in_order([*shown, last])
 
 
 def worst(problems: Iterable[Problem]) -> Severity | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from trainer_tui.config import did_you_mean
 from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, resolve, value_start
@@ -21,7 +22,7 @@ def roboflow(document: Document) -> Iterator[Problem]:
     if not isinstance(root, Mapping):
         yield Problem("error", "provider-roboflow", 1, 1, _SHAPE, "begin with `project:`")
         return
-    for key, _ in root.pairs():
+    for key, _ in islice(root.pairs(), 1_000):
         if key.text not in KEYS:
             near = did_you_mean(key.text, KEYS)
             message = f"Roboflow takes no {clean(key.text, limit=60)!r}{near}"

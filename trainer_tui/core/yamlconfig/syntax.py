@@ -11,7 +11,7 @@ from trainer_tui.core.yamlconfig.parse import Document, parse
 from trainer_tui.core.yamlconfig.problems import Edit, Problem
 from trainer_tui.sanitize import line as clean
 
-_MAX_TRIED = 200_000
+_MAX_TRIED = 100_000
 """Characters of a text in which changes are tried: each means to read all of it again."""
 
 # Behind a key or a dash, a bracketed word and then more text.
@@ -124,7 +124,7 @@ def _candidates(document: Document, problem: str, offset: int) -> Iterator[Edit]
         yield from _shifted(document, line)
     elif "never closed" in _PLAIN_WORDS.get(problem, ("",))[0]:
         close = {"[": "]", "{": "}"}.get(text[offset : offset + 1], text[offset : offset + 1])
-        at = start + len(re.sub(r"\s+#.*\Z", "", text[start:end]).rstrip())
+        at = start + len(_without_remark(text[start:end]))
         yield Edit(at, at, close)
         at = len(text.rstrip())
         yield Edit(at, at, close)
@@ -138,10 +138,15 @@ def _candidates(document: Document, problem: str, offset: int) -> Iterator[Edit]
 
 def _quoted(text: str, start: int, end: int) -> Edit:
     """A value up to the end of its line, less a remark, put in quotes."""
-    value = re.sub(r"\s+#.*\Z", "", text[start:end]).rstrip()
+    value = _without_remark(text[start:end])
     plain = not re.search(r'["\\]', value)
     shown = f'"{value}"' if plain else "'" + value.replace("'", "''") + "'"
     return Edit(start, start + len(value), shown)
+
+
+def _without_remark(words: str) -> str:
+    remark = re.search(r"\s#", words)
+    return words[: remark.start() if remark else len(words)].rstrip()
 
 
 def _shifted(document: Document, line: int) -> Iterator[Edit]:

@@ -15,7 +15,7 @@ from trainer_tui.core.yamlconfig.nodes import Mapping, Scalar, resolve
 from trainer_tui.core.yamlconfig.pairs import with_pair
 from trainer_tui.core.yamlconfig.parse import Document
 from trainer_tui.core.yamlconfig.problems import Found, Problem
-from trainer_tui.core.yamlconfig.schema import Schema, load
+from trainer_tui.core.yamlconfig.schema import Schema, at, load
 from trainer_tui.core.yamlconfig.values import Path, data
 from trainer_tui.core.yamlconfig.walk import Walk
 
@@ -27,8 +27,9 @@ TRAINING_JOBS = frozenset({"extension", "train"})
 USUAL_TRAINERS = frozenset({"sd_trainer", "diffusion_trainer", "ui_trainer"})
 _MAX_ERRORS = 2_000
 """What is looked at of what the library finds; the rest is only counted."""
+_MAX_COUNTED = 8_000
 _LIMITS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-_PYTHON = {"array": list, "object": dict, "string": str, "boolean": bool, "null": type(None)}
+_ASSERTIONS = _LIMITS | {"type", "enum", "required", "x-usual"}
 
 
 def compare(document: Document, extra_keys: Iterable[str] = ()) -> Found:
@@ -57,8 +58,29 @@ def _validator() -> Validator:
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
     extended: Any = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
-    found: Validator = extended(load())
+    found: Validator = extended(_lazy(load()))
     return found
+
+
+def _lazy(schema: Schema) -> Schema:
+    """A schema that says the same, with each ``anyOf`` decided by the type of the value.
+
+    The library looks at all alternatives before it says anything, and then has something to say
+    of each. Ours differ in type, so the type tells which one was meant.
+    """
+    out = {key: value for key, value in schema.items() if key in _ASSERTIONS}
+    if "properties" in schema:
+        out["properties"] = {key: _lazy(one) for key, one in schema["properties"].items()}
+    if "items" in schema:
+        out["items"] = _lazy(schema["items"])
+    if "anyOf" in schema:
+        choices: list[Schema] = schema["anyOf"]
+        out["type"] = [one["type"] for one in choices]
+        out["allOf"] = [
+            {"if": {"type": one["type"]}, "then": _lazy(one)} for one in choices if len(one) > 1
+        ]
+        out["x-alternatives"] = choices
+    return out
 
 
 class _Comparison:
@@ -71,25 +93,12 @@ class _Comparison:
     def run(self) -> Found:
         found = self.walk.found
         tree: Any = data(self.document.root)
-        errors = self._errors(_validator().iter_errors(tree))
+        errors = iter(_validator().iter_errors(tree))
         for error in islice(errors, _MAX_ERRORS):
             found.extend(self._told(error))
-        found.more += sum(1 for _ in errors)
+        found.more += sum(1 for _ in islice(errors, _MAX_COUNTED))
+        found.endless = next(errors, None) is not None
         return found
-
-    def _errors(self, errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
-        """The findings; of alternatives those of the one that was meant, by its type."""
-        for error in errors:
-            if error.validator != "anyOf":
-                yield error
-                continue
-            choices: Any = error.validator_value
-            fit = [number for number, option in enumerate(choices) if _fits(error, option)]
-            if not fit:
-                yield error
-                continue
-            inner = [one for one in error.context or [] if one.schema_path[0] == fit[0]]
-            yield from self._errors(inner)
 
     def _told(self, error: ValidationError) -> Iterator[Problem]:
         path: Path = tuple(error.absolute_path)
@@ -105,21 +114,18 @@ class _Comparison:
         if keyword == "required":
             real = resolve(node)
             if isinstance(real, Mapping) and self._is_trainer(path):
-                yield from self._missing(real, value, schema, path)
-        elif keyword == "anyOf":
-            problem = wrong.wrong_type(self.document, node, value, path)
+                yield from self._missing(real, value, path)
         elif keyword == "type":
-            problem = wrong.wrong_type(self.document, node, [schema], path)
-        elif keyword in _LIMITS and _fits(error, schema):
+            choices = schema.get("x-alternatives", [schema])
+            problem = wrong.wrong_type(self.document, node, choices, path)
+        elif keyword in _LIMITS and _is_number(error.instance, schema):
             problem = wrong.wrong_number(self.document, node, keyword, value, schema, path)
         elif keyword == "enum":
             problem = wrong.wrong_word(self.document, node, schema, path)
         if problem is not None:
             yield problem
 
-    def _missing(
-        self, node: Mapping, names: Iterable[str], schema: Schema, path: Path
-    ) -> Iterator[Problem]:
+    def _missing(self, node: Mapping, names: Iterable[str], path: Path) -> Iterator[Problem]:
         """The library tells each name in its words alone, so they are found here, all at once."""
         if path in self.missing:
             return
@@ -129,7 +135,7 @@ class _Comparison:
                 continue
             where = ".".join(str(p) for p in (*path, name))
             first = node.items[0][0] if node.items else node
-            one = schema["properties"][name]
+            one = at((*path, name)) or {}
             fix = f"add '{name}:' ({one['description'].lower()})"
             usual = one.get("x-usual")
             edit = with_pair(self.document, node, name, usual) if usual else None
@@ -145,11 +151,6 @@ class _Comparison:
         return kind is None or (isinstance(kind, Scalar) and kind.text in USUAL_TRAINERS)
 
 
-def _fits(error: ValidationError, option: Any) -> bool:
-    kind = option.get("type")
-    instance = error.instance
-    if kind == "integer":
-        return isinstance(instance, int) and not isinstance(instance, bool)
-    if kind == "number":
-        return isinstance(instance, int | float) and not isinstance(instance, bool)
-    return kind in _PYTHON and isinstance(instance, _PYTHON[kind])
+def _is_number(value: object, schema: Schema) -> bool:
+    """Whether a value has the type that its limits are for; if not, that is said already."""
+    return isinstance(value, int) or schema.get("type") != "integer"

@@ -19,7 +19,7 @@ from trainer_tui.core.yamlconfig.schema import Schema, nearest
 from trainer_tui.core.yamlconfig.values import Path
 from trainer_tui.sanitize import line as clean
 
-VARIABLE = re.compile(r"\$\{[^}]*\}")
+VARIABLE = re.compile(r"\$\{[^{}]*\}")
 """What the trainer replaces by an environment variable: nobody knows what it will be."""
 
 _WORDS = {
