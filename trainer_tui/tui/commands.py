@@ -291,6 +291,8 @@ _PANES = (
     ("Model", "screens.model", "ModelScreen"),
     ("Config", "widgets.config_pane", "ConfigPane"),
     ("Editor", "screens.editor", "EditorScreen"),
+    ("Editor, the text", "widgets.yaml_area", "YamlArea"),
+    ("Editor, find and replace", "widgets.find_bar", "FindBar"),
     ("Difference", "screens.diff", "DiffScreen"),
     ("New job", "screens.new_job", "NewJobScreen"),
     ("Pipeline", "screens.pipeline", "PipelineScreen"),

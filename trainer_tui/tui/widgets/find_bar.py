@@ -58,6 +58,7 @@ class FindBar(Vertical):
         for field in (self.wanted, self.instead):
             field.cursor_blink = False
         self._open: tuple[str, bool] | None = None
+        self._ready = False
 
     def compose(self) -> ComposeResult:
         yield Horizontal(Static("Find", classes="lead"), self.wanted, self.count)
@@ -65,12 +66,13 @@ class FindBar(Vertical):
 
     def on_mount(self) -> None:
         """Show what was asked for before it was there."""
+        self._ready = True
         if self._open is not None:
             self.open(self._open[0], replace=self._open[1])
 
     def open(self, text: str, *, replace: bool) -> None:
         """Ask for something to find; what is given is asked for at once."""
-        if not self.is_mounted:
+        if not self._ready:
             self._open = (text, replace)
             return
         self.display = True

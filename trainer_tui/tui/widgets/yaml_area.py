@@ -16,7 +16,7 @@ from textual.document._document import Selection
 from textual.geometry import Offset
 
 from trainer_tui.core.yamlconfig.complete import Completions, complete, value_due
-from trainer_tui.core.yamlconfig.explain import explain
+from trainer_tui.core.yamlconfig.explain import Explanation, explain
 from trainer_tui.core.yamlconfig.place import Path, path_at
 from trainer_tui.tui.widgets.yaml_document import BREAK
 from trainer_tui.tui.widgets.yaml_finding import FindingText
@@ -90,6 +90,7 @@ class YamlArea(FindingText):
         self._keys: Mapping[int, Path] = {}
         self._keys_of = -1
         self._offers: Offers | None = None
+        self._help: Explanation | None = None
         self._typing = 0
         super().__init__(text, read_only=read_only, id=id)
 
@@ -117,10 +118,16 @@ class YamlArea(FindingText):
         if found is None:
             self.notify("Nothing is known of this line.", timeout=3)
             return
+        self._help = found
+        self._show_help()
+
+    def _show_help(self) -> None:
+        if self._help is None:
+            return
         row = self.cursor_location[0]
         line = self.document.get_line(row)
         room = self._room(row, len(line) - len(line.lstrip(" -")))
-        self._panel = help_panel(found, room, self.painter.paint, self.glyphs)
+        self._panel = help_panel(self._help, room, self.painter.paint, self.glyphs)
         self.refresh()
 
     # Completion ------------------------------------------------------------------------------
@@ -317,21 +324,24 @@ class YamlArea(FindingText):
         self._follow()
 
     def _follow(self) -> None:
-        if self._offers is not None:
-            row = self.view.y_of(self._offers.row) - self.scroll_offset.y
-            if 0 <= row < self.size.height:
-                self._show_offers()
-            else:
-                self.close_panel()
-        elif self._panel is not None:
+        if self._panel is None:
+            return
+        row = self.view.y_of(self.cursor_location[0]) - self.scroll_offset.y
+        if not 0 <= row < self.size.height:
             self.close_panel()
+        elif self._offers is not None:
+            self._show_offers()
+        else:
+            self._show_help()
 
     def _on_blur(self, event: events.Blur) -> None:
         self.close_panel()
 
     def on_resize(self) -> None:
-        """Lines have another room."""
-        self.close_panel()
+        """The list of problems came or went: the cursor's line stays in sight, and its panel."""
+        if self._panel is not None:
+            self.scroll_cursor_visible()
+            self._follow()
 
     @property
     def cursor_place(self) -> Offset:
