@@ -76,9 +76,10 @@ def _lazy(schema: Schema) -> Schema:
     if "anyOf" in schema:
         choices: list[Schema] = schema["anyOf"]
         out["type"] = [one["type"] for one in choices]
-        out["allOf"] = [
-            {"if": {"type": one["type"]}, "then": _lazy(one)} for one in choices if len(one) > 1
-        ]
+        inner = [(one["type"], _lazy(one)) for one in choices]
+        rules = [{"if": {"type": kind}, "then": one} for kind, one in inner if len(one) > 1]
+        if rules:
+            out["allOf"] = rules
         out["x-alternatives"] = choices
     return out
 
