@@ -56,11 +56,6 @@ def load() -> Schema:
     return inline(whole)
 
 
-def follow(schema: Schema) -> Schema:
-    """A schema with its ``$ref`` looked up: all are, since :func:`load`."""
-    return schema
-
-
 def options(schema: Schema) -> list[Schema]:
     """The alternatives of a schema; itself when there are none."""
     found: list[Schema] = schema.get("anyOf") or [schema]
