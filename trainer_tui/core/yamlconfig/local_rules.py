@@ -6,18 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, Sequence, resolve
+from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, resolve
 from trainer_tui.core.yamlconfig.parse import Document
 from trainer_tui.core.yamlconfig.problems import Problem
-from trainer_tui.core.yamlconfig.provider_rules import datasets_of, processes, say
+from trainer_tui.core.yamlconfig.provider_rules import beside, datasets_of, processes, say
 from trainer_tui.core.yamlconfig.wrong import VARIABLE
 from trainer_tui.sanitize import line as clean
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 VIDEOS = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".wmv", ".flv"})
 _MAX_LISTED = 20_000
-_FOLDERS = ("control_path", "control_path_1", "control_path_2", "control_path_3", "mask_path",
-            "inpaint_path", "unconditional_path", "clip_image_path")  # fmt: skip
 
 
 def local(document: Document, *, base: Path | None = None) -> Iterator[Problem]:
@@ -36,8 +34,12 @@ def local(document: Document, *, base: Path | None = None) -> Iterator[Problem]:
                 yield say(document, "error", code, where, message, "add the folder of your images")
             elif not VARIABLE.search(value.text):
                 yield from _dataset(document, node, value, dataset, base)
-            for key in _FOLDERS:
-                yield from _other(document, dataset.get(key), base)
+            for item, text in beside(dataset):
+                folder = _path(text, base)
+                if folder is None or not folder.is_dir():
+                    message = f"there is no folder {clean(text, limit=120)} on this machine"
+                    fix = "name the folder that goes with the images"
+                    yield say(document, "error", "provider-control-path", item, message, fix)
         model = resolve(process.get("model"))
         if isinstance(model, Mapping):
             yield from _model(document, model.get("name_or_path"), base)
@@ -68,21 +70,6 @@ def _dataset(
         message = f"{missing} of {images} images have no caption beside them"
         fix = "add caption files, or default_caption"
         yield say(document, "info", "provider-captions", node, message, fix)
-
-
-def _other(document: Document, node: AnyNode | None, base: Path | None) -> Iterator[Problem]:
-    """A folder beside the images, or several."""
-    real = resolve(node)
-    items = real.items[:10] if isinstance(real, Sequence) else [node]
-    for item in items:
-        value = resolve(item)
-        if item is None or not isinstance(value, Scalar) or not isinstance(value.data, str):
-            continue
-        folder = None if VARIABLE.search(value.text) else _path(value.text, base)
-        if value.text and folder is not None and not folder.is_dir():
-            message = f"there is no folder {clean(value.text, limit=120)} on this machine"
-            fix = "name the folder that goes with the images"
-            yield say(document, "error", "provider-control-path", item, message, fix)
 
 
 def _model(document: Document, node: AnyNode | None, base: Path | None) -> Iterator[Problem]:

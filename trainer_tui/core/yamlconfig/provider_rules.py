@@ -11,7 +11,7 @@ from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, Sequence
 from trainer_tui.core.yamlconfig.pairs import with_pair
 from trainer_tui.core.yamlconfig.parse import Document, parse
 from trainer_tui.core.yamlconfig.problems import Edit, Problem, Severity
-from trainer_tui.core.yamlconfig.wrong import problem_at
+from trainer_tui.core.yamlconfig.wrong import VARIABLE, problem_at
 from trainer_tui.sanitize import filename
 from trainer_tui.sanitize import line as clean
 
@@ -21,6 +21,9 @@ RUNCOMFY_DATASETS = "/app/ai-toolkit/datasets"
 _READY = "READY"
 """The only status in which a job can mount a dataset."""
 _DATASET = re.compile(re.escape(RUNCOMFY_DATASETS) + r"/([^/\s][^/]*)\Z")
+_BESIDE = ("control_path", "control_path_1", "control_path_2", "control_path_3", "mask_path",
+           "inpaint_path", "unconditional_path", "clip_image_path")  # fmt: skip
+_MAX_BESIDE = 10
 _MAX_LOOKED_AT = 50
 """Processes, and datasets of one; configs have one process and a few datasets."""
 
@@ -95,14 +98,15 @@ def _dataset(
         yield say(document, "error", code, node, message, fix, quoted(guess) if guess else None)
     elif known is not None:
         yield from _known(document, node, match[1], known)
-    for key in ("control_path", "mask_path", "inpaint_path"):
-        other = dataset.get(key)
-        text = resolve(other)
-        path = text.text if isinstance(text, Scalar) else ""
-        if other is not None and path and not path.startswith(RUNCOMFY_DATASETS + "/"):
+    for item, text in beside(dataset):
+        code = "provider-control-path"
+        inside = text.startswith(RUNCOMFY_DATASETS + "/")
+        if not inside:
             message = f"on RunComfy only what is below {RUNCOMFY_DATASETS}/ is there"
-            fix = "upload it as a dataset"
-            yield say(document, "warning", "provider-control-path", other, message, fix)
+            yield say(document, "warning", code, item, message, "upload it as a dataset")
+        elif known is not None:
+            name = text.removeprefix(RUNCOMFY_DATASETS + "/").split("/", 1)[0]
+            yield from _known(document, item, name, known)
 
 
 def _known(
@@ -168,6 +172,19 @@ def datasets_of(process: Mapping) -> list[Mapping]:
             return [value for value in values if isinstance(value, Mapping)]
         return [found]
     return [m for m in (resolve(i) for i in items[:_MAX_LOOKED_AT]) if isinstance(m, Mapping)]
+
+
+def beside(dataset: Mapping) -> Iterator[tuple[AnyNode, str]]:
+    """The folders beside a dataset's images, such as control images and masks: node and path."""
+    for key in _BESIDE:
+        node = dataset.get(key)
+        real = resolve(node)
+        for item in real.items[:_MAX_BESIDE] if isinstance(real, Sequence) else [node]:
+            value = resolve(item)
+            if item is None or not isinstance(value, Scalar) or not isinstance(value.data, str):
+                continue
+            if value.text and not VARIABLE.search(value.text):
+                yield item, value.text
 
 
 def say(
