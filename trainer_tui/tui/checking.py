@@ -4,13 +4,14 @@ that could take long, and never telling of a text that has been typed over meanw
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.yamlconfig import Change, Problem, changes, check_document, parse, summary
 from trainer_tui.core.yamlconfig.keyhelp import keys_by_line
 from trainer_tui.core.yamlconfig.setvalue import Path
+from trainer_tui.tui.check_child import CheckChild
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -20,6 +21,8 @@ CHECK_AFTER = 0.15
 """Seconds of rest after a key."""
 _AT_ONCE = 12_000
 """Characters up to which a check takes a few milliseconds: 40 % of a key press's budget."""
+_APART = 50_000
+"""Characters from which it is done in another process; it would be felt from a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ class Checker:
         self._timer: Timer | None = None
         self._asked: tuple[str, Rules] | None = None
         self._busy = False
+        self._child = CheckChild()
+
+    def close(self) -> None:
+        """The screen is gone."""
+        self._child.close()
 
     def ask(self, text: str, rules: Rules, *, now: bool = False) -> None:
         """Check a text, after a rest or at once."""
@@ -105,7 +113,10 @@ class Checker:
         self._screen.run_worker(work, thread=True, group="check", exit_on_error=True)
 
     def _work(self, text: str, rules: Rules) -> None:
-        checked = look(text, rules)
+        checked = self._child.look(text, rules) if len(text) > _APART else None
+        if self._child.closed:
+            return
+        checked = replace(checked, text=text) if checked is not None else look(text, rules)
         self._screen.call_later(self._done, checked)
 
     def _done(self, checked: Checked) -> None:

@@ -129,6 +129,7 @@ class TextScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Whatever still waits is written before the screen is gone."""
+        self._checker.close()
         self._write()
         self.ended()
 

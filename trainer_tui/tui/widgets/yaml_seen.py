@@ -127,7 +127,15 @@ class SeenText(LineEdits):
         room = self.scrollable_content_region.width
         width = room if width <= room else -(-width // _STEP) * _STEP
         size = Size(width, self.view.height)
-        if size != self.virtual_size:
+        was, height = self.virtual_size, self.size.height
+        if size == was:
+            return
+        if size.width == was.width and size.height > height and was.height > height > 0:
+            # The scroll bar stays: its length is all there is to change. Setting the reactive
+            # would lay out the whole screen, for every new line.
+            self.set_reactive(TextArea.virtual_size, size)
+            self._scroll_update(size)
+        else:
             self.virtual_size = size
             self._refresh_scrollbars()
 
