@@ -120,7 +120,7 @@ RULES = [
     yaml("yaml-documents", "a: 1\n---\nb: 2\n", 2, 1, "second document", None),
     yaml("yaml-character", "a: x\x07\n", 1, 5, "U+0007", "a: x\n"),
     yaml("yaml-empty", "# only a remark\n", 1, 1, "empty", None),
-    yaml("yaml-too-large", "x: " + "a" * 2_000_000, 1, 1, "million characters", None),
+    yaml("yaml-too-large", "x: " + "a" * 2_000_000, 1, 1, "2,000,000 characters", None),
     yaml("yaml-too-large", "- a\n" * 40_000, 40_000, 3, "40,000 values", None),
     yaml("yaml-too-deep", "[" * 101, 1, 101, "100 levels", None),
     # YAML 1.1: what reads otherwise than it looks

@@ -109,9 +109,8 @@ def parse(text: str, *, mend: bool = True) -> Document:
     ``mend`` looks for a change that makes a broken text readable, at the cost of trying some.
     """
     if len(text) > MAX_SIZE:
-        size = f"{len(text) / 1e6:.1f} million characters"
         document = Document("", Lines(""), broken=True)
-        message = f"the text has {size}; a config of more than {MAX_SIZE // 10**6} is not read"
+        message = f"the text has more than {MAX_SIZE:,} characters; no config is that long"
         document.problems.append(Problem("error", "yaml-too-large", 1, 1, message))
         return document
     document = Document(text, Lines(text))
