@@ -118,6 +118,13 @@ RECIPES: dict[str, tuple[Recipe, str | None]] = {
     "brackets": ([("- [a] b\n", 12_000)], "yaml-syntax"),
     "tabs": ([("\t", 1_900_000)], "yaml-tab"),
     "tabbed-lines": ([("a:\n", 1), ("\tb: 1\n", 16_000)], "yaml-tab"),
+    "directives": ([("%", 100_000)], "yaml-syntax"),
+    "anchors": ([("&a ", 50_000)], "yaml-syntax"),
+    "quotes": ([("'", 99_999)], None),
+    "long-key": ([("x", 100_000), (": 1\n", 1)], "unknown-key"),
+    "blank-block": ([("a: |\n", 1), (" \n", 500_000)], "unknown-key"),
+    "tag-of-python": ([("a: !!python/object/apply:os.system [x]\n", 1)], "unknown-key"),
+    "half-a-character": ([("k: \ud800\n", 1)], "yaml-character"),
     "bangs": ([("!", 1_900_000)], None),
     "documents": ([("---\n", 490_000)], "yaml-documents"),
 }
