@@ -121,7 +121,7 @@ RECIPES: dict[str, tuple[Recipe, str | None]] = {
     "directives": ([("%", 100_000)], "yaml-syntax"),
     "anchors": ([("&a ", 50_000)], "yaml-syntax"),
     "quotes": ([("'", 99_999)], None),
-    "long-key": ([("x", 100_000), (": 1\n", 1)], "unknown-key"),
+    "long-key": ([("x", 100_000), (": 1\n", 1)], "yaml-syntax"),
     "blank-block": ([("a: |\n", 1), (" \n", 500_000)], "unknown-key"),
     "tag-of-python": ([("a: !!python/object/apply:os.system [x]\n", 1)], "unknown-key"),
     "half-a-character": ([("k: \ud800\n", 1)], "yaml-character"),
