@@ -22,6 +22,7 @@ _KEY = re.compile(
     r"|[-?:][^\s#:\[\]{},][^#:\[\]{},]*?)[ \t]*:(?:[ \t]+|$)"
 )
 _REMARK = re.compile(r"(?:^|[ \t])#.*$")
+_QUOTED = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*')[ \t]+#")
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]*)+")
 _BLOCK = re.compile(r"[|>][-+0-9]{0,2}[ \t]*$")
 _ESCAPE = re.compile(r"\\(.)")
@@ -42,7 +43,9 @@ def tokens(line: str) -> list[Token]:
 def bare(value: str) -> str:
     """A value without the remark behind it, its anchor and its tag."""
     value = value.strip()
-    if "#" in value and value[:1] not in ("'", '"'):
+    if "#" in value and (quoted := _QUOTED.match(value)):
+        value = quoted[1]
+    elif "#" in value:
         value = _REMARK.sub("", value).rstrip()
     if value[:1] in ("&", "!"):
         value = _PROPERTIES.sub("", value, count=1)

@@ -24,6 +24,16 @@ class OutlineScreen(PickerScreen):
         self._area = area
         self._entries = outline(area.document.lines) if entries is None else entries
 
+    def on_mount(self) -> None:
+        """Show all, the one chosen in sight."""
+        super().on_mount()
+        self.call_after_refresh(self._in_sight)
+
+    def _in_sight(self) -> None:
+        # The list has its rows only when the card around it has its height: one layout later.
+        self.list.move(0)
+        self.call_after_refresh(self.list.move, 0)
+
     def choices(self) -> Sequence[Choice]:
         """All keys, further in as they are in the text."""
         return [

@@ -65,6 +65,9 @@ class FindingText(FoldingText):
         self.select_range((row, first), (row, last))
         if not seen:
             self.scroll_cursor_visible(center=True)
+        x = self.view.location_to_offset((row, last)).x
+        if x + self.gutter_width + 2 < self.size.width:
+            self.scroll_to(x=0, animate=False)
         return True
 
     def replace_hit(self, text: str) -> bool:

@@ -92,7 +92,8 @@ class Painter:
         line = self._text(look, ground)
         line.expand_tabs(self._tab_width)
         room = look.width - look.gutter
-        strip = Strip(line.render(self._console), line.cell_len)
+        # Rich leaves the ground out where nothing on a line has a style of its own.
+        strip = Strip(line.render(self._console), line.cell_len).apply_style(ground)
         strip = strip.crop(look.scroll, look.scroll + room).extend_cell_length(room, ground)
         if look.gutter:
             strip = Strip.join([self._gutter(look, ground), strip])

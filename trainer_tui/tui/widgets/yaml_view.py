@@ -158,7 +158,12 @@ class FoldedView(WrappedDocument):
         total = 0
         for first in sorted(self.folds):
             last = min(self.folds[first], last_row)
-            if first < end or last <= first:  # inside of the one before
+            if last <= first or last < end:  # inside of the one before
+                continue
+            if first < end:  # reaches out of the one before: the text was edited since
+                total += last + 1 - end
+                end = self._ends[-1] = last + 1
+                self._sums[-1] = total
                 continue
             total += last - first
             end = last + 1
