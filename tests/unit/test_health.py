@@ -24,6 +24,7 @@ from trainer_tui.model import Job, JobRef, Metric, Progress, Status
 from trainer_tui.paths import Paths
 
 DEFAULTS = HealthSettings()
+REF = JobRef("p", "1")
 
 
 def watched(losses: list[float], settings: HealthSettings = DEFAULTS) -> LossWatch:
@@ -214,6 +215,22 @@ def test_a_followed_curve_counts_too(tmp_path: Path) -> None:
     ref = ward.entry.job.ref
     ward.health.points(ref, [Metric("lr", 11, math.nan), Metric("loss", 11, math.nan)])
     assert ward.entry.finding.ailment is Ailment.NAN
+
+
+def test_what_is_past_is_not_said_while_it_is_read(tmp_path: Path) -> None:
+    """A curve that is read from its beginning was ill once and is well: no mark, no act."""
+    ward = Ward(tmp_path, HealthRule("nan", "stop"))
+    ward.board.merge("p", [job(status=Status.RUNNING)], ward.clock.now())
+    ward.health.points(REF, [Metric("loss", 1, 0.5), Metric("loss", 2, math.nan)], more=True)
+    ward.board.merge("p", [job(status=Status.RUNNING, step=90)], ward.clock.now())
+    assert ward.entry.finding is None
+    ward.health.points(REF, [Metric("loss", step, 0.4) for step in range(3, 20)], more=True)
+    ward.health.points(REF, [])
+    assert (ward.entry.finding, ward.acts) == (None, [])
+    ward.health.points(REF, [Metric("loss", 20, math.nan)], more=True)
+    ward.health.points(REF, [])
+    assert ward.entry.finding is not None
+    assert ward.acts == [(Act.STOP, REF)]
 
 
 def test_history_in_the_store_is_judged_at_the_start(tmp_path: Path) -> None:

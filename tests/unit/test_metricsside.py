@@ -118,6 +118,21 @@ async def test_a_service_without_metrics_has_those_of_its_log(rig: Rig) -> None:
     assert not more.reset
     assert [m.time for m in more.metrics if isinstance(m, Metric)] != [None]
     assert [m.step for m in rig.store.metrics(REF)] == [1, 2, 3]
+
+
+async def test_it_is_told_when_all_of_the_past_was_read(rig: Rig) -> None:
+    """However many pieces it came in; what is written from then on is new."""
+    rig.lacks(Capability.METRICS)
+    rig.provider.log = b"".join(b"step %d loss: 0.5 %s\n" % (n, b"." * 90) for n in range(20_000))
+    assert len(rig.provider.log) > logpoints.PIECE
+    await rig.looks(6)
+    past = rig.news()
+    assert [message.more for message in past] == [True] * (len(past) - 1) + [False]
+    assert len(past) > 2
+    rig.provider.log += b"step 20000 loss: 0.4\n"
+    await rig.looks()
+    (new,) = rig.news()
+    assert not new.more
     assert rig.store.metric_keys(REF)["loss"].origin == metricrows.LOG
 
 

@@ -52,7 +52,8 @@ class Follower:
         chance: Callable[[], float] = random.random,
         on_bug: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        self._around = Surroundings(store, board, clock, provider, facts, publish, spools, metrics)
+        self.around = Surroundings(store, board, clock, provider, facts, publish, spools, metrics)
+        """What a side needs."""
         self._chance = chance
         self._on_bug = on_bug
         self._followed: dict[tuple[JobRef, Aspect], _Followed] = {}
@@ -64,7 +65,7 @@ class Follower:
         """Begin (or begin anew) to follow sides of a job."""
         for aspect in aspects:
             self._drop((ref, aspect))
-            followed = _Followed(SIDES[aspect](self._around, ref))
+            followed = _Followed(SIDES[aspect](self.around, ref))
             self._turn(followed.side)
             self._choose(followed.side)
             self._followed[ref, aspect] = followed
@@ -145,7 +146,7 @@ class Follower:
             self._drop(key)
 
     def _status(self, ref: JobRef) -> Status | None:
-        entry = self._around.board.get(ref)
+        entry = self.around.board.get(ref)
         return entry.job.status if entry else None
 
     def _drop(self, key: tuple[JobRef, Aspect]) -> None:
@@ -157,7 +158,7 @@ class Follower:
             self._statuses.pop(key[0], None)
 
     async def _follow(self, ref: JobRef, aspect: Aspect, followed: _Followed) -> None:
-        clock, failures = self._around.clock, 0
+        clock, failures = self.around.clock, 0
         told: tuple[type[Exception], str] | None = None
         while True:
             followed.bell.clear()
@@ -175,7 +176,7 @@ class Follower:
                     bell = asyncio.Event()  # what the service asked for is not cut short
                 if (type(error), error.message) != told:
                     told = (type(error), error.message)
-                    self._around.publish(AspectFailed(ref, aspect, error))
+                    self.around.publish(AspectFailed(ref, aspect, error))
             except Exception as error:
                 self._on_bug(error)
                 failures += 1
@@ -183,5 +184,5 @@ class Follower:
                 fault = TrainerError(f"a fault of this program: {type(error).__name__}")
                 if (type(error), str(error)) != told:
                     told = (type(error), str(error))
-                    self._around.publish(AspectFailed(ref, aspect, fault))
+                    self.around.publish(AspectFailed(ref, aspect, fault))
             await clock.wait(bell, wait)

@@ -64,6 +64,8 @@ class HealthWatch:
         self.settings = settings
         self._watches: dict[JobRef, LossWatch] = {}
         self._keys: dict[JobRef, str] = {}
+        self._reading: set[JobRef] = set()
+        """Jobs of which only a part of the past was seen so far."""
 
     def apply(self, settings: HealthSettings) -> None:
         """Judge by other thresholds from now on."""
@@ -76,13 +78,17 @@ class HealthWatch:
         """Look at the jobs that changed."""
         for ref in delta.removed:
             self._watches.pop(ref, None)
+            self._reading.discard(ref)
         for ref in (*delta.added, *delta.changed):
             entry = self._board.get(ref)
             if entry is not None:
                 self._look(entry)
 
-    def points(self, ref: JobRef, metrics: Iterable[Metric | Points]) -> None:
-        """Look at points of a curve that is followed."""
+    def points(
+        self, ref: JobRef, metrics: Iterable[Metric | Points], *, more: bool = False
+    ) -> None:
+        """Look at points of a curve that is followed. With ``more`` to come at once they are of the
+        past, and what they alone would mean is not said: it may be over."""
         entry = self._board.get(ref)
         if entry is None or entry.stale or entry.job.status is not Status.RUNNING:
             return
@@ -95,13 +101,18 @@ class HealthWatch:
             else:
                 for step, value, _ in metric:
                     watch.add(step, value)
-        self._settle(entry, watch.finding)
+        if more:
+            self._reading.add(ref)
+        else:
+            self._reading.discard(ref)
+            self._settle(entry, watch.finding)
 
     def _look(self, entry: Entry) -> None:
         job = entry.job
         if job.status is not Status.RUNNING:
             self._watches.pop(job.ref, None)
             self._keys.pop(job.ref, None)
+            self._reading.discard(job.ref)
             if entry.finding is not None and not job.status.active:
                 self._board.set_finding(job.ref, None)
             return
@@ -110,7 +121,8 @@ class HealthWatch:
         watch = self._watch(job)
         if job.loss is not None and job.progress is not None:
             watch.add(job.progress.current, job.loss)
-        self._settle(entry, watch.finding)
+        if job.loss is not None or job.ref not in self._reading:
+            self._settle(entry, watch.finding)
 
     def _watch(self, job: Job) -> LossWatch:
         watch = self._watches.get(job.ref)

@@ -91,6 +91,8 @@ class MetricsArrived:
     metrics: Sequence[Metric | Points]
     """An object each, or many of one key in one: see :mod:`trainer_tui.core.points`."""
     reset: bool = False
+    more: bool = False
+    """Whether there is more to be read at once: these are of the past, and not all of it yet."""
 
 
 @dataclass(frozen=True, slots=True)

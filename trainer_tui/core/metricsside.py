@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from trainer_tui.core import metricrows
@@ -12,7 +13,7 @@ from trainer_tui.core.messages import MetricsArrived
 from trainer_tui.core.sides import METRICS_PIECE, Side, Surroundings
 from trainer_tui.errors import RateLimitError, TrainerError
 from trainer_tui.model import Capability, JobRef, Metric, Status
-from trainer_tui.providers.base import HasMetrics
+from trainer_tui.providers.base import HasLogFile, HasMetrics, Provider
 
 if TYPE_CHECKING:
     from trainer_tui.core.logpoints import LogPoints
@@ -29,26 +30,47 @@ class MetricsSide(Side):
 
     A service without metrics still has the points that were seen with the job's progress, and
     those in its log. Keys that the service tells are never taken from the log.
+
+    Args:
+        around: What a side needs.
+        ref: The job.
+        fetch: Whether a log is fetched for its points, where it is no file of this machine.
     """
 
     capability = Capability.METRICS
 
-    def __init__(self, around: Surroundings, ref: JobRef) -> None:
+    def __init__(self, around: Surroundings, ref: JobRef, *, fetch: bool = True) -> None:
         super().__init__(around, ref)
+        self._fetch = fetch
         self._cursor: int | None = None
         self._known: Mapping[str, metricrows.Key] = {}
         self._told = False
+        self._held: MetricsArrived | None = None
+        """The last message: whether there is more to come is known a moment later."""
+        self._more = False
+        """Whether the last message that went out said so."""
         self._log: LogPoints | None = None
         self._log_due: float | None = None
         """When the log is looked at next; ``None``: it was not waited for yet."""
 
     async def look(self) -> float | None:
+        wait = None
+        try:
+            wait = await self._look()
+        finally:
+            if self._held is None and self._more and wait != 0.0:
+                self._tell(())  # that was all of the past
+            self._send(more=wait == 0.0)
+        return wait
+
+    async def _look(self) -> float | None:
         facts = self.around.facts(self.ref.profile)
         offered = self.capability in facts.capabilities
         self.local = not offered
         if self._cursor is None:
             self._cursor = self.around.store.metrics_cursor(self.ref)  # before the points
         await self._tell_new()
+        self._send(more=False)  # what is known is not held up by the service
         wait = await self._ask() if offered else None
         due = await self._read_log()
         if not self._told and offered:
@@ -102,9 +124,15 @@ class MetricsSide(Side):
         if held:
             self._tell(held, reset=anew)
 
-    def _tell(self, points: Sequence[Metric | Points], *, reset: bool) -> None:
+    def _tell(self, points: Sequence[Metric | Points], *, reset: bool = False) -> None:
         self._told = True
-        self.around.publish(MetricsArrived(self.ref, tuple(points), reset))
+        self._send(more=True)
+        self._held = MetricsArrived(self.ref, tuple(points), reset)
+
+    def _send(self, *, more: bool) -> None:
+        if self._held is not None:
+            self.around.publish(replace(self._held, more=more))
+            self._held, self._more = None, more
 
     async def _read_log(self) -> float | None:
         """Take the points of the job's log; seconds until the next look, ``None``: when the job
@@ -122,6 +150,9 @@ class MetricsSide(Side):
         try:
             if self._log is None:
                 self._log = await self._open_log()
+            if self._log is None:
+                self._log_due = math.inf
+                return None
             found = await self._log.look()
         except RateLimitError:
             raise
@@ -138,11 +169,13 @@ class MetricsSide(Side):
         self._log_due = clock.monotonic() + wait
         return wait
 
-    async def _open_log(self) -> LogPoints:
+    async def _open_log(self) -> LogPoints | None:
         from trainer_tui.core.logpoints import opened
 
         around = self.around
         provider = await around.provider(self.ref.profile)
+        if not (self._fetch or await _has_file(provider, self.ref)):
+            return None
         return await opened(
             around.store,
             self.ref,
@@ -155,3 +188,7 @@ class MetricsSide(Side):
     def _status(self) -> Status:
         entry = self.around.board.get(self.ref)
         return entry.job.status if entry else Status.UNKNOWN
+
+
+async def _has_file(provider: Provider, ref: JobRef) -> bool:
+    return isinstance(provider, HasLogFile) and await provider.log_path(ref.id) is not None

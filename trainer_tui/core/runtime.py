@@ -22,6 +22,7 @@ from trainer_tui.core.follow import Follower
 from trainer_tui.core.healthwatch import HealthWatch
 from trainer_tui.core.links import Links
 from trainer_tui.core.logfile.source import Gap
+from trainer_tui.core.lossfeed import LossFeed
 from trainer_tui.core.messages import (
     ActDone,
     Aspect,
@@ -137,6 +138,12 @@ class Runtime:
             why_not=self.why_not,
             on_bug=self._faults.write,
         )
+        self._losses = LossFeed(
+            self._follower.around,
+            self._judge,
+            lambda: self.config.health,
+            self._faults.write,
+        )
         self.board.stall = config.health.stall
         self.board.load(self._profiles.known_jobs(), self.store.watched())
         self.board.subscribe(self._board_changed)
@@ -208,6 +215,7 @@ class Runtime:
     def pause(self, on: bool) -> None:
         """Stop polling, or go on."""
         self._net.soon(self._pollers.pause, on)
+        self._net.soon(self._losses.pause, on)
 
     def focus(self, on: bool) -> None:
         """The terminal has the focus or not; without it polling relaxes."""
@@ -348,6 +356,7 @@ class Runtime:
         for name in self._profiles.polled():
             self._poll(name)
         self._net.spawn(self._net.serve(self._downloads.run))
+        self._net.spawn(self._net.serve(self._losses.run))
         for warning in self.store.warnings:
             self._trouble(warning)
 
@@ -416,12 +425,15 @@ class Runtime:
 
     def _publish(self, message: Message) -> None:
         if isinstance(message, MetricsArrived):
-            self._health.points(message.ref, message.metrics)
+            self._judge(message)
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(message)
             except Exception as error:  # a fault of the interface must not stop the network
                 self._faults.write(error)
+
+    def _judge(self, message: MetricsArrived) -> None:
+        self._health.points(message.ref, message.metrics, more=message.more)
 
     # Helpers.
 
