@@ -69,7 +69,9 @@ def test_a_change_is_followed_from_its_row_on() -> None:
 @given(st.data())
 def test_edits_are_coloured_as_if_read_anew(data: st.DataObject) -> None:
     """After any edits, and looks at any rows between them, a row has the colours it ought to."""
-    line = st.sampled_from(["a: 1", "b: 'x", "c'", "d: |", "  e: 1", "f: [1", "]", "", '"', "- - g"])
+    line = st.sampled_from(
+        ["a: 1", "b: 'x", "c'", "d: |", "  e: 1", "f: [1", "]", "", '"', "- - g"]
+    )
     lines = data.draw(st.lists(line, min_size=1, max_size=12))
     lexed = Lexed()
     for _ in range(data.draw(st.integers(1, 6))):
