@@ -272,7 +272,7 @@ class Process:
 def main() -> None:
     """Search until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(1)  # the interface goes first
+    os.nice(5)  # the interface goes first
     sys.setrecursionlimit(5000)
     with contextlib.suppress(BrokenPipeError):
         Process(0, 1).run()

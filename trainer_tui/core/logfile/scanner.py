@@ -20,7 +20,7 @@ from trainer_tui.core.logfile.child import Answer, Asked, Child, Work
 from trainer_tui.core.logfile.client import Client
 
 MOST = 4
-"""Processes at once, no more than there are processors."""
+"""Processes at once; one processor is left to the interface, but there are two even so."""
 NOTIFY = 0.05
 """Seconds between two calls of a search's ``notify``."""
 _GRACE = 1.0
@@ -37,7 +37,7 @@ class Scanner:
     """
 
     def __init__(self, most: int | None = None) -> None:
-        self._most = most or max(1, min(MOST, os.cpu_count() or 1))
+        self._most = most or max(2, min(MOST, (os.cpu_count() or 1) - 1))
         self.lock = threading.RLock()
         self._told = threading.Condition(self.lock)
         self._clients: list[Client] = []
