@@ -144,7 +144,7 @@ async def test_no_completions_for_configs_of_others(tmp_path: Path) -> None:
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app, SECTIONS)
-        screen.area.completer = None
+        screen.area.know("kaos")
         await pilot.press("d", "t", "ctrl+n", "f1")
         assert offered(screen.area) == []
         assert screen.area._panel is None

@@ -149,6 +149,7 @@ class TextScreen(Screen[None]):
         self.waiting.display, self.area.display, self.key_help.display = False, True, True
         self.area.read_only = False
         self.area.load_text(text)
+        self.area.know(self.rules().provider, self.rules().extra_keys)
         self._began = True
         self.area.focus()
         self._checker.ask(text, self.rules(), now=True)

@@ -7,13 +7,13 @@ text. Here are the keys, and what is known of the place where the cursor is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.document._document import Selection
-from textual.geometry import Offset
 
 from trainer_tui.core.yamlconfig.complete import Completions, complete, value_due
 from trainer_tui.core.yamlconfig.explain import Explanation, explain
@@ -93,6 +93,11 @@ class YamlArea(FindingText):
         self._help: Explanation | None = None
         self._typing = 0
         super().__init__(text, read_only=read_only, id=id)
+
+    def know(self, provider: str | None, extra_keys: Iterable[str] = ()) -> None:
+        """Whose config this is: nobody knows the keys of other services' than AI Toolkit's."""
+        known = provider in (None, "local", "runcomfy")
+        self.completer = partial(complete, extra_keys=tuple(extra_keys)) if known else None
 
     # The key under the cursor ----------------------------------------------------------------
 
@@ -342,9 +347,3 @@ class YamlArea(FindingText):
         if self._panel is not None:
             self.scroll_cursor_visible()
             self._follow()
-
-    @property
-    def cursor_place(self) -> Offset:
-        """The cursor's cell in the area."""
-        x, y = self.view.location_to_offset(self.cursor_location)
-        return Offset(x + self.gutter_width, y) - self.scroll_offset

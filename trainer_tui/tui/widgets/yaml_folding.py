@@ -97,6 +97,12 @@ class FoldingText(SeenText):
         y = self.view.y_of(row) - self.scroll_offset.y
         return not self.view.hidden(row) and 0 <= y < self.size.height
 
+    @property
+    def cursor_place(self) -> Offset:
+        """The cursor's cell in the area."""
+        x, y = self.view.location_to_offset(self.cursor_location)
+        return Offset(x + self.gutter_width, y) - self.scroll_offset
+
     # Moving over folds -------------------------------------------------------------------------
 
     def get_cursor_up_location(self) -> Location:
