@@ -201,6 +201,19 @@ def test_a_rule_never_acts_in_read_only(tmp_path: Path) -> None:
     assert any("not possible" in text and "read-only" in text for text in texts)
 
 
+def test_a_read_only_console_keeps_no_other_from_acting(tmp_path: Path) -> None:
+    """What it has told is told, but what it may not do is still to be done, once."""
+    rule = HealthRule("nan", "stop")
+    Ward(tmp_path, rule, read_only=True).step(1, math.nan)
+    other = Ward(tmp_path, rule)
+    other.step(2, math.nan)
+    assert other.told == []
+    assert other.acts == [(Act.STOP, REF)]
+    third = Ward(tmp_path, rule)
+    third.step(3, math.nan)
+    assert third.acts == []
+
+
 def test_a_rule_of_another_profile_does_not_count(tmp_path: Path) -> None:
     """``profile`` narrows a rule."""
     ward = Ward(tmp_path, HealthRule("nan", "cancel", profile="other"))

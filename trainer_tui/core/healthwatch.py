@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trainer_tui.config import HealthSettings
+from trainer_tui.config import HealthRule, HealthSettings
 from trainer_tui.core.acts import Act
 from trainer_tui.core.board import Board, Delta, Entry
 from trainer_tui.core.clock import Clock
@@ -150,43 +150,55 @@ class HealthWatch:
         self._board.set_finding(job.ref, finding)
         if finding is None or (before is not None and before.ailment is finding.ailment):
             return
+        first = True
         try:
-            if self._told(job, finding):
-                return
-            text = f"{WORDS[finding.ailment]}: {finding.text}"
-            self._store.add_event(Event(job.ref, self._clock.now(), EventKind.ERROR, text))
+            first = self._first(job, finding)
+            if first:
+                text = f"{WORDS[finding.ailment]}: {finding.text}"
+                self._store.add_event(Event(job.ref, self._clock.now(), EventKind.ERROR, text))
         except TrainerError as error:  # a full disk must not keep a rule from acting
             self._on_bug(error)
-        self._publish(Ailing(job.ref, finding))
-        self._act(job, finding)
+        if first:
+            self._publish(Ailing(job.ref, finding))
+        self._act(job, finding, first=first)
 
-    def _told(self, job: Job, finding: Finding) -> bool:
-        """Whether this was told of this run before; from now on it was."""
+    def _first(self, job: Job, finding: Finding, what: str = "") -> bool:
+        """Whether this is the first time that it is told of this run, or done about it."""
         key = f"health/{job.ref}"
         run = job.started_at.isoformat() if job.started_at else ""
         held = self._store.get_value(key, {})
         known = held.get("told", []) if held.get("run") == run else []
-        word = finding.ailment.value
         # A job that stalls, goes on and stalls again has news each time; a loss has it once.
-        mark = word if finding.ailment is not Ailment.STALL else f"{word}@{finding.step}"
+        step = f"@{finding.step}" if finding.ailment is Ailment.STALL else ""
+        mark = f"{what}{finding.ailment.value}{step}"
         if mark in known:
-            return True
-        self._store.set_value(key, {"run": run, "told": [*known[-20:], mark]})
-        return False
+            return False
+        self._store.set_value(key, {"run": run, "told": [*known[-40:], mark]})
+        return True
 
-    def _act(self, job: Job, finding: Finding) -> None:
+    def _act(self, job: Job, finding: Finding, *, first: bool) -> None:
         for rule in self.settings.rules:
             if rule.on != finding.ailment or rule.profile not in (None, job.ref.profile):
                 continue
-            act = Act(rule.do)
-            reason = self._why_not(job, act)
-            if reason is None:
-                text = f"rule: on {rule.on} do {rule.do}"
-                self._perform(act, job.ref)
-            else:
-                text = f"rule: on {rule.on} do {rule.do}, which is not possible: {reason}"
-            try:
-                self._store.add_event(Event(job.ref, self._clock.now(), EventKind.ACT, text))
-            except TrainerError as error:
-                self._on_bug(error)
+            self._follow_rule(job, finding, rule, first=first)
             return
+
+    def _follow_rule(self, job: Job, finding: Finding, rule: HealthRule, *, first: bool) -> None:
+        act, text = Act(rule.do), f"rule: on {rule.on} do {rule.do}"
+        reason = self._why_not(job, act)
+        due = first
+        try:
+            if reason is None:
+                due = self._first(job, finding, "done/")
+            else:  # another console may be allowed what this one is not
+                text += f", which is not possible: {reason}"
+        except TrainerError as error:
+            self._on_bug(error)
+        if not due:
+            return
+        if reason is None:
+            self._perform(act, job.ref)
+        try:
+            self._store.add_event(Event(job.ref, self._clock.now(), EventKind.ACT, text))
+        except TrainerError as error:
+            self._on_bug(error)
