@@ -135,7 +135,18 @@ def loaded_by(statement: str) -> set[str]:
     return set(json.loads(ran.stdout))
 
 
-HEAVY = {"httpx", "httpcore", "yaml", "jsonschema", "textual", "rich", "starlette", "uvicorn", "numpy", "PIL"}
+HEAVY = {
+    "httpx",
+    "httpcore",
+    "yaml",
+    "jsonschema",
+    "textual",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "numpy",
+    "PIL",
+}
 
 
 def test_the_core_starts_light() -> None:

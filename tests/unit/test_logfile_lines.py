@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit import plain_reading
@@ -125,7 +125,6 @@ BLOCKS = st.sampled_from([4, 16, 64, 256 << 10])
 
 
 @given(data=LOGS, block=BLOCKS)
-@settings(max_examples=300, deadline=None)
 def test_lines_are_those_of_a_plain_reading(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int
 ) -> None:
@@ -135,7 +134,6 @@ def test_lines_are_those_of_a_plain_reading(
 
 
 @given(pieces=st.lists(LOGS, max_size=6), block=BLOCKS)
-@settings(max_examples=150, deadline=None)
 def test_growth_in_pieces_of_any_size(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], block: int
 ) -> None:
@@ -159,7 +157,6 @@ def test_growth_in_pieces_of_any_size(
 
 
 @given(data=LOGS, cuts=st.lists(st.integers(0, 200), max_size=6), block=BLOCKS)
-@settings(max_examples=300, deadline=None)
 def test_gaps_are_lines_and_can_be_filled(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int], block: int
 ) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_logfile_file import shown
@@ -57,7 +57,6 @@ def _numbers(pairs: list[tuple[int, int]]) -> set[int]:
     return {number for start, stop in pairs for number in range(start, stop)}
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     log=st.binary(max_size=120),
     cuts=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 60), st.booleans()), max_size=12),

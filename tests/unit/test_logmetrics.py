@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_tui.core.logmetrics import MAX_KEYS, MAX_STATE, Own, Reader
@@ -196,7 +196,6 @@ def test_what_is_no_metric_gives_none() -> None:
 
 
 @given(st.sampled_from(NAMES), st.lists(st.integers(0, 4000), max_size=12))
-@settings(max_examples=120, deadline=None)
 def test_pieces_cut_anywhere_give_the_same(name: str, cuts: list[int]) -> None:
     """However the bytes come in, also inside of a character or an escape sequence."""
     data = _log(name)
@@ -210,7 +209,6 @@ def test_pieces_cut_anywhere_give_the_same(name: str, cuts: list[int]) -> None:
 
 
 @given(st.sampled_from(NAMES), st.integers(0, 4000))
-@settings(max_examples=120, deadline=None)
 def test_a_later_reader_goes_on_where_one_stopped(name: str, cut: int) -> None:
     """What is kept between two runs of the program is enough."""
     data = _log(name)
@@ -225,7 +223,6 @@ def test_a_later_reader_goes_on_where_one_stopped(name: str, cut: int) -> None:
 
 
 @given(st.binary(max_size=3000))
-@settings(max_examples=200, deadline=None)
 def test_any_bytes_are_survived(data: bytes) -> None:
     """Nothing is raised, and every key can be shown."""
     for line in (data, b"step 1 loss: 0.5 " + data, b"{'loss': 1, '" + data + b"': 2}"):

@@ -7,7 +7,7 @@ from array import array
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_tui.core.pyramid import BLOCK
@@ -122,7 +122,6 @@ def _made(points: list[Point]) -> Series:
 
 
 @given(_points, st.integers(-50, 410), st.integers(0, 300), st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
 def test_columns_are_what_a_look_at_each_point_gives(
     points: list[Point], left: int, width: int, quarter: int
 ) -> None:
@@ -131,7 +130,6 @@ def test_columns_are_what_a_look_at_each_point_gives(
 
 
 @given(_points, st.integers(-50, 1010), st.integers(0, 1000), st.sampled_from(Axis))
-@settings(max_examples=150, deadline=None)
 def test_columns_by_time_are_what_a_look_at_each_point_gives(
     points: list[Point], left: int, width: int, axis: Axis
 ) -> None:
@@ -141,7 +139,6 @@ def test_columns_by_time_are_what_a_look_at_each_point_gives(
 
 
 @given(_runs(), st.floats(0, 1), st.floats(0, 1), st.sampled_from(Axis))
-@settings(max_examples=150, deadline=None)
 def test_long_runs_hold_too(points: list[Point], one: float, other: float, axis: Axis) -> None:
     """Windows over many blocks, holes of NaN over whole blocks, and a resume."""
     series = _made(points)
@@ -152,7 +149,6 @@ def test_long_runs_hold_too(points: list[Point], one: float, other: float, axis:
 
 
 @given(st.lists(_runs(), min_size=2, max_size=4), st.sampled_from(Axis))
-@settings(max_examples=60, deadline=None)
 def test_what_comes_between_two_looks_is_taken_in(runs: list[list[Point]], axis: Axis) -> None:
     """A series that was drawn and then grew, or changed, is drawn as one that had it all."""
     series = Series("loss")
@@ -167,7 +163,6 @@ def test_what_comes_between_two_looks_is_taken_in(runs: list[list[Point]], axis:
 
 
 @given(_points)
-@settings(max_examples=100, deadline=None)
 def test_arrays_last_and_best(points: list[Point]) -> None:
     """The arrays are by step; the best is the first of the finite ones that has that value."""
     series = _made(points)
@@ -189,7 +184,6 @@ def test_arrays_last_and_best(points: list[Point]) -> None:
 
 
 @given(_runs())
-@settings(max_examples=60, deadline=None)
 def test_the_best_of_many_is_the_first_of_the_best(points: list[Point]) -> None:
     """Also where the best stands in a block that no level above covers yet."""
     series = _made(points)
@@ -202,7 +196,6 @@ def test_the_best_of_many_is_the_first_of_the_best(points: list[Point]) -> None:
 
 
 @given(_points, st.integers(-60, 420), st.sampled_from(Axis))
-@settings(max_examples=100, deadline=None)
 def test_the_point_at_a_place_is_the_nearest(points: list[Point], x: int, axis: Axis) -> None:
     """A cursor reads the nearest point, on every axis."""
     place = x + (1e9 if axis is Axis.TIME else 0) + 0.1
@@ -234,7 +227,6 @@ def _plain_average(points: list[Point], weight: float) -> list[float]:
 
 
 @given(st.lists(_runs(), min_size=1, max_size=3), st.sampled_from([0.5, 0.9]))
-@settings(max_examples=60, deadline=None)
 def test_the_moving_average_grows_with_its_series(runs: list[list[Point]], weight: float) -> None:
     """Appended to, replaced, inserted into: the average is as if computed at once."""
     series = Series("loss")
@@ -273,7 +265,6 @@ def test_no_smoothing_is_the_series_itself() -> None:
 
 
 @given(st.lists(_runs(), min_size=1, max_size=3), st.booleans())
-@settings(max_examples=60, deadline=None)
 def test_many_points_at_once_are_as_one_by_one(runs: list[list[Point]], shift: bool) -> None:
     """Arrays that follow on, overlap, or are out of order."""
     quick, plain = Series("loss"), Series("loss")

@@ -91,7 +91,7 @@ PIECES = st.sampled_from(
     st.lists(st.tuples(PIECES, st.sampled_from([1, 1, 2, 7, 300, 20_000])), max_size=8),
     st.sampled_from(PROVIDERS),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 def test_random_large_texts(
     small: Small, recipe: list[tuple[str, int]], provider: str | None
 ) -> None:
@@ -116,7 +116,6 @@ def test_random_small_texts(text: str, provider: str | None) -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=60)
 def test_mutilated_real_configs(data: st.DataObject) -> None:
     """A real config with pieces cut out and put in is answered; so is each fix of it."""
     text = data.draw(st.sampled_from(CONFIGS)).read_text()

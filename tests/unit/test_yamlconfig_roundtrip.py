@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_tui.core.yamlconfig import Scalar, get_value, parse, set_value, written
@@ -125,7 +125,6 @@ def test_every_way_to_write_a_value(shape: str) -> None:
     | st.integers()
     | st.floats(allow_nan=False),
 )
-@settings(deadline=None, max_examples=60)
 def test_any_value_at_any_path(config: Path, shape: str, number: int, value: object) -> None:
     """The same with whatever value."""
     text = SHAPES[shape](config.read_bytes().decode() + EXTRA)
