@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from trainer_tui.errors import UsageError
@@ -12,10 +15,38 @@ MAX_PATTERN = 1_000
 _MOST = 20_000
 _LONGEST = 10_000
 """Characters of a line that are looked at."""
-_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)\??[+*{]")
+
+_PATIENCE = 0.5
+"""Seconds that a search may take. An expression can take for ever on a line of some letters."""
 
 Hit = tuple[int, int, int]
 """Row (from 0), first column, column after the last."""
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Ends a regular expression that takes too long: between its steps Python looks for signals.
+
+    Where there are no such signals, or on another thread than the first, it runs as long as it
+    runs.
+    """
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise UsageError("the expression takes too long")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +57,17 @@ class Finder:
     regex: bool
 
     def hits(self, lines: Sequence[str]) -> list[Hit]:
-        """All places, in order; an empty match is none."""
+        """All places, in order; an empty match is none.
+
+        Raises:
+            UsageError: It takes too long.
+        """
+        if not self.regex:
+            return self._hits(lines)
+        with _patience():
+            return self._hits(lines)
+
+    def _hits(self, lines: Sequence[str]) -> list[Hit]:
         found: list[Hit] = []
         search = self.pattern.finditer
         for row, line in enumerate(lines):
@@ -38,9 +79,11 @@ class Finder:
         return found
 
     def row(self, line: str) -> tuple[tuple[int, int], ...]:
-        """The places in one line."""
-        matches = self.pattern.finditer(line[:_LONGEST])
-        return tuple(match.span() for match in matches if match.end() > match.start())
+        """The places in one line; none where that takes too long."""
+        try:
+            return tuple((first, last) for _, first, last in self.hits([line]))
+        except UsageError:
+            return ()
 
     def replaced(self, line: str, start: int, end: int, text: str) -> str | None:
         """What takes the place of a hit; ``None`` where there is none.
@@ -80,7 +123,7 @@ def finder(text: str, *, regex: bool = False) -> Finder | None:
     """What is typed to search for; small letters find capitals too. ``None`` for nothing.
 
     Raises:
-        UsageError: It is no regular expression, or one that could take for ever.
+        UsageError: It is no regular expression, or one too long.
     """
     if not text:
         return None
@@ -90,8 +133,6 @@ def finder(text: str, *, regex: bool = False) -> Finder | None:
     flags = re.IGNORECASE if letters == letters.lower() else 0
     if not regex:
         return Finder(re.compile(re.escape(text), flags), False)
-    if _NESTED.search(text):
-        raise UsageError("repetition inside of repetition could take for ever")
     try:
         return Finder(re.compile(text, flags), True)
     except (re.error, OverflowError, RecursionError) as error:

@@ -117,7 +117,9 @@ class FindBar(Vertical):
             self._say(f"{words}alt+r regex")
             return
         hits, here = self.area.hits(), self.area.hit_here()
-        if not hits:
+        if self.area.search_error:
+            self._say(self.area.search_error, bad=True)
+        elif not hits:
             self._say(f"{words}not found", bad=True)
         elif here is None:
             self._say(f"{words}{len(hits)} found")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from trainer_tui.core.yamlconfig.find import Finder, Hit
+from trainer_tui.errors import UsageError
 from trainer_tui.tui.widgets.yaml_folding import FoldingText
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ class FindingText(FoldingText):
     _hits: list[Hit] | None = None
     _hits_of: tuple[int, Finder | None] = (-1, None)
     _looked_for: Finder | None = None
+    search_error = ""
+    """Why the last search was given up."""
 
     def look_for(self, finder: Finder | None) -> None:
         """Mark all places of what is looked for; ``None`` marks nothing."""
-        self._finder = finder
         self._looked_for = finder or self._looked_for
+        self._finder = finder
+        self.hits()  # one that takes too long is not run on each line once more
         self.refresh()
 
     def hits(self) -> list[Hit]:
@@ -32,7 +36,13 @@ class FindingText(FoldingText):
         key = (self.version, self._looked_for)
         if self._hits is None or self._hits_of != key:
             finder = self._looked_for
-            self._hits = finder.hits(self.document.lines) if finder is not None else []
+            self.search_error = ""
+            try:
+                self._hits = finder.hits(self.document.lines) if finder is not None else []
+            except UsageError as error:
+                self.search_error = error.message
+                self._hits, self._finder, self._looked_for = [], None, None
+                key = (self.version, None)
             self._hits_of = key
         return self._hits
 
