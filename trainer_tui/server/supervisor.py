@@ -266,6 +266,7 @@ class Supervisor:
             select.select([wake], [], [], timeout)
             self._drain(wake)
         self._end_group(child.pid, grace, kill_after)
+        self._requested()  # a stronger wish may have come since the last look
         self._end(exit_code)
 
     def _drain(self, wake: int) -> None:
