@@ -6,14 +6,17 @@ import random
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from trainer_tui.core.logfile import asking
 from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.memory import MemoryLines
 from trainer_tui.core.logfile.merge import Merged
 from trainer_tui.core.logfile.mergedsearch import FilteredMerged, MergedSearch
 from trainer_tui.core.logfile.pattern import compile_pattern
+from trainer_tui.core.logfile.scanner import Scanner
 from trainer_tui.core.logfile.times import LineTimes
 
 PATIENCE = 60.0
@@ -105,3 +108,38 @@ def test_merged_logs_are_searched_as_if_they_were_one(tmp_path: Path, seed: int)
         search.close()
         for log in logs:
             log.close()
+
+
+def test_merged_logs_keep_nobody_waiting_longer_than_one(tmp_path: Path) -> None:
+    """While nothing is known a question of many logs takes as long as of one; of a reader who
+    is told when there is something, no time at all."""
+    logs = []
+    for number in range(6):
+        path = tmp_path / f"{number}.log"
+        path.write_text("2026-03-01T03:00:00Z hit\n")
+        logs.append(LogFile.open(path))
+    merged = Merged([(str(n), LineTimes(log)) for n, log in enumerate(logs)])
+    waits: list[float] = []
+
+    def nothing_yet(self: Scanner, until: object, seconds: float) -> bool:
+        waits.append(seconds)
+        return False
+
+    with (
+        mock.patch.object(Scanner, "wait", nothing_yet),
+        mock.patch.object(Scanner, "poke", lambda self: None),
+    ):
+        search = MergedSearch(merged, logs, compile_pattern("hit"), notify=lambda: None)
+        assert search.after(-1) is None
+        assert len(waits) == len(logs)
+        assert 0 < sum(waits) <= asking.PATIENCE
+        search.close()
+        waits.clear()
+        search = MergedSearch(merged, logs, compile_pattern("hit"), notify=lambda: None)
+        search.patience = 0.0
+        assert search.before(merged.last() or 0) is None
+        assert not search.sure
+        assert max(waits) <= 0
+        search.close()
+    for log in logs:
+        log.close()

@@ -68,7 +68,7 @@ class Asking(Hits, Client):
     def _limit(self) -> float:
         """A question begins: until when it may wait; not at all while an answer is overdue."""
         self.sure = True
-        return time.monotonic() + (0 if self._late else PATIENCE)
+        return time.monotonic() + (0 if self._late else PATIENCE * self.patience)
 
     def _wait(self, until: Callable[[], bool], limit: float) -> bool:
         if until() or self._scanner.wait(until, limit - time.monotonic()):

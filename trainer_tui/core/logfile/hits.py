@@ -24,6 +24,8 @@ class Hits(ABC):
     """Lines that were given up because the expression took too long on them."""
     sure: bool = True
     """Whether the last question was answered for good; not when its answer did not come in time."""
+    patience: float = 1.0
+    """Which part of that tenth a question may wait; 0: not at all."""
     version: int = 0
     """Another number after each change of what is known."""
 

@@ -48,6 +48,18 @@ class MergedSearch(Hits):
             Search(log, pattern, notify=notify, origin=start)
             for log, start in zip(logs, starts, strict=True)
         ]
+        self.patience = 1.0
+
+    @property
+    def patience(self) -> float:
+        """All logs together keep the reader waiting no longer than one would."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, part: float) -> None:
+        self._patience = part
+        for search in self._each:
+            search.patience = part / len(self._each)
 
     @property
     def failed(self) -> str | None:  # type: ignore[override]
@@ -58,6 +70,11 @@ class MergedSearch(Hits):
     def skipped(self) -> int:  # type: ignore[override]
         """Lines that were given up."""
         return sum(search.skipped for search in self._each)
+
+    @property
+    def sure(self) -> bool:  # type: ignore[override]
+        """Whether the last question was answered for good, in each log."""
+        return all(search.sure for search in self._each)
 
     @property
     def version(self) -> int:  # type: ignore[override]

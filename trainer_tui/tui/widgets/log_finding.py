@@ -200,7 +200,7 @@ class LogFinding(LogMotion):
             self.lay()
             if self.filter.count and not self._seen:
                 self._pulse()  # which lines they are is known a moment later
-        self._arrive()
+        self._arrive(patience=0.0)  # what is not known yet stirs again
         self._repaint_marks()
         self.tell()
 
@@ -208,7 +208,7 @@ class LogFinding(LogMotion):
         """Something that was counted in the background came further."""
         self._pulse()
 
-    def _arrive(self) -> None:
+    def _arrive(self, *, patience: float = 1.0) -> None:
         """Go to what is wanted, as soon as it is known."""
         if self._wanted is None:
             self._pulse.pause = PAUSE
@@ -221,11 +221,13 @@ class LogFinding(LogMotion):
             if finder.done:
                 self._wanted = None
         else:
+            finder.patience = patience
             hit = self._hit(finder, origin, direction)
+            finder.patience = 1.0
             if hit is not None:
                 self._wanted = None
                 self.go(hit)
-            elif finder.done or finder.failed:
+            elif (finder.done and finder.sure) or finder.failed:
                 self._wanted = None
                 if what == "errors":
                     self.say("no error and no traceback in this log")
