@@ -102,7 +102,7 @@ def serve() -> None:
     from trainer_tui.tui.checking import look
 
     with contextlib.suppress(OSError):
-        os.nice(10)
+        os.nice(19)
     out = sys.stdout.buffer
     while True:
         try:
