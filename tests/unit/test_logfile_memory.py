@@ -12,6 +12,7 @@ import pytest
 
 from trainer_tui.core.logfile import asking
 from trainer_tui.core.logfile.document import LogFile
+from trainer_tui.core.logfile.index import BLOCK
 from trainer_tui.core.logfile.memory import MemoryLines
 from trainer_tui.core.logfile.merge import Merged
 from trainer_tui.core.logfile.mergedsearch import FilteredMerged, MergedSearch
@@ -110,6 +111,37 @@ def test_merged_logs_are_searched_as_if_they_were_one(tmp_path: Path, seed: int)
             log.close()
 
 
+def test_what_is_not_merged_is_not_found(tmp_path: Path) -> None:
+    """Hits before the end of a log that is merged hide none in it, and do not count."""
+    path, other = tmp_path / "a.log", tmp_path / "b.log"
+    filler = "x" * 90
+    with path.open("w") as file:
+        for n in range(12_000):
+            word = "hit" if n % 3000 == 100 or n == 11_999 else "miss"
+            file.write(
+                f"2026-03-01T{n // 3600:02d}:{n // 60 % 60:02d}:{n % 60:02d}Z {word} {filler}\n"
+            )
+    other.write_text("2026-03-01T01:00:00Z hit\n2026-03-01T05:00:00Z miss\n")
+    logs = [LogFile.open(path), LogFile.open(other)]
+    merged = Merged([("a", LineTimes(logs[0])), ("b", LineTimes(logs[1]))], window=BLOCK + 1)
+    assert merged.start(0) > 0
+    wanted = [at for at in walk(merged) if " hit" in merged.line(at).text]
+    assert len(wanted) == 3
+    stirred = threading.Event()
+    search = MergedSearch(merged, logs, compile_pattern("hit"), notify=stirred.set)
+    try:
+        waited(search, stirred)
+        assert search.count == 3
+        assert search.after(-1) == search.after(wanted[-1]) == search.known_after(-1) == wanted[0]
+        assert [search.after(at, wrap=False) for at in wanted] == [*wanted[1:], None]
+        assert [search.rank(at) for at in wanted] == [1, 2, 3]
+        assert walk(FilteredMerged(merged, search)) == wanted
+    finally:
+        search.close()
+        for log in logs:
+            log.close()
+
+
 def test_merged_logs_keep_nobody_waiting_longer_than_one(tmp_path: Path) -> None:
     """While nothing is known a question of many logs takes as long as of one; of a reader who
     is told when there is something, no time at all."""
@@ -120,6 +152,7 @@ def test_merged_logs_keep_nobody_waiting_longer_than_one(tmp_path: Path) -> None
         logs.append(LogFile.open(path))
     merged = Merged([(str(n), LineTimes(log)) for n, log in enumerate(logs)])
     waits: list[float] = []
+    idle = Scanner()
 
     def nothing_yet(self: Scanner, until: object, seconds: float) -> bool:
         waits.append(seconds)
@@ -128,6 +161,7 @@ def test_merged_logs_keep_nobody_waiting_longer_than_one(tmp_path: Path) -> None
     with (
         mock.patch.object(Scanner, "wait", nothing_yet),
         mock.patch.object(Scanner, "poke", lambda self: None),
+        mock.patch.object(asking, "shared", lambda: idle),
     ):
         search = MergedSearch(merged, logs, compile_pattern("hit"), notify=lambda: None)
         assert search.after(-1) is None

@@ -75,6 +75,10 @@ class Merged(Lines):
         here = self._streams[origin].last_below(*_limit(position, origin))
         return None if here is None else here.position
 
+    def start(self, origin: int) -> int:
+        """Where the part of one log begins that is merged: its place there."""
+        return self._streams[origin].start
+
     def time(self, position: int) -> datetime:
         """The time by which a line is sorted in."""
         micro, _, _ = _parts(position)

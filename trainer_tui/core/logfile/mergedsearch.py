@@ -83,7 +83,7 @@ class MergedSearch(Hits):
 
     @property
     def count(self) -> int:
-        return sum(search.count for search in self._each)
+        return sum(search.count for search in self._each) - sum(self._outside())
 
     @property
     def done(self) -> bool:
@@ -113,16 +113,16 @@ class MergedSearch(Hits):
 
     def after(self, position: int, *, wrap: bool = True) -> int | None:
         found = min(self._next(position, Search.after), default=None)
-        if found is None and wrap and self.done:
-            return min(self._next(-1, Search.after), default=None)
-        return found
+        if found is None and wrap and self.sure and self.done:
+            found = min(self._next(-1, Search.after), default=None)
+        return found if self.sure else None  # one not known yet may be nearer
 
     def before(self, position: int, *, wrap: bool = True) -> int | None:
         found = max(self._last(position, Search.before), default=None)
         last = self._merged.last()
-        if found is None and wrap and self.done and last is not None:
-            return max(self._last(last + 1, Search.before), default=None)
-        return found
+        if found is None and wrap and self.sure and self.done and last is not None:
+            found = max(self._last(last + 1, Search.before), default=None)
+        return found if self.sure else None
 
     def known_after(self, position: int) -> int | None:
         return min(self._next(position, Search.known_after), default=None)
@@ -141,14 +141,15 @@ class MergedSearch(Hits):
     def rank(self, position: int) -> int | None:
         if not self.is_hit(position):
             return None
-        total = 1
+        total = 1 - sum(self._outside())
         for origin, search in enumerate(self._each):
             place = self._merged.below(position, origin)
             hit = None if place is None else search.before(place + 1, wrap=False)
-            if hit is not None:
-                rank = search.rank(hit)
-                if rank is None:
-                    return None
+            if hit is None or hit < self._merged.start(origin):
+                total += self._before(origin)
+            elif (rank := search.rank(hit)) is None:
+                return None
+            else:
                 total += rank
         return total
 
@@ -157,11 +158,19 @@ class MergedSearch(Hits):
 
     # In each log
 
+    def _before(self, origin: int) -> int:
+        """Hits of a log that lie before the part that is merged."""
+        return self._each[origin].counted(self._merged.start(origin))
+
+    def _outside(self) -> list[int]:
+        return [self._before(origin) for origin in range(len(self._each))]
+
     def _next(self, position: int, ask: Callable[..., int | None]) -> Iterator[int]:
         """The next hit of each log."""
         for origin, search in enumerate(self._each):
             place = self._merged.below(position + 1, origin)
-            hit = _asked(ask, search, -1 if place is None else place)
+            start = self._merged.start(origin) - 1  # hits before it are not merged
+            hit = _asked(ask, search, start if place is None else max(place, start))
             found = None if hit is None else self._merged.position(origin, hit)
             if found is not None and found > position:
                 yield found

@@ -145,6 +145,11 @@ class Search(Asking):
             index = self._index(position)
             return None if index is None else self._blocks.tally.before(block) + index + 1
 
+    def counted(self, position: int) -> int:
+        """How many hits are known in the blocks before that of a position."""
+        with self._lock:
+            return self._blocks.tally.before(position // BLOCK)
+
     def nth(self, rank: int) -> int | None:
         with self._lock:
             place = self._blocks.tally.find(rank - 1)

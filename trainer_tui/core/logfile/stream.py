@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from trainer_tui.core.logfile.index import BLOCK
 from trainer_tui.core.logfile.lines import Line
 from trainer_tui.core.logfile.times import LineTimes
 
@@ -64,7 +65,10 @@ class Stream:
         """The last line that was looked at: only it and what comes after it may change."""
         self.start = 0
         if last is not None and last > self.window:
-            found = self.lines.at(last - self.window)
+            # Where a block begins: what a search has counted is parted there.
+            low = last - self.window
+            low -= low % BLOCK if self.window > BLOCK else 0
+            found = self.lines.after(low - 1)
             self.start = found or 0
         self._bounds: dict[int, _Bounds] = {}
         self._chunks: OrderedDict[int, _Chunk] = OrderedDict()
