@@ -23,6 +23,7 @@ from trainer_tui.tui.screens.choose import ChooseScreen
 from trainer_tui.tui.screens.confirm import ConfirmScreen
 from trainer_tui.tui.screens.diff import DiffScreen
 from trainer_tui.tui.screens.editor import EditorScreen
+from trainer_tui.tui.screens.odds import OddsScreen
 from trainer_tui.tui.screens.text_screen import TextScreen
 
 SIZE = (100, 30)
@@ -373,15 +374,21 @@ async def test_a_conflict_is_shown_against_the_present_config(tmp_path: Path) ->
         app.runtime.asked[0][3].set_result(Outcome(REF, Act.EDIT, False, "no", error))
         await until(pilot, lambda: len(app.runtime.watched) > watched)
         arrive(app, theirs)
-        await until(pilot, lambda: "not what it was when you began" in shown(app))
+        await until(pilot, lambda: isinstance(app.screen, OddsScreen))
+        await pilot.pause()
+        text = shown(app)
+        assert "not what it was when you began" in text
+        assert "train.lr  1e-4 → 5e-5" in text and "train.steps  2000 → 50" in text
         assert screen.area.text == set_value(FLUX, "train.steps", 50)
+        await pilot.press("m")
+        await until(pilot, lambda: app.screen is screen)
+        both = set_value(theirs, "train.steps", 50)
+        assert screen.area.text == both
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, DiffScreen))
-        await pilot.pause()
-        assert "train.lr  5e-5 → 1e-4" in shown(app)
         await pilot.press("y")
         await until(pilot, lambda: len(app.runtime.asked) == 2)
-        assert app.runtime.asked[1][2]["base_text"] == theirs
+        assert app.runtime.asked[1][2] == {"config_text": both, "base_text": theirs}
 
 
 async def test_errors_are_asked_about(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ that could take long, and never telling of a text that has been typed over meanw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ class Rules:
     gpu_type: str | None = None
     gpu_count: int | None = None
     checkpoint_step: int | None = None
+    datasets: Mapping[str, str] | None = None
+    """Name → status, where the service could be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def look(text: str, rules: Rules) -> Checked:
         gpu_type=rules.gpu_type,
         gpu_count=rules.gpu_count,
         checkpoint_step=rules.checkpoint_step,
+        datasets=rules.datasets,
     )
     if document.broken:
         return Checked(text, problems, {}, None)

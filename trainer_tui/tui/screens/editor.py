@@ -6,36 +6,35 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
-from trainer_tui.core.acts import Act, Outcome, resume_point
-from trainer_tui.core.drafts import Keeper, ago, sent_before, unsent_edit
+from trainer_tui.core.drafts import Keeper, ago, last_sent, unsent_edit
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.core.rows import Draft
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import JobRef
 from trainer_tui.tui.checking import Rules
+from trainer_tui.tui.screens.diff import Other
+from trainer_tui.tui.screens.edit_sending import EditSending
+from trainer_tui.tui.screens.odds import Odds
 from trainer_tui.tui.screens.text_screen import TextScreen
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
 
 
-class EditorScreen(TextScreen):
+class EditorScreen(EditSending):
     """Edits the config of a job that exists."""
 
     VERB = "Edit"
     BINDINGS: ClassVar[list[BindingType]] = TextScreen.BINDINGS  # listed with the editor's name
 
-    def __init__(self, ref: JobRef) -> None:
-        super().__init__()
-        self.ref = ref
-        self.service_text: str | None = None
-        """The config as the service has it; the edit is compared with it and based on it."""
-        self._offered = False
+    def __init__(self, ref: JobRef, draft: Draft | None = None) -> None:
+        """With a draft that one is gone on with, and nothing is asked."""
+        super().__init__(ref)
+        self._wanted = draft
 
     # What it is about ---------------------------------------------------------------------------
 
@@ -49,7 +48,32 @@ class EditorScreen(TextScreen):
 
     def base(self) -> str | None:
         """What the text is compared with."""
-        return self.service_text
+        return self.edit_base
+
+    def base_name(self) -> str:
+        """What that is called."""
+        return f"{self.ref.profile} has" if self.odds is None else "when you began"
+
+    def others(self) -> list[Other]:
+        """The service's present text, the last sent, files."""
+        found = []
+        if self.odds is not None:
+            found.append(Other(self.odds.name, self.odds.theirs))
+        try:
+            sent = last_sent(self.console.store, self.ref)
+        except TrainerError:
+            sent = None
+        if sent is not None and sent.sent_at is not None:
+            found.append(Other(f"last sent, {ago(sent.sent_at, self.console.now())}", sent.text))
+        return [*found, *(Other(file.name, file.text) for file in self.files)]
+
+    def ref_of(self) -> JobRef | None:
+        """The job."""
+        return self.ref
+
+    def profile_of(self) -> str:
+        """Its profile."""
+        return self.ref.profile
 
     def file_name(self) -> str:
         """What a file with this text is called."""
@@ -61,9 +85,10 @@ class EditorScreen(TextScreen):
         facts = self.console.facts(self.ref.profile)
         return Rules(
             provider=facts.name if facts is not None else None,
-            base_text=self.service_text,
+            base_text=self.edit_base,
             extra_keys=self.console.config.schema_extra_keys,
             checkpoint_step=entry.job.checkpoint_step if entry is not None else None,
+            datasets=self.datasets,
         )
 
     # Getting the text ---------------------------------------------------------------------------
@@ -93,26 +118,78 @@ class EditorScreen(TextScreen):
         before, self.service_text = self.service_text, text
         if before is None:
             self._open(text)
-        elif before != text and not self.sending:
-            if self.keeper is not None:
-                self.keeper.rebase(text)
-            self.banner(
-                "warning",
-                "The config at the service is not what it was when you began.",
-                "ctrl+s shows your text against the present one; nothing of yours is lost.",
-            )
+        elif text == self.edit_base:
+            if self.odds is not None:  # it is again what it was
+                self.odds, self.note.display = None, False
+                self.renew()
+        elif self.odds is None or self.odds.theirs != text:
+            self._changed_there(text)
+
+    def _changed_there(self, text: str) -> None:
+        """Somebody else has changed the config."""
+        mine = self.area.text
+        if self.sending:
+            return  # the service refuses what it was not based on
+        if mine == text:
+            self._rebase(text)
             self.changed()
+        elif mine == self.edit_base:
+            self._rebase(text)
+            self.area.replace_all(text)
+            self.banner("accent", f"The config at {self.ref.profile} has changed: this is it now.")
+        else:
+            self.at_odds()
+
+    def _rebase(self, text: str) -> None:
+        self.edit_base = text
+        if self.keeper is not None:
+            self.keeper.rebase(text)
+
+    def at_odds(self) -> None:
+        assert self.edit_base is not None and self.service_text is not None
+        profile = self.ref.profile
+        self.be_at_odds(
+            Odds(
+                self.edit_base,
+                self.service_text,
+                f"{profile} has",
+                f"The config at {profile} is not what it was when you began.",
+                self._rebase,
+            )
+        )
+        if self.pressed:
+            self.pressed = False
+            self.action_choose()
 
     def _open(self, text: str) -> None:
+        self.edit_base = text
         self.begin(text, Keeper(
             self.console.store, self.console.now, profile=self.ref.profile, kind="edit",
             ref=self.ref, base_text=text,
         ))  # fmt: skip
+        if self._wanted is not None:
+            self._go_on(self._wanted)
+            return
         draft = self._draft()
         if draft is not None and draft.text != text:
             self._offer(draft)
         elif draft is not None:
             self.console.store.discard_draft(draft.id)
+
+    def _go_on(self, draft: Draft) -> None:
+        """Go on with a draft, of the text that it was begun from."""
+        if draft.kind != "edit" or draft.sent_at is not None:
+            self.area.replace_all(draft.text)  # another edit; that one stays what it is
+            return
+        self.edit_base = draft.base_text if draft.base_text is not None else self.service_text
+        self.adopt(self._keeper(draft), draft.text)
+        if self.edit_base != self.service_text and self.service_text is not None:
+            if draft.text == self.service_text:
+                self._rebase(self.service_text)
+                self.changed()
+                return
+            self.pressed = True
+            self.at_odds()
 
     def _failed(self, error: TrainerError) -> None:
         """Without the service's text there is nothing to edit but one's own draft."""
@@ -120,7 +197,7 @@ class EditorScreen(TextScreen):
         if draft is None or draft.base_text is None:
             self.wait(error.message, error.hint or "esc goes back.", "warning")
             return
-        self.service_text = draft.base_text
+        self.edit_base = self.service_text = draft.base_text
         self.begin(draft.base_text, self._keeper(draft))
         self.banner(
             "warning",
@@ -163,7 +240,7 @@ class EditorScreen(TextScreen):
 
         def answered(choice: str | None) -> None:
             if choice == "restore":
-                self.adopt(self._keeper(draft), draft.text)
+                self._go_on(draft)
             elif choice == "diff":
                 self._show_draft(draft)
             elif choice == "discard":
@@ -183,107 +260,3 @@ class EditorScreen(TextScreen):
             names=(f"{self.ref.profile} has", "the unsent edit"),
         )
         self.app.push_screen(screen, lambda _: self._offer(draft))
-
-    # Sending ------------------------------------------------------------------------------------
-
-    def send(self) -> None:
-        """Show what changes, then ask."""
-        from trainer_tui.tui.screens.diff import DiffScreen
-
-        text, base = self.area.text, self.service_text
-        if base is None:
-            self.console.say("The config has not come yet.", "warning")
-            return
-        if text == base:
-            self.console.say("Nothing has changed: the text is what the service has.")
-            return
-        checked = self.check_now()
-        notes = self.notes(checked)
-        entry = self.console.board.get(self.ref)
-        if entry is not None:
-            notes.append(("text-muted", self._what_follows()))
-        try:
-            if sent_before(self.console.store, self.ref, text) is not None:
-                notes.append(("warning", "This very text was sent for this job before."))
-        except TrainerError:
-            pass  # a store that cannot be read has said so already
-        errors = checked.errors
-        question = "Send it all the same?" if errors else f"Send it to {self.ref.profile}?"
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._perform(text, base)
-
-        self.app.push_screen(
-            DiffScreen(
-                "Send the edit",
-                self.about(),
-                base,
-                text,
-                names=(f"{self.ref.profile} has", "yours"),
-                notes=notes,
-                question=question,
-            ),
-            answered,
-        )
-
-    def _what_follows(self) -> str:
-        entry = self.console.board.get(self.ref)
-        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else None
-        if reason is not None:
-            return f"Nothing runs by itself then: {reason}."
-        return "It runs only when the job is resumed; you will be asked."
-
-    def _perform(self, text: str, base: str) -> None:
-        self.busy(f"Sending to {self.ref.profile}{self.console.glyphs.ellipsis}")
-        future = self.console.runtime.perform(Act.EDIT, self.ref, config_text=text, base_text=base)
-
-        def done(future: Future[Outcome]) -> None:
-            self.app.call_later(self._sent, future, text)
-
-        future.add_done_callback(done)
-
-    def _sent(self, future: Future[Outcome], text: str) -> None:
-        """The service has answered. The draft stays until it has accepted."""
-        if future.cancelled():
-            self.refused(TrainerError("the edit was not sent: the console is closing"))
-            return
-        broken = future.exception()
-        if broken is not None:
-            if not isinstance(broken, TrainerError):
-                raise broken
-            self.refused(broken)
-            return
-        outcome = future.result()
-        if not outcome.ok:
-            error = outcome.error or TrainerError(outcome.message)
-            self.refused(error)
-            if error.code == "CONFLICT":
-                self.console.runtime.watch(self.ref, {Aspect.CONFIG})
-            return
-        self.service_text = text
-        self.accepted()
-        self._offer_resume()
-
-    def _offer_resume(self) -> None:
-        entry = self.console.board.get(self.ref)
-        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else ""
-        if entry is None or reason is not None:
-            self.console.say(f"The edit is in{': ' + reason if reason else ''}.", "success")
-            self.leave()
-            return
-        from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
-
-        job = entry.job
-        words = resume_point(job)
-        item = Item(job.name or job.ref.id, f"{words[:1].upper()}{words[1:]}.", job.status.value)
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.console.perform(Act.RESUME, [self.ref])
-            self.leave()
-
-        self.app.push_screen(
-            ConfirmScreen("Resume", [item], question="The edit is in. Resume the job now?"),
-            answered,
-        )

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from trainer_tui.core.drafts import WRITE_AFTER, Keeper
 from trainer_tui.core.yamlconfig import Problem
 from trainer_tui.errors import TrainerError
-from trainer_tui.tui.checking import Checked, Checker, Rules, look
+from trainer_tui.tui.checking import Checked, Checker, look
 from trainer_tui.tui.facts import facts_of
 from trainer_tui.tui.screens.diff import Heading
+from trainer_tui.tui.screens.text_flows import LOOK_EVERY, TextFlows
 from trainer_tui.tui.screens.text_lines import Banner, KeyHelp, State, StateLine
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.problems import ProblemList, ProblemsTitle
 from trainer_tui.tui.widgets.yaml_area import YamlArea
 
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
-
-class TextScreen(Screen[None]):
+class TextScreen(TextFlows):
     """A config being written."""
 
     VERB: ClassVar[str] = "Edit"
@@ -46,6 +43,8 @@ class TextScreen(Screen[None]):
                 tooltip="Edit the text in $VISUAL or $EDITOR and take it back."),
         Binding("f5", "difference", "difference", id="editor.difference",
                 tooltip="See what you have changed so far."),
+        Binding("ctrl+t", "choose", "choose", id="editor.choose",
+                tooltip="Where somebody else changed the text too: keep, take or merge."),
         Binding("escape", "leave", "leave", id="editor.leave", priority=True,
                 tooltip="Leave; what is not sent is kept as a draft."),
     ]  # fmt: skip
@@ -53,11 +52,8 @@ class TextScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.keeper: Keeper | None = None
+        self.keeper = None
         self.checked = Checked("")
-        self.sending = False
-        self._began = False
-        self._noted = ""
         self._writing: Timer | None = None
         self._checker = Checker(self, self._told)  # type: ignore[arg-type]
         self.heading = Heading(self.VERB)
@@ -69,39 +65,6 @@ class TextScreen(Screen[None]):
         self.problem_list = ProblemList()
         self.state = StateLine()
         self.keys = KeyBar(self.hints)
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
-    # For the children -------------------------------------------------------------------------
-
-    def about(self) -> str:
-        """What is edited, for the heading."""
-        return ""
-
-    def base(self) -> str | None:
-        """What the text is compared with."""
-        return None
-
-    def rules(self) -> Rules:
-        """What the text is checked by."""
-        return Rules()
-
-    def file_name(self) -> str:
-        """What a file with this text is called."""
-        return "config"
-
-    def started(self) -> None:
-        """The screen is up: get the text. (Textual would call an `on_mount` of a child first.)"""
-
-    def ended(self) -> None:
-        """The screen is gone."""
-
-    def send(self) -> None:
-        """Ask, then send."""
-        raise NotImplementedError
 
     # Life -------------------------------------------------------------------------------------
 
@@ -124,13 +87,14 @@ class TextScreen(Screen[None]):
         self.heading.renew()
         if not self.console.glyphs.unicode:
             self.area.styles.scrollbar_size_vertical = 0  # drawn with block characters
-
+        self.set_interval(LOOK_EVERY, self.look_at_files)
         self.started()
 
     def on_unmount(self) -> None:
         """Whatever still waits is written before the screen is gone."""
         self._checker.close()
-        self._write()
+        self.write()
+        self.let_go_of_files()
         self.ended()
 
     def wait(self, text: str, hint: str = "", colour: str = "text-muted") -> None:
@@ -150,24 +114,24 @@ class TextScreen(Screen[None]):
         self.area.read_only = False
         self.area.load_text(text)
         self.area.know(self.rules().provider, self.rules().extra_keys)
-        self._began = True
+        self.began = True
         self.area.focus()
         self._checker.ask(text, self.rules(), now=True)
-        self._renew()
+        self.renew()
 
     def adopt(self, keeper: Keeper, text: str) -> None:
         """Go on with a draft: its text in place of what is shown, as one edit."""
         self.keeper = keeper
         self.area.replace_all(text)
-        self._noted = self.area.text
+        self.noted = self.area.text
 
     # Typing -----------------------------------------------------------------------------------
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """A key was pressed in the text."""
         event.stop()
-        if self._began:
-            if not self.sending and self.area.text != self._noted:
+        if self.began:
+            if not self.sending and self.area.text != self.noted:
                 self.note.display = False
             self.changed()
 
@@ -179,13 +143,13 @@ class TextScreen(Screen[None]):
             if self._writing is None:
                 self._writing = self.set_timer(WRITE_AFTER, self._write_soon)
         self._checker.ask(text, self.rules())
-        self._renew()
+        self.renew()
 
     def _write_soon(self) -> None:
         self._writing = None
-        self.run_worker(self._write, thread=True, group="draft")
+        self.run_worker(self.write, thread=True, group="draft")
 
-    def _write(self) -> None:
+    def write(self) -> None:
         """Write the draft (on a thread of its own while the screen is up)."""
         keeper = self.keeper
         if keeper is None:
@@ -202,12 +166,12 @@ class TextScreen(Screen[None]):
         self.state.draft_error = failed
         if failed and self._writing is None:
             self._writing = self.set_timer(2.0, self._write_soon)
-        self._renew()
+        self.renew()
 
     def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
         """The cursor moved."""
         event.stop()
-        self._renew()
+        self.renew()
 
     def _told(self, checked: Checked) -> None:
         if not self.is_mounted:
@@ -229,7 +193,7 @@ class TextScreen(Screen[None]):
             facts = facts_of(checked.summary)[:5]
             self.heading.right = "  ".join(f"{label} {value}" for label, value in facts)
             self.heading.renew()
-        self._renew()
+        self.renew()
 
     def check_now(self) -> Checked:
         """The text as it is at this moment, checked."""
@@ -237,28 +201,17 @@ class TextScreen(Screen[None]):
             self._told(look(self.area.text, self.rules()))
         return self.checked
 
-    def notes(self, checked: Checked) -> list[tuple[str, str]]:
-        """What is to be read before sending: errors and warnings, worst first."""
-        out = []
-        for severity, colour in (("error", "error"), ("warning", "warning")):
-            found = [p for p in checked.problems if p.severity == severity]
-            for problem in found[:5]:
-                place = f"line {problem.line}, column {problem.column}"
-                out.append((colour, f"{severity.capitalize()} in {place}: {problem.message}"))
-            if len(found) > 5:
-                out.append((colour, f"and {len(found) - 5} more of them"))
-        return out
-
     # What is seen -----------------------------------------------------------------------------
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Show where the editing stands."""
         if not self.is_mounted:
             return
         row, column = self.area.cursor_location
         path = self.area.key_path()
         self.key_help.show(path, self._at(row, column))
         keeper = self.keeper
-        dirty = self._began and self.area.text != (self.base() or "")
+        dirty = self.began and self.area.text != (self.base() or "")
         self.state.show(
             State(
                 row + 1,
@@ -275,49 +228,6 @@ class TextScreen(Screen[None]):
         here = [p for p in self.checked.problems if p.line == row + 1]
         return min(here, key=lambda p: abs(p.column - 1 - column), default=None)
 
-    def banner(self, colour: str, text: str, hint: str = "") -> None:
-        """Say something that stays above the text until the next key."""
-        self.note.say(colour, text, hint)
-        self._noted = self.area.text
-
-    def busy(self, text: str) -> None:
-        """Something is being sent: the text is held as it is, and on the disk before it goes."""
-        if self.keeper is not None:
-            try:
-                self.keeper.flush()
-            except TrainerError as error:
-                self.state.draft_error = error.message
-        self.sending = True
-        self.area.read_only = True
-        self.note.say("accent", text)
-        self._renew()
-
-    def refused(self, error: TrainerError) -> None:
-        """It was not accepted: say why; text and draft stay."""
-        self.sending = False
-        self.area.read_only = False
-        hint = error.hint or "Your text is kept as a draft."
-        self.banner("error", error.message, hint)
-        self._renew()
-
-    def accepted(self) -> None:
-        """It was accepted: there is no draft any more."""
-        self.sending = False
-        self.area.read_only = False
-        self.note.display = False
-        if self.keeper is not None:
-            self.keeper.change(self.area.text)
-            try:
-                self.keeper.sent()
-            except TrainerError as error:
-                self.console.say_error(error)
-            self.keeper = None
-
-    def leave(self) -> None:
-        """Back to where one came from."""
-        if self.is_current:
-            self.dismiss(None)
-
     def hints(self) -> list[Hint]:
         """What the key bar offers."""
         from trainer_tui.tui.commands import key_name
@@ -325,6 +235,8 @@ class TextScreen(Screen[None]):
         found: dict[str, Hint] = {}
         for key, active in self.active_bindings.items():
             binding = active.binding
+            if binding.id == "editor.choose" and self.odds is None:
+                continue
             if binding.show and (binding.id or "").startswith("editor."):
                 label = self.SEND if binding.id == "editor.send" else binding.description
                 found.setdefault(binding.id or "", Hint(key_name(key), label, binding.action))
@@ -341,13 +253,18 @@ class TextScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lines fit the width."""
-        self._renew()
+        self.renew()
 
     # Keys -------------------------------------------------------------------------------------
 
     def action_send(self) -> None:
-        """Send, unless that is under way."""
-        if self._began and not self.sending:
+        """Send, unless that is under way; first choose where two texts are at odds."""
+        if not self.began or self.sending:
+            return
+        self.look_at_files()
+        if self.odds is not None:
+            self.action_choose()
+        else:
             self.send()
 
     def action_next_problem(self, step: int) -> None:
@@ -378,55 +295,6 @@ class TextScreen(Screen[None]):
             return
         self.area.replace_all(problem.edit.apply(self.area.text))
         self.check_now()
-
-    def action_difference(self) -> None:
-        """What was changed so far."""
-        from trainer_tui.tui.screens.diff import DiffScreen
-
-        if self._began:
-            base, text = self.base() or "", self.area.text
-            self.app.push_screen(DiffScreen("Difference", self.about(), base, text))
-
-    def action_external(self) -> None:
-        """Lend the terminal to the person's own editor."""
-        from trainer_tui.tui.external import edit
-
-        if not self._began or self.sending:
-            return
-        app = self.console
-        self._write()
-        try:
-            text = edit(app, self.area.text, name=self.file_name(), env=app.env)
-        except SuspendNotSupported:
-            app.say("This terminal cannot be lent to another program.", "warning")
-        except TrainerError as error:
-            app.say_error(error)
-        else:
-            if text == self.area.text:
-                app.say("The text came back as it was.")
-            else:
-                self.area.replace_all(text)
-        self.refresh(layout=True)
-
-    def action_leave(self) -> None:
-        """Leave; what is not sent stays as a draft and says so."""
-        if self.area.step_back():
-            return
-        if self.note.display and not self.sending:
-            self.note.display = False
-            return
-        self._write()
-        keeper = self.keeper
-        if self._began and keeper is not None and self.area.text != (self.base() or ""):
-            if keeper.waiting:
-                self.console.say("Your text is not sent and could not be saved.", "error")
-            else:
-                self.console.say(self.kept(), "information")
-        self.dismiss(None)
-
-    def kept(self) -> str:
-        """What is said when one leaves with something unsent."""
-        return "Not sent. Your edit is kept as a draft; e on the job opens it again."
 
     def show_problems(self) -> Sequence[Problem]:
         """The problems as shown."""

@@ -1,0 +1,144 @@
+"""Sending the edit of a config: what changes and what it will do, the question, the answer."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from trainer_tui.core.acts import Act, Outcome, resume_point
+from trainer_tui.core.drafts import ago, sent_before
+from trainer_tui.core.messages import Aspect
+from trainer_tui.errors import TrainerError
+from trainer_tui.model import JobRef
+from trainer_tui.tui.forecasting import forecasts, told
+from trainer_tui.tui.screens.text_screen import TextScreen
+
+
+class EditSending(TextScreen):
+    """The half of the editor that sends."""
+
+    def __init__(self, ref: JobRef) -> None:
+        super().__init__()
+        self.ref = ref
+        self.service_text: str | None = None
+        """The config as the service has it now."""
+        self.edit_base: str | None = None
+        """The config that the edit is of; another one only while the two are at odds."""
+        self.pressed = False
+        """Whether somebody waits for the choice between two texts: it is shown at once."""
+
+    def at_odds(self) -> None:
+        """The service has another text than the one that was edited."""
+        raise NotImplementedError
+
+    def send(self) -> None:
+        """Show what changes, then ask."""
+        from trainer_tui.tui.screens.diff import DiffScreen
+
+        text, base = self.area.text, self.edit_base
+        if base is None:
+            self.console.say("The config has not come yet.", "warning")
+            return
+        if text == base:
+            self.console.say("Nothing has changed: the text is what the service has.")
+            return
+        checked = self.check_now()
+        notes = self.notes(checked)
+        try:
+            if (sent := sent_before(self.console.store, self.ref, text)) is not None:
+                when = f", {ago(sent.sent_at, self.console.now())}" if sent.sent_at else ""
+                notes.append(("warning", f"This very text was sent for this job before{when}."))
+        except TrainerError:
+            pass  # a store that cannot be read has said so already
+        notes += told(*forecasts(self.console, self.ref, base, text))
+        entry = self.console.board.get(self.ref)
+        if entry is not None:
+            notes.append(("text-muted", self._what_follows()))
+        errors = checked.errors
+        question = "Send it all the same?" if errors else f"Send it to {self.ref.profile}?"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._perform(text, base)
+
+        self.app.push_screen(
+            DiffScreen(
+                "Send the edit",
+                self.about(),
+                base,
+                text,
+                names=(f"{self.ref.profile} has", "yours"),
+                others=self.others(),
+                notes=notes,
+                question=question,
+            ),
+            answered,
+        )
+
+    def _what_follows(self) -> str:
+        entry = self.console.board.get(self.ref)
+        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else None
+        if reason is not None:
+            return f"Nothing runs by itself then: {reason}."
+        return "It runs only when the job is resumed; you will be asked."
+
+    def _perform(self, text: str, base: str) -> None:
+        self.busy(f"Sending to {self.ref.profile}{self.console.glyphs.ellipsis}")
+        future = self.console.runtime.perform(Act.EDIT, self.ref, config_text=text, base_text=base)
+
+        def done(future: Future[Outcome]) -> None:
+            self.app.call_later(self._sent, future, text)
+
+        future.add_done_callback(done)
+
+    def _sent(self, future: Future[Outcome], text: str) -> None:
+        """The service has answered. The draft stays until it has accepted."""
+        if future.cancelled():
+            self.refused(TrainerError("the edit was not sent: the console is closing"))
+            return
+        broken = future.exception()
+        if broken is not None:
+            if not isinstance(broken, TrainerError):
+                raise broken
+            self.refused(broken)
+            return
+        outcome = future.result()
+        if not outcome.ok:
+            error = outcome.error or TrainerError(outcome.message)
+            self.refused(error)
+            if self.service_text != self.edit_base:  # it came while the edit was on its way
+                self.pressed = True
+                self.at_odds()
+            elif error.code == "CONFLICT":
+                self.pressed = True
+                self.console.runtime.watch(self.ref, {Aspect.CONFIG})
+            return
+        self.service_text = self.edit_base = text
+        self.accepted()
+        self._offer_resume()
+
+    def _offer_resume(self) -> None:
+        entry = self.console.board.get(self.ref)
+        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else ""
+        if entry is None or reason is not None:
+            self.console.say(f"The edit is in{': ' + reason if reason else ''}.", "success")
+            self.leave()
+            return
+        from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
+
+        job = entry.job
+        words = resume_point(job)
+        said = f"{words[:1].upper()}{words[1:]}."
+        _, will = forecasts(self.console, self.ref, None, self.service_text or "")
+        if will is not None:
+            said = " ".join([said, *will.words()[:2]])
+        item = Item(job.name or job.ref.id, said, job.status.value)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console.perform(Act.RESUME, [self.ref])
+            self.leave()
+
+        self.app.push_screen(
+            ConfirmScreen("Resume", [item], question="The edit is in. Resume the job now?"),
+            answered,
+        )
