@@ -91,7 +91,7 @@ async def test_keys_typed_ahead_belong_to_the_question(tmp_path: Path) -> None:
         for key in ("enter", "k"):
             it.app.post_message(events.Key(key, key[:1] if len(key) == 1 else None))
         await until(it.pilot, lambda: it.pane.question is None, "the end of the question")
-        assert it.view.search is not None
+        assert it.view.search is not None and it.view.search.pattern is not None
         assert it.view.search.pattern.text == "77"
 
 
@@ -143,6 +143,35 @@ async def test_a_large_log_is_saved_with_what_is_missing(tmp_path: Path) -> None
         remark = "77 bytes are missing here: the service no longer has this part\n"
         expected = remark + held[77:].decode().replace("\x1b[31m", "").replace("\x1b[0m", "")
         assert (tmp_path / "saved.log").read_text() == expected
+
+
+async def test_a_name_is_proposed_that_no_file_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``enter`` saves, a second time too."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    async with Shown(tmp_path) as it:
+        for _ in range(3):
+            it.app.said.clear()
+            await it.press("ctrl+s", "enter")
+            await until(it.pilot, lambda: it.app.said, "a saved log")
+    assert sorted(names(folder)) == [
+        "dog_portrait_lora-2.log",
+        "dog_portrait_lora-3.log",
+        "dog_portrait_lora.log",
+    ]
+
+
+async def test_what_is_typed_stays_apart_from_what_is_said(tmp_path: Path) -> None:
+    """However long the name is, a blank stands before the reason."""
+    async with Shown(tmp_path) as it:
+        await it.press("ctrl+s")
+        it.pane.answer.value = str(tmp_path / "no" / ("x" * 150))
+        await it.press("enter")
+        said = it.pane.query_one("#log-told")
+        assert it.pane.answer.region.right < said.content_region.x
 
 
 async def test_saving_where_nothing_can_be_written(tmp_path: Path) -> None:

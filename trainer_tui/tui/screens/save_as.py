@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from trainer_tui.tui.glyphs import UNICODE
+from trainer_tui.tui.widgets.log_saving import unused
 
 
 class SaveScreen(ModalScreen[Path | None]):
@@ -35,7 +36,7 @@ class SaveScreen(ModalScreen[Path | None]):
 
     def __init__(self, title: str, name: str, endings: Sequence[str]) -> None:
         super().__init__()
-        self._heading, self._proposed, self._endings = title, name, list(endings)
+        self._heading, self._proposed, self._endings = title, unused(name), list(endings)
 
     def compose(self) -> ComposeResult:
         """The file's name, and what is wrong with it."""

@@ -34,7 +34,7 @@ class LogFrame(AskingPane):
             background: transparent;
         }
         &.asking #log-sign, &.asking #log-answer { display: block; }
-        &.asking #log-told { width: auto; max-width: 50%; padding-right: 1; }
+        &.asking #log-told { width: auto; max-width: 50%; padding: 0 1; }
         &.asking LogTabs.several { display: none; }
     }
     """

@@ -14,7 +14,7 @@ from trainer_tui.core.logfile.search import warm
 from trainer_tui.sanitize import filename
 from trainer_tui.tui.widgets.instead import InsteadPane
 from trainer_tui.tui.widgets.log_going import where
-from trainer_tui.tui.widgets.log_saving import Part, parts, save
+from trainer_tui.tui.widgets.log_saving import Part, parts, save, unused
 from trainer_tui.tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class AskingPane(InsteadPane):
         if question == "filter" and self._kept:
             return self._kept.text
         if question == "save" and self.job:
-            return f"{filename(self.job.name or self.job.ref.id, fallback='job')}.log"
+            return unused(f"{filename(self.job.name or self.job.ref.id, fallback='job')}.log")
         return ""
 
     def close_question(self) -> None:

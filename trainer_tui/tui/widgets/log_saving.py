@@ -33,6 +33,13 @@ class _Changed(Exception):
     """The lines are others now, or nobody waits for them any more."""
 
 
+def unused(name: str) -> str:
+    """A file name that nothing in the current folder has: with a number, where that is needed."""
+    path = Path(name)
+    names = (path.with_stem(f"{path.stem}-{n}").name for n in range(2, 1_000))
+    return next((one for one in (name, *names) if not os.path.lexists(one)), name)
+
+
 def parts(view: LogView) -> list[Part]:
     """What can be saved, the likeliest first."""
     found: list[Part] = ["all"]
