@@ -1,12 +1,14 @@
-"""The console's log pane over a file, in an app of nothing else: ``python bench/log_app.py FILE``.
+"""The console's log pane over a file, in an app of nothing else.
 
 The app's size and colours, its way of painting and the pane are the console's. Left out is what the
 console has besides: jobs, store, network thread. The file is looked at four times a second, as
-:mod:`trainer_tui.core.logside` does it.
+:mod:`trainer_tui.core.logside` does it, and the garbage collector is off while it starts, as in
+:mod:`trainer_tui.tui.start`.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -82,6 +84,12 @@ class LogApp(LeanApp):
         pane.focus()
         self.look()
         self.set_interval(LOOK, self.look)
+        self.call_after_refresh(self.started)
+
+    def started(self) -> None:
+        """The first frame is there."""
+        gc.freeze()
+        gc.enable()
 
     def look(self) -> None:
         """Tell the pane how long the file is."""
@@ -99,5 +107,6 @@ class LogApp(LeanApp):
         """Nothing is copied."""
 
 
-if __name__ == "__main__":
-    LogApp(Path(sys.argv[1])).run()
+def main() -> None:
+    """Show the file."""
+    LogApp(Path(sys.argv[-1])).run()

@@ -22,7 +22,8 @@ time ends with the bytes that brought the wanted line to the screen:
              its processes together
     lag      from the last line being written to it being on the screen
 
-The file is in the page cache for all of them. ``>`` marks what had not come when the time was up.
+The view and the floor are started seven times by turns, and their first screens are medians. The
+file is in the page cache for all of them. ``>`` marks what had not come when the time was up.
 Also measured: the commands, ``trainer-tui logs --tail`` and ``--grep`` against ``tail`` and
 ``grep``.
 """
@@ -49,6 +50,10 @@ from watch import Eye, cpu, memory
 
 from trainer_tui.paths import Paths
 
+VIEW = (
+    "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv[1]); import log_app; log_app.main()"
+)
+"""Starts as the console does, the garbage collector off until the first frame."""
 OVER = float("inf")
 FLOOR, OURS = "minimal Textual app", "log view alone"
 RATE = 10_000
@@ -90,7 +95,7 @@ def viewers(options: argparse.Namespace, home: Home, file: BigFile) -> Iterator[
     path, last = str(file.path), file.lines
     alone = Viewer(
         OURS,
-        [sys.executable, str(Path(__file__).with_name("log_app.py")), path],
+        [sys.executable, "-c", VIEW, str(Path(__file__).parent), path],
         leaves="\x1b",
         count=rf"^\W*{last:,}\s|^\W*{last}\s",
     )
@@ -143,6 +148,8 @@ def show(viewer: Viewer, file: BigFile, options: argparse.Namespace) -> Row:
 
         def until(pattern: str, since: float) -> float:
             took = eye.wait(pattern, since, options.limit)
+            if took is None:
+                print(f"  {pattern!r} did not come; the screen says: {eye.rows[-1]}", flush=True)
             return OVER if took is None else took
 
         opened = session.began
@@ -155,19 +162,20 @@ def show(viewer: Viewer, file: BigFile, options: argparse.Namespace) -> Row:
             raise RuntimeError(f"{viewer.name} showed nothing:\n" + "\n".join(eye.rows))
         if viewer.ready is not None:
             row["open ms"] = row["first ms"] - (opened - session.began) * 1000
-        until(step_text(0), eye.press(viewer.top))
-        row["end ms"] = until(last, eye.press(viewer.end)) * 1000
         if viewer.count is not None:
+            eye.press(viewer.end)
             eye.press(viewer.tells[0])
             row["indexed s"] = until(viewer.count, session.began)
             eye.press(viewer.tells[1])
+        go_to_top(viewer, eye, options.limit)
+        row["end ms"] = until(last, eye.press(viewer.end)) * 1000
         for name, query, line in (
             ("literal s", LITERAL, file.literal_line),
             ("regex s", REGEX, file.regex_line),
         ):
             if name == "regex s" and not viewer.expressions:
                 continue
-            until(step_text(0), eye.press(viewer.top))
+            go_to_top(viewer, eye, options.limit)
             eye.press(viewer.asks)
             session.read_for(0.5)
             began = eye.press(viewer.finds.replace("{query}", query))
@@ -182,6 +190,14 @@ def show(viewer: Viewer, file: BigFile, options: argparse.Namespace) -> Row:
         until(last, eye.press(viewer.end))
         row |= follow(viewer, file, eye, options)
     return row
+
+
+def go_to_top(viewer: Viewer, eye: Eye, limit: float) -> None:
+    """To the first line; asked again and again of a program that reads on and then goes away."""
+    until = time.perf_counter() + limit
+    while time.perf_counter() < until:
+        if eye.wait(step_text(0), eye.press(viewer.top), 3.0) is not None:
+            return
 
 
 def follow(viewer: Viewer, file: BigFile, eye: Eye, options: argparse.Namespace) -> Row:
@@ -254,6 +270,13 @@ def commands(file: BigFile, home: Home, ref: str) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def first_screen(viewer: Viewer) -> float:
+    """Milliseconds from the start to a screen of the log."""
+    with Session(viewer.argv, env=viewer.env) as session:
+        took = Eye(session).wait(r"step 0\d{8}", session.began, 30.0)
+        return OVER if took is None else took * 1000
 
 
 def floor() -> Row:
@@ -336,6 +359,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1_000_000_000, help="bytes of the log")
     parser.add_argument("--folder", type=Path, help="where it is made, instead of the temp folder")
     parser.add_argument("--runs", type=int, default=1, help="medians of so many")
+    parser.add_argument("--starts", type=int, default=7, help="of the view and the floor, by turns")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long it is followed")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds to wait for anything")
     parser.add_argument("--toolong", type=Path, help="the program tl, in an environment of its own")
@@ -351,12 +375,17 @@ def main() -> None:
         print(f"{file.path.stat().st_size / 1e9:.2f} GB, {file.lines:,} lines", flush=True)
         ref = big_job(installation, file)
         runs: dict[str, list[Row]] = {}
+        view = next(viewers(options, installation, file))
+        pairs = [(floor()["first ms"], first_screen(view)) for _ in range(options.starts)]
         for _ in range(options.runs):
             runs.setdefault(FLOOR, []).append(floor())
             for viewer in viewers(options, installation, file):
                 if not options.only or viewer.name in options.only:
                     print(f"… {viewer.name}", flush=True)
                     runs.setdefault(viewer.name, []).append(show(viewer, file, options))
+        for name, firsts in zip((FLOOR, OURS), zip(*pairs, strict=True), strict=False):
+            for row in runs.get(name, ()):
+                row["first ms"] = median(firsts)
         more = [] if options.only else commands(file, installation, ref)
         tell(runs, file, more)
 
