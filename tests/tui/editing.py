@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from trainer_tui.core.acts import why_not as decide
 from trainer_tui.core.board import Entry
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.core.store import Store
-from trainer_tui.errors import TrainerError
+from trainer_tui.errors import NetworkError, TrainerError
 from trainer_tui.model import Capability, Job, JobRef, Progress, Status
 from trainer_tui.paths import Paths
 from trainer_tui.providers.base import Facts, Submission
@@ -76,6 +77,18 @@ class FakeBoard:
         return list(self.held.values())
 
 
+class Account:
+    """A provider that tells its datasets."""
+
+    def __init__(self, datasets: dict[str, str] | None) -> None:
+        self._datasets = datasets
+
+    async def dataset_states(self) -> dict[str, str]:
+        if self._datasets is None:
+            raise NetworkError("comfy cannot be reached")
+        return self._datasets
+
+
 class FakeRuntime:
     """Remembers what it was asked; the test answers."""
 
@@ -85,6 +98,8 @@ class FakeRuntime:
         self.watched: list[tuple[JobRef, frozenset[Aspect]]] = []
         self.asked: list[tuple[Act, JobRef, dict[str, Any], Future[Outcome]]] = []
         self.submitted: list[tuple[str, Submission, Future[Outcome]]] = []
+        self.datasets: dict[str, str] | None = None
+        """What RunComfy tells when it is asked for its datasets; none: it cannot be asked."""
 
     def watch(self, ref: JobRef, aspects: Iterable[Aspect]) -> None:
         self.watched.append((ref, frozenset(aspects)))
@@ -94,6 +109,21 @@ class FakeRuntime:
 
     def states(self) -> dict[str, object]:
         return {"comfy": None, "local": None}
+
+    async def provider(self, profile: str) -> object:
+        return Account(self.datasets)
+
+    def run(self, factory: Callable[[], Coroutine[Any, Any, Any]]) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        async def answer() -> None:
+            try:
+                future.set_result(await factory())
+            except TrainerError as error:
+                future.set_exception(error)
+
+        asyncio.get_running_loop().create_task(answer())
+        return future
 
     def perform(self, act: Act, ref: JobRef, **parameters: Any) -> Future[Outcome]:
         future: Future[Outcome] = Future()

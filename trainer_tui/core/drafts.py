@@ -50,6 +50,8 @@ class Place:
     gpu_count: int | None = None
     runner: str | None = None
     file: str | None = None
+    like: str | None = None
+    """The job whose config it began from."""
 
 
 def put_place(store: Values, draft_id: str, place: Place) -> None:
@@ -157,13 +159,15 @@ class Keeper:
         base_text: str | None,
         ref: JobRef | None = None,
         draft: Draft | None = None,
+        draft_id: str | None = None,
     ) -> None:
+        """``draft``: one that is gone on with; ``draft_id``: what a new one shall be called."""
         self._store, self._now = store, now
         self._lock = threading.Lock()
         self._on_disk = draft is not None
         self._pending: str | None = None
         self._draft = draft or Draft(
-            id=uuid.uuid4().hex,
+            id=draft_id or uuid.uuid4().hex,
             profile=profile,
             text=base_text or "",
             updated_at=now(),

@@ -161,7 +161,12 @@ def _state(job: Job) -> str:
 
 def _consequence(app: TrainerApp, job: Job, act: Act) -> str:
     facts = app.facts(job.ref.profile)
-    return consequence(job, act, facts) if facts is not None else ""
+    said = consequence(job, act, facts) if facts is not None else ""
+    if act is Act.RESUME:
+        from trainer_tui.tui.forecasting import before_resume
+
+        said = " ".join(part for part in (said, before_resume(app, job)) if part)
+    return said
 
 
 # -- configs -------------------------------------------------------------------------------------
@@ -183,6 +188,11 @@ def edit(app: TrainerApp) -> None:
 def new(app: TrainerApp) -> None:
     """Write a new job."""
     app.command_screen("new_job", "NewJobScreen")
+
+
+def drafts(app: TrainerApp) -> None:
+    """All drafts."""
+    app.command_screen("drafts", "DraftsScreen")
 
 
 def new_from(app: TrainerApp) -> None:

@@ -97,6 +97,7 @@ class EditorScreen(EditSending):
         """Ask for the config; a follower brings it."""
         self.wait(f"Asking {self.ref.profile} for the config{self.console.glyphs.ellipsis}")
         self.console.runtime.watch(self.ref, {Aspect.CONFIG})
+        self.ask_for_datasets()
 
     def ended(self) -> None:
         """Nothing is followed any more."""

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from trainer_tui.core.drafts import ago, unsent_new
+from trainer_tui.core.drafts import Place, ago, place_of, unsent_new
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.templates import fitted, same_shape, templates_for
@@ -231,7 +231,10 @@ class NewJobScreen(ModalScreen[None]):
             hint = f"  {error.hint}" if error.hint else ""
             self.said.say(f"{error.message}{hint}", "error")
             return
-        self._go(target, text, source.draft)
+        place = place_of(self.console.store, source.draft.id) if source.draft else Place()
+        if source.file:
+            place = Place(file=str(Path(self.file.value.strip()).expanduser().absolute()))
+        self._go(target, text, source.draft, place)
 
     def receive(self, message: Message) -> None:
         """The config of the job to begin from."""
@@ -240,7 +243,8 @@ class NewJobScreen(ModalScreen[None]):
             return
         if isinstance(message, ConfigArrived) and message.ref == self._waiting:
             self._unwatch()
-            self._go(target, fitted(message.text, target.provider), None)
+            text = fitted(message.text, target.provider)
+            self._go(target, text, None, Place(like=str(message.ref)))
         elif (
             isinstance(message, AspectFailed)
             and message.ref == self._waiting
@@ -254,10 +258,10 @@ class NewJobScreen(ModalScreen[None]):
             self.console.runtime.unwatch(self._waiting, {Aspect.CONFIG})
             self._waiting = None
 
-    def _go(self, target: Target, text: str, draft: Draft | None) -> None:
+    def _go(self, target: Target, text: str, draft: Draft | None, place: Place) -> None:
         app = self.console
         self.dismiss(None)
-        app.call_later(app.push_screen, NewTextScreen(target, text, draft))
+        app.call_later(app.push_screen, NewTextScreen(target, text, draft, place=place))
 
     def action_leave(self) -> None:
         """Back."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 
 from trainer_tui.core.acts import Outcome
-from trainer_tui.core.drafts import Keeper
+from trainer_tui.core.drafts import Keeper, Place, ago, put_place, submitted_before
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.yamlconfig import in_words, summary
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import Capability
+from trainer_tui.model import Capability, JobRef
 from trainer_tui.providers.base import Submission
+from trainer_tui.tui import forecasting
 from trainer_tui.tui.checking import Rules
+from trainer_tui.tui.ondisk import OnDisk
 from trainer_tui.tui.present import bar, size
+from trainer_tui.tui.screens.diff import Other
 from trainer_tui.tui.screens.new_job_parts import Target
 from trainer_tui.tui.screens.text_screen import TextScreen
 
@@ -25,10 +29,23 @@ class NewTextScreen(TextScreen):
     VERB = "New job"
     SEND = "submit"
 
-    def __init__(self, target: Target, text: str, draft: Draft | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        text: str,
+        draft: Draft | None = None,
+        *,
+        place: Place | None = None,
+    ) -> None:
+        """Args: where it runs; the text; the draft that it is, where it is one; where the text
+        came from (of ``place`` only that counts)."""
         super().__init__()
         self.target = target
         self._text, self._draft = text, draft
+        self.place = Place(
+            target.gpu_type, target.gpu_count, target.runner,
+            place.file if place else None, place.like if place else None,
+        )  # fmt: skip
         self.token = draft.id if draft is not None else uuid.uuid4().hex
         """The same for every try: sent twice, it makes one job where the service can tell."""
         self._percent = -1
@@ -48,6 +65,18 @@ class NewTextScreen(TextScreen):
         """What it began from."""
         return self._text
 
+    def base_name(self) -> str:
+        """What that is called."""
+        return "began from"
+
+    def others(self) -> list[Other]:
+        """The files that it came from."""
+        return [Other(file.name, file.changed() or file.text) for file in self.files]
+
+    def profile_of(self) -> str:
+        """Where it goes."""
+        return self.target.profile
+
     def file_name(self) -> str:
         """What a file with this text is called."""
         return str(summary(self.area.text)["name"] or "config")
@@ -56,11 +85,14 @@ class NewTextScreen(TextScreen):
         """The trainer's rules and the service's."""
         target = self.target
         extra = self.console.config.schema_extra_keys
-        return Rules(target.provider, None, extra, target.gpu_type, target.gpu_count)
+        return Rules(
+            target.provider, None, extra, target.gpu_type, target.gpu_count,
+            datasets=self.datasets,
+        )  # fmt: skip
 
     def started(self) -> None:
         """The text is there already."""
-        draft = self._draft
+        shown, draft = self._text, self._draft
         if draft is None:
             # Compared with nothing: whatever is written is worth keeping.
             draft = Draft(
@@ -69,11 +101,35 @@ class NewTextScreen(TextScreen):
             )  # fmt: skip
         else:
             draft = replace(draft, profile=self.target.profile)
+            if draft.base_text is not None:
+                self._text = draft.base_text
         keeper = Keeper(
             self.console.store, self.console.now, profile=self.target.profile, kind="new",
-            base_text=draft.base_text, draft=draft,
+            base_text=draft.base_text, draft=draft if self._draft is not None else None,
+            draft_id=self.token,
         )  # fmt: skip
-        self.begin(self._text, keeper)
+        self.begin(shown, keeper)
+        self._keep_place()
+        if self.place.file is not None:
+            self.files.append(OnDisk(Path(self.place.file), self._text))
+            self.look_at_files()
+        self.ask_for_datasets()
+
+    def ended(self) -> None:
+        """Where it is to run is kept with the draft."""
+        self._keep_place()
+
+    def _keep_place(self) -> None:
+        try:
+            put_place(self.console.store, self.token, self.place)
+        except TrainerError as error:
+            self.console.say_error(error)
+
+    def file_changed(self, file: OnDisk, text: str) -> None:
+        """What it began from is the file's present text."""
+        self._text = text
+        if self.keeper is not None:
+            self.keeper.rebase(text)
 
     def kept(self) -> str:
         """What is said when one leaves before submitting."""
@@ -92,7 +148,20 @@ class NewTextScreen(TextScreen):
         same = [e.job for e in self.console.board.entries() if name and e.job.name == name]
         if same:
             notes.append(("warning", f"There is a job of this name already: {same[0].ref}"))
-        notes += [("foreground", f"{line[:1].upper()}{line[1:]}.") for line in in_words(text)]
+        try:
+            before = submitted_before(self.console.store, text)
+        except TrainerError:
+            before = None
+        if before is not None and before.sent_at is not None:
+            when = ago(before.sent_at, self.console.now())
+            notes.append(("warning", f"This very text was submitted before, {when}."))
+        target = self.target
+        like = JobRef.parse(self.place.like) if self.place.like else None
+        will = forecasting.forecast_new(self.console, text, target.gpu_type, target.gpu_count, like)
+        if will is not None:
+            notes += forecasting.told(None, will)
+        else:
+            notes += [("foreground", f"{line[:1].upper()}{line[1:]}.") for line in in_words(text)]
         facts = self.console.facts(self.target.profile)
         told = facts.consequences.get(Capability.SUBMIT) if facts is not None else None
         if told:
@@ -111,6 +180,7 @@ class NewTextScreen(TextScreen):
                 self._text if self._text.strip() else text,
                 text,
                 names=("began from", "now"),
+                others=self.others(),
                 notes=notes,
                 question=question,
                 same="",
