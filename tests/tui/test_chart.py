@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 
 from hypothesis import example, given
@@ -178,6 +179,16 @@ def test_curves_without_a_common_range_are_scaled_apart() -> None:
     chart = picture([loss, lr], 80, 14, Look(), UNICODE)
     assert "each on its own scale" in text(chart)[0]
     assert sum(bool(row.strip()) for row in of_colour(chart[1:-2], "chart-2")) > 5
+
+
+def test_several_scales_are_said_before_the_best_value() -> None:
+    """Without the word the values of one curve would be read off the other's axis."""
+    loss = replace(curve([0.5 - n / 50 for n in range(10)]), best="min")
+    lr = curve([1e-4 * (1 + n / 10) for n in range(10)], label="lr", colour="chart-2")
+    assert "◆ 0.32" in text(picture([loss, lr], 80, 14, Look(), UNICODE))[0]
+    narrow = text(picture([loss, lr], 50, 14, Look(), UNICODE))[0]
+    assert "each on its own scale" in narrow
+    assert "◆" not in narrow
 
 
 def test_cursor_reads_all_curves() -> None:

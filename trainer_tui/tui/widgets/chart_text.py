@@ -32,6 +32,9 @@ def where(curves: Sequence[Curve], look: Look) -> str:
     return f"after {ticks.duration(round(x))}"
 
 
+APART = "each on its own scale"
+
+
 def note_words(
     curves: Sequence[Curve],
     columns: Sequence[Columns],
@@ -43,7 +46,7 @@ def note_words(
     """How the curves are drawn and what the marks on them mean, the most needed first."""
     words = []
     if own:
-        words.append("each on its own scale")
+        words.append(APART)
     if any(any(each.odd) for each in columns):
         words.append(f"{glyphs.times} not finite")
     stalls = _stalls_in(curves, look.axis, window)
@@ -78,19 +81,21 @@ def legend(
 ) -> list[Row]:
     """Names with their values, in at most so many lines, and how they are drawn.
 
-    Where the room is short, first the best values go, then the notes, then the last curves.
+    Where the room is short, first the notes go, but that the scales are several; for that the best
+    values go. Then the last curves.
     """
     lead = where(curves, look) if look.cursor is not None else ""
     room = width - 2
+    needed = len(APART) + 3 if APART in notes else 0
     for full in (True, False):
         items = [_item(curve, look, full, glyphs) for curve in curves if look.named]
         rows = _wrapped(lead, items, room)
-        if len(rows) <= lines:
+        left_out = len(rows) > lines
+        rows = rows[:lines]
+        out = [_painted(row, lead if not number else "", number) for number, row in enumerate(rows)]
+        used = [sum(cells(text) for text, _ in row) for row in out]
+        if not left_out and used[0] + needed <= width:
             break
-    left_out = len(rows) > lines
-    rows = rows[:lines]
-    out = [_painted(row, lead if not number else "", number) for number, row in enumerate(rows)]
-    used = [sum(cells(text) for text, _ in row) for row in out]
     if left_out and used[-1] + 2 < width:
         out[-1].append((f" {glyphs.ellipsis}", "text-faint"))
         used[-1] += 2
