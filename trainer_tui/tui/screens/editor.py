@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
+from textual.app import App
 from textual.binding import BindingType
+from textual.document._history import EditHistory
 
 from trainer_tui.core.drafts import Keeper, ago, last_sent, unsent_edit
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
@@ -23,6 +27,18 @@ from trainer_tui.tui.screens.text_screen import TextScreen
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an editor leaves behind for the next one of the same job."""
+
+    text: str
+    history: EditHistory
+    cursor: tuple[int, int]
+
+
+_PASTS: WeakKeyDictionary[App[object], dict[JobRef, Past]] = WeakKeyDictionary()
 
 
 class EditorScreen(EditSending):
@@ -100,8 +116,12 @@ class EditorScreen(EditSending):
         self.ask_for_datasets()
 
     def ended(self) -> None:
-        """Nothing is followed any more."""
+        """Nothing is followed any more; the way back is kept for when it is opened again."""
         self.console.runtime.unwatch(self.ref, {Aspect.CONFIG})
+        if self.began:
+            _PASTS.setdefault(self.app, {})[self.ref] = Past(
+                self.area.text, self.area.history, self.area.cursor_location
+            )
 
     def receive(self, message: Message) -> None:
         """The config as the service has it, or why it cannot be had."""
@@ -168,6 +188,10 @@ class EditorScreen(EditSending):
             self.console.store, self.console.now, profile=self.ref.profile, kind="edit",
             ref=self.ref, base_text=text,
         ))  # fmt: skip
+        past = _PASTS.get(self.app, {}).get(self.ref)
+        if past is not None and past.text == text:
+            self.area.history = past.history
+            self.area.move_cursor(past.cursor, center=True)
         if self._wanted is not None:
             self._go_on(self._wanted)
             return
