@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from trainer_tui.core.rows import Draft
 from trainer_tui.model import JobRef
 
-WRITE_AFTER = 0.4
+WRITE_AFTER = 0.3
 """Seconds between the last key and the draft on disk: a crash loses at most so much typing."""
 _KEEP_SENT = 5
 """Sent drafts that stay, newest first, to notice that the same is sent twice."""
