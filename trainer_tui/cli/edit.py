@@ -13,7 +13,7 @@ from trainer_tui.cli import render
 from trainer_tui.cli.acts import refuse_if_not_allowed, report
 from trainer_tui.cli.check import read_config
 from trainer_tui.cli.context import DONE, FAILED, CliContext
-from trainer_tui.cli.service import Service, run_async
+from trainer_tui.cli.service import Service, run_async, utcnow
 from trainer_tui.cli.submit import known_datasets, refuse_mistakes, with_changes
 from trainer_tui.core.acts import Act, consequence, resume_point
 from trainer_tui.errors import UsageError
@@ -71,7 +71,9 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             _show_diff(context, base, text)
         if not context.confirm(
             f"Send the new config of {job.ref}?",
-            consequence=consequence(job, Act.EDIT, provider.facts),
+            consequence="\n".join(
+                [consequence(job, Act.EDIT, provider.facts), *_will(context, job, base, text)]
+            ),
             what=f"edit {job.ref}",
         ):
             context.say("nothing was changed")
@@ -82,6 +84,21 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
     if code == DONE and not context.json and Capability.RESUME in after.allowed:
         context.say(f"it {resume_point(after)}: trainer-tui resume {job.ref}")
     return code
+
+
+def _will(context: CliContext, job: Job, base: str | None, text: str) -> list[str]:
+    """What the edit changes of what the job does, and what it will do."""
+    from trainer_tui.core.forecast import compared, forecast
+    from trainer_tui.core.pace import pace_of
+
+    now = utcnow()
+    pace, prices = pace_of(job, None, (), now), context.config.pricing
+    start = job.checkpoint_step
+    old, new = (
+        forecast(config, start=start, pace=pace, gpu=job.gpu, pricing=prices)
+        for config in (base or "", text)
+    )
+    return [*compared(old, new), *(new.words() if new is not None else ())]
 
 
 def _new_text(args: argparse.Namespace, context: CliContext, job: Job, base: str | None) -> str:

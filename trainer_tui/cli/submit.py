@@ -235,10 +235,11 @@ def _confirmed(
 ) -> bool:
     if context.yes:
         return True
-    from trainer_tui.core.yamlconfig import in_words
+    from trainer_tui.core.forecast import forecast
 
     told = facts.consequences.get(Capability.SUBMIT) or f"Starts a new job at {facts.title}."
-    lines = [told, *(in_words(submission.config_text) if context.can_ask else [])]
+    will = forecast(submission.config_text) if context.can_ask else None
+    lines = [told, *(will.words() if will is not None else ())]
     gpu = submission.gpu_type or (facts.gpu_types[0] if facts.gpu_types else None)
     if gpu is not None:
         lines.append(f"gpu: {gpu} x{submission.gpu_count or 1}")

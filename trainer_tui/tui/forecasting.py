@@ -76,7 +76,7 @@ def told(old: Forecast | None, new: Forecast | None) -> list[tuple[str, str]]:
         return []
     lines = [("accent", line) for line in compared(old, new)]
     lines += [("foreground", line) for line in new.words()]
-    return [("foreground", ""), *lines, ("foreground", "")]
+    return [*lines, ("foreground", "")]
 
 
 def before_resume(app: TrainerApp, job: Job) -> str:

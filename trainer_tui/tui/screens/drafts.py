@@ -151,8 +151,8 @@ class DraftsScreen(Screen[None]):
             Piece(fit(self._title(draft), 40 if wide else 22, app.glyphs), "foreground", True),
             Piece(f"  {when:<11}", "text-muted"),
         ]
-        if base:
-            pieces.append(Piece(f"  {base}", colour))
+        if self._now:
+            pieces.append(Piece(f"  {base:<12}", colour))
         if read:
             pieces.append(Piece(f"  {self._changed(draft)}", "text-muted"))
         return pieces
@@ -172,10 +172,10 @@ class DraftsScreen(Screen[None]):
     def _base(self, draft: Draft) -> tuple[str, str]:
         """Whether the service still has what the edit began from."""
         if draft.ref is None or kind_of(draft) != "edit":
-            return "", ""
+            return "", "text-muted"
         now = self._now.get(draft.ref)
         if now is None:
-            return "", ""
+            return "", "text-muted"
         if now == draft.base_text:
             return "same base", "success"
         return ("sent already", "text-muted") if now == draft.text else ("base changed", "warning")

@@ -49,6 +49,8 @@ class EditSending(TextScreen):
                 notes.append(("warning", f"This very text was sent for this job before{when}."))
         except TrainerError:
             pass  # a store that cannot be read has said so already
+        if notes:
+            notes.append(("foreground", ""))
         notes += told(*forecasts(self.console, self.ref, base, text))
         entry = self.console.board.get(self.ref)
         if entry is not None:

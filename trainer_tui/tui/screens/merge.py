@@ -11,6 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from trainer_tui.core.threeway import Agreed, Chunk, Side, conflicts, joined
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.present import fit
 from trainer_tui.tui.screens.choose import Answer
 from trainer_tui.tui.screens.diff import Heading
 from trainer_tui.tui.widgets.choices import Choices
@@ -80,7 +82,7 @@ class MergeScreen(Screen["str | None"]):
     def _renew(self) -> None:
         place = f"place {self._number + 1} of {self._count}"
         back = "  u the one before" if self._number else ""
-        self._heading.right = f"{place}{back}  esc leaves"
+        self._heading.right = f"{place}  esc leaves{back}"
         self._heading.renew()
         self._view.set_lines(self._lines())
         self._view.scroll_to(y=0, animate=False)
@@ -96,13 +98,13 @@ class MergeScreen(Screen["str | None"]):
             [],
         ]
         if isinstance(before, Agreed):
-            lines += _rows(before.text, " ", "text-muted", last=_AROUND)
+            lines += self._rows(before.text, " ", "text-muted", slice(-_AROUND, None))
         lines += self._block("when you began", found.base, " ", "text-faint")
         lines += self._block("mine", found.mine, "+", "success")
         lines += self._block("theirs", found.theirs, "+", "accent")
         if isinstance(after, Agreed):
             lines.append([])
-            lines += _rows(after.text, " ", "text-muted", first=_AROUND)
+            lines += self._rows(after.text, " ", "text-muted", slice(_AROUND))
         return lines
 
     def _block(self, name: str, text: str, sign: str, colour: str) -> list[Line]:
@@ -112,8 +114,12 @@ class MergeScreen(Screen["str | None"]):
         title: Line = [
             Piece(f"   {glyphs.h}{glyphs.h} {name}", colour, True), Piece(mark, "success"),
         ]  # fmt: skip
-        body = _rows(text, sign, colour) if text else [[Piece("     (no line)", "text-faint")]]
+        body = self._rows(text, sign, colour) if text else [[Piece("     (no line)", "text-faint")]]
         return [title, *body]
+
+    def _rows(self, text: str, sign: str, colour: str, part: slice = slice(None)) -> list[Line]:
+        room = self.app.size.width - 6
+        return _rows(text, sign, colour, room, self.console.glyphs, part=part)
 
     # Keys -------------------------------------------------------------------------------------
 
@@ -146,19 +152,14 @@ class MergeScreen(Screen["str | None"]):
 
 
 def _rows(
-    text: str, sign: str, colour: str, *, first: int | None = None, last: int | None = None
+    text: str, sign: str, colour: str, room: int, glyphs: Glyphs, *, part: slice = slice(None)
 ) -> list[Line]:
     lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    if last is not None:
-        lines = lines[-last:]
-    if first is not None:
-        lines = lines[:first]
-    return [
-        [
-            Piece(f"   {sign} ", colour, True),
-            Piece(visible(line.rstrip("\r").expandtabs(4)), colour),
-        ]
-        for line in lines
-    ]
+    out: list[Line] = []
+    for line in lines[part]:
+        shown = Piece(visible(line.rstrip("\r").expandtabs(4)), colour)
+        cut = fit(shown.text, min(room, shown.width), glyphs)
+        out.append([Piece(f"   {sign} ", colour, True), Piece(cut, colour)])
+    return out

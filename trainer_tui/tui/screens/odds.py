@@ -147,8 +147,8 @@ class OddsScreen(Screen["Settled | None"]):
         for who, found in self._said.items():
             lines += self._words(who, found, width)
         lines.append([])
-        hints = "b other difference" + ("  s layout" if app.size.width >= SIDE_BY_SIDE else "")
-        self._heading.right = f"{hints}  esc later"
+        layout = "  s layout" if app.size.width >= SIDE_BY_SIDE else ""
+        self._heading.right = f"esc later  b other difference{layout}"
         old_name, old, new_name, new = self._pairs()[self._pair]
         found_lines = diff(old, new)
         glyphs, room = app.glyphs, app.size.width - 1

@@ -158,7 +158,7 @@ class TextFlows(TextBase):
         self.banner(
             "warning",
             odds.said,
-            f"{key} shows both, to keep yours, take theirs or merge; nothing of yours is lost.",
+            f"{key} shows both: keep yours, take theirs, or merge. Nothing is lost.",
         )
         self.renew()
         self.keys.renew()

@@ -240,8 +240,11 @@ class TextScreen(TextFlows):
             if binding.show and (binding.id or "").startswith("editor."):
                 label = self.SEND if binding.id == "editor.send" else binding.description
                 found.setdefault(binding.id or "", Hint(key_name(key), label, binding.action))
-        order = [b.id for b in self._bindings.key_to_bindings.get("ctrl+s", [])]
-        return sorted(found.values(), key=lambda hint: hint.action != "send" if order else 0)
+        first = ("send", "choose")
+        return sorted(
+            found.values(),
+            key=lambda hint: first.index(hint.action) if hint.action in first else len(first),
+        )
 
     def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
         """A click on a key."""
