@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _LOG_AFTER = 1.0
 """Seconds for which a job is followed before its log is read: not for a glance at it."""
+_PIECE_OF_TIME = 0.05
+_REST = 4.0
+"""Reading a log for its metrics takes so much shorter than the rest after it."""
 _LOG_PAUSE = 15.0
 """Seconds until a log that could not be read is tried again."""
 
@@ -52,15 +56,18 @@ class MetricsSide(Side):
         self._log: LogPoints | None = None
         self._log_due: float | None = None
         """When the log is looked at next; ``None``: it was not waited for yet."""
+        self._behind = False
+        """Whether there is more of the log to be read already."""
 
     async def look(self) -> float | None:
         wait = None
         try:
             wait = await self._look()
         finally:
-            if self._held is None and self._more and wait != 0.0:
+            more = wait == 0.0 or self._behind
+            if self._held is None and self._more and not more:
                 self._tell(())  # that was all of the past
-            self._send(more=wait == 0.0)
+            self._send(more=more)
         return wait
 
     async def _look(self) -> float | None:
@@ -153,19 +160,25 @@ class MetricsSide(Side):
             if self._log is None:
                 self._log_due = math.inf
                 return None
+            spent = time.thread_time()
             found = await self._log.look()
         except RateLimitError:
             raise
         except TrainerError:  # the curves are there without it
             self._log = None  # by then the profile may be another one
+            self._behind = False
             self._log_due = clock.monotonic() + _LOG_PAUSE
             return _LOG_PAUSE
         if found:
             await self._tell_new()
+        spent = time.thread_time() - spent
+        self._behind = self._log.more and not self._log.complete
         if self._log.complete:
             self._log_due = math.inf
             return None
         wait = 0.0 if self._log.more else self.pace(2.0, _LOG_PAUSE) or _LOG_PAUSE
+        if spent > _PIECE_OF_TIME:  # a log that is one long curve must not take the keys' time
+            wait = max(wait, _REST * spent)
         self._log_due = clock.monotonic() + wait
         return wait
 
