@@ -33,7 +33,7 @@ class Terminal:
     def __init__(self, home: Path) -> None:
         self.said = b""
         env = {**os.environ, "TRAINER_TUI_HOME": str(home), "TERM": "xterm-256color",
-               "LC_ALL": "C.UTF-8"}  # fmt: skip
+               "LC_ALL": "C.UTF-8", "COLUMNS": "100", "LINES": "30"}  # fmt: skip
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
@@ -89,7 +89,7 @@ def test_what_was_typed_outlives_the_console(tmp_path: Path, how: signal.Signals
     home.mkdir()
     (home / "config.toml").write_text('[profiles.local]\nprovider = "local"\n')
     first = Terminal(home)
-    first.until(lambda: "new" in first.text, "the console")
+    first.until(lambda: "write the first one" in first.text, "the console")
     first.press(b"n")
     first.until(lambda: "Begin with" in first.text, "the form")
     first.press(b"\x1b[F")  # the last source: the smoke test's config
@@ -114,7 +114,7 @@ def test_what_was_typed_outlives_the_console(tmp_path: Path, how: signal.Signals
         print(f"lost {lost:.2f} s of typing, {len(typed) - count} keys")
 
     again = Terminal(home)
-    again.until(lambda: "new" in again.text, "the console")
+    again.until(lambda: "write the first one" in again.text, "the console")
     again.press(b":")
     again.press(b"drafts")
     again.until(lambda: "were not sent, were sent" in again.text, "the command")
