@@ -10,10 +10,11 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,12 +82,21 @@ def drafts(home: Path) -> list[str]:
         store.close()
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A home of its own; the server that a console started there is ended."""
+    folder = tmp_path / "h"
+    folder.mkdir()
+    yield folder
+    command = [sys.executable, "-m", "trainer_tui", "serve", "--stop"]
+    env = {**os.environ, "TRAINER_TUI_HOME": str(folder)}
+    subprocess.run(command, env=env, capture_output=True, timeout=60, check=False)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP], ids=["killed", "hung up"])
-def test_what_was_typed_outlives_the_console(tmp_path: Path, how: signal.Signals) -> None:
+def test_what_was_typed_outlives_the_console(home: Path, how: signal.Signals) -> None:
     """Killed in the middle of typing, at most the last moments are lost; the rest is listed
     when the console is started again, and opens."""
-    home = tmp_path / "h"
-    home.mkdir()
     (home / "config.toml").write_text('[profiles.local]\nprovider = "local"\n')
     first = Terminal(home)
     first.until(lambda: "write the first one" in first.text, "the console")
