@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from trainer_tui.core.actions import Outcome
-from trainer_tui.core.board import Delta
-from trainer_tui.core.health import Finding
-from trainer_tui.core.logfile.source import LogSource
-from trainer_tui.core.poller import ProfileState
-from trainer_tui.core.rows import DownloadRow
-from trainer_tui.errors import TrainerError
-from trainer_tui.model import Artifact, Event, Job, JobRef, Metric, ModelPage
-
 if TYPE_CHECKING:
+    from trainer_tui.core.actions import Outcome
+    from trainer_tui.core.board import Delta
+    from trainer_tui.core.health import Finding
+    from trainer_tui.core.logfile.source import LogSource
     from trainer_tui.core.points import Points
+    from trainer_tui.core.poller import ProfileState
+    from trainer_tui.core.rows import DownloadRow
+    from trainer_tui.errors import TrainerError
+    from trainer_tui.model import Artifact, Event, Job, JobRef, Metric, ModelPage
 
 
 class Aspect(StrEnum):
