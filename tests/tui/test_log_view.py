@@ -266,9 +266,9 @@ async def test_json_lines_are_folded_and_opened(tmp_path: Path) -> None:
     """A JSON line reads ``LEVEL message key=value``; Enter shows its fields below it."""
     text = lines(0, 3) + record(7, note="first\nsecond") + lines(4, 6)
     async with Shown(tmp_path, text=text) as it:
-        assert it.rows[3].startswith("   4 ▸INFO step 7 loss=0.5 host=gpu-1")
+        assert it.rows[3].startswith("   4 ▸INFO     step 7 loss=0.5 host=gpu-1")
         await it.press("enter")
-        assert it.rows[3].startswith("   4 ▾INFO step 7")
+        assert it.rows[3].startswith("   4 ▾INFO     step 7")
         assert [row.split() for row in it.rows[4:8]] == [
             ["loss", "0.5"], ["host", "gpu-1"], ["note", "first"], ["second"],
         ]  # fmt: skip
@@ -284,7 +284,7 @@ async def test_json_lines_can_be_read_as_they_were_written(tmp_path: Path) -> No
         assert it.rows[0].startswith('   1  {"level": "info"')
         assert "raw" in it.told
         await it.press("J")
-        assert it.rows[0].startswith("   1 ▸INFO step 7")
+        assert it.rows[0].startswith("   1 ▸INFO     step 7")
 
 
 async def test_the_marked_line_is_the_one_that_opens(tmp_path: Path) -> None:

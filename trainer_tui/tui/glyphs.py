@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from trainer_tui.model import Status
+if TYPE_CHECKING:
+    from trainer_tui.model import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Glyphs:
     """A set of symbols. Each is one cell wide but for the strings named as such."""
 
     unicode: bool
-    status: Mapping[Status, str]
+    status: Mapping[Status | str, str]
     """The shape of a status: it is told by shape *and* colour, never by colour alone."""
     blocks: tuple[str, ...]
     """Left-to-right fill of one cell, from nothing to full: nine steps, or two in ASCII."""
@@ -69,15 +71,15 @@ UNICODE = Glyphs(
     unicode=True,
     status=MappingProxyType(
         {
-            Status.QUEUED: "◌",
-            Status.PREPARING: "◔",
-            Status.RUNNING: "●",
-            Status.STOPPING: "◐",
-            Status.SUCCEEDED: "✓",
-            Status.INTERRUPTED: "↯",
-            Status.FAILED: "✗",
-            Status.CANCELED: "■",
-            Status.UNKNOWN: "?",
+            "queued": "◌",
+            "preparing": "◔",
+            "running": "●",
+            "stopping": "◐",
+            "succeeded": "✓",
+            "interrupted": "↯",
+            "failed": "✗",
+            "canceled": "■",
+            "unknown": "?",
         }
     ),
     blocks=(" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"),
@@ -121,15 +123,15 @@ ASCII = Glyphs(
     unicode=False,
     status=MappingProxyType(
         {
-            Status.QUEUED: "o",
-            Status.PREPARING: "~",
-            Status.RUNNING: "*",
-            Status.STOPPING: "%",
-            Status.SUCCEEDED: "+",
-            Status.INTERRUPTED: "!",
-            Status.FAILED: "x",
-            Status.CANCELED: "#",
-            Status.UNKNOWN: "?",
+            "queued": "o",
+            "preparing": "~",
+            "running": "*",
+            "stopping": "%",
+            "succeeded": "+",
+            "interrupted": "!",
+            "failed": "x",
+            "canceled": "#",
+            "unknown": "?",
         }
     ),
     blocks=(" ", "#"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from trainer_tui.core.health import WORDS, Ailment
 from trainer_tui.model import Job, Progress, Status
+from trainer_tui.tui.amounts import size
 from trainer_tui.tui.glyphs import ASCII, UNICODE, Glyphs, choose
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from trainer_tui.core.estimate import Estimate
     from trainer_tui.core.poller import ProfileState
 
-__all__ = ["ASCII", "UNICODE", "Glyphs", "choose"]
+__all__ = ["ASCII", "UNICODE", "Glyphs", "choose", "size"]
 
 _GERUNDS = {
     "cancel": "canceling",
@@ -190,18 +191,6 @@ def number(value: float | None) -> str:
         if size < limit:
             return f"{value:.{digits}f}"
     return f"{value:.0f}"
-
-
-def size(count: float | None) -> str:
-    """Bytes for people: ``512 B``, ``1.4 MB``."""
-    if count is None:
-        return ""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def pace(rate: float | None) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
 
 HEAD = 160
 """Characters of a line in which its time is looked for."""
@@ -24,43 +24,62 @@ _CLOCK = r"(?P<h>[01]\d|2[0-3]):(?P<mi>[0-5]\d):(?P<s>[0-5]\d|60)(?:[.,](?P<f>\d
 _SHORT = r"(?P<h>[01]\d|2[0-3]):(?P<mi>[0-5]\d)(?::(?P<s>[0-5]\d|60)(?:[.,](?P<f>\d{1,9}))?)?"
 _ZONE = r"(?:\s?(?P<z>Z\b|UTC\b|GMT\b|[+-]\d\d:?\d\d(?!\d)))?"
 _MONTH = r"(?P<mon>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
-_DATED = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # 2026-11-20 14:03:05,123  2026/11/20T14:03Z
-        r"(?<![\d.])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<mo>[01]\d)(?P=sep)(?P<d>[0-3]\d)"
-        r"(?:T|[ _-]{1,3})" + _SHORT + r"(?![\d:])" + _ZONE,
-        # 20261120T140305Z
-        r"(?<!\d)(?P<y>[12]\d{3})(?P<mo>[01]\d)(?P<d>[0-3]\d)T"
-        r"(?P<h>[01]\d|2[0-3])(?P<mi>[0-5]\d)(?P<s>[0-5]\d)(?:[.,](?P<f>\d{1,9}))?" + _ZONE,
-        # 20/Nov/2026:14:03:05 +0000  20 Nov 2026 14:03:05 GMT
-        r"(?<!\d)(?P<d>[0-3]?\d)(?P<sep>[/ -])" + _MONTH + r"(?P=sep)(?P<y>[12]\d{3})[: ]"
-        r"+" + _CLOCK + _ZONE,
-        # Nov 20 14:03:05, with a year before the clock or behind it
-        r"(?<![a-z])" + _MONTH + r"\.?\s{1,2}(?P<d>[0-3]?\d),?\s(?:(?P<y>[12]\d{3}),?\s)?"
-        r"\s?" + _CLOCK + r"(?:\s(?P<z>UTC|GMT|Z|[+-]\d\d:?\d\d))?"
-        r"(?:\s[A-Z]{3,5})?(?:\s(?P<y2>[12]\d{3})(?![\d:]))?",
-        # 11/20/2026 14:03:05  11/20/26 14:03:05 (month first, as strftime's %x writes it)
-        r"(?<![\d/])(?P<mo>[0-3]\d)/(?P<d>[0-3]\d)/(?P<y>[12]\d{3}|\d\d)[ ,-]{1,3}" + _CLOCK,
-        # 11/20 14:03:05 (detectron2, mmengine)
-        r"^\W{0,2}(?P<mo>[01]\d)/(?P<d>[0-3]\d) " + _CLOCK,
+# Expressions of this size take milliseconds to compile: when the first line is asked for its time.
+
+
+@cache
+def _dated() -> tuple[re.Pattern[str], ...]:
+    """With a date."""
+    return tuple(
+        re.compile(pattern, re.IGNORECASE)
+        for pattern in (
+            # 2026-11-20 14:03:05,123  2026/11/20T14:03Z
+            r"(?<![\d.])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<mo>[01]\d)(?P=sep)(?P<d>[0-3]\d)"
+            r"(?:T|[ _-]{1,3})" + _SHORT + r"(?![\d:])" + _ZONE,
+            # 20261120T140305Z
+            r"(?<!\d)(?P<y>[12]\d{3})(?P<mo>[01]\d)(?P<d>[0-3]\d)T"
+            r"(?P<h>[01]\d|2[0-3])(?P<mi>[0-5]\d)(?P<s>[0-5]\d)(?:[.,](?P<f>\d{1,9}))?" + _ZONE,
+            # 20/Nov/2026:14:03:05 +0000  20 Nov 2026 14:03:05 GMT
+            r"(?<!\d)(?P<d>[0-3]?\d)(?P<sep>[/ -])" + _MONTH + r"(?P=sep)(?P<y>[12]\d{3})[: ]"
+            r"+" + _CLOCK + _ZONE,
+            # Nov 20 14:03:05, with a year before the clock or behind it
+            r"(?<![a-z])" + _MONTH + r"\.?\s{1,2}(?P<d>[0-3]?\d),?\s(?:(?P<y>[12]\d{3}),?\s)?"
+            r"\s?" + _CLOCK + r"(?:\s(?P<z>UTC|GMT|Z|[+-]\d\d:?\d\d))?"
+            r"(?:\s[A-Z]{3,5})?(?:\s(?P<y2>[12]\d{3})(?![\d:]))?",
+            # 11/20/2026 14:03:05  11/20/26 14:03:05 (month first, as strftime's %x writes it)
+            r"(?<![\d/])(?P<mo>[0-3]\d)/(?P<d>[0-3]\d)/(?P<y>[12]\d{3}|\d\d)[ ,-]{1,3}" + _CLOCK,
+            # 11/20 14:03:05 (detectron2, mmengine)
+            r"^\W{0,2}(?P<mo>[01]\d)/(?P<d>[0-3]\d) " + _CLOCK,
+        )
     )
-)
-# I1120 14:03:05.123456  W20261120 14:03:05 (the letter is the level)
-_GLOG = re.compile(r"\W?[IWEFDC](?P<y>[12]\d{3})?(?P<mo>[01]\d)(?P<d>[0-3]\d)\s{1,2}" + _CLOCK)
-# 14:03:05  [14:03:05.123]  INFO [14:03:05]  (rank0) 14:03:05
-_BARE = re.compile(
-    r"\W{0,3}(?:(?:[A-Z]{4,8}|\w{1,12}\d)\W{1,4})?"
-    + _CLOCK
-    + r"(?![\d:<])(?!\s?(?:/|elapsed|<|left))"
-)
+
+
+@cache
+def _clocks() -> tuple[re.Pattern[str], ...]:
+    """At the beginning of a line: with the year at most, or without any date."""
+    # I1120 14:03:05.123456  W20261120 14:03:05 (the letter is the level)
+    glog = re.compile(r"\W?[IWEFDC](?P<y>[12]\d{3})?(?P<mo>[01]\d)(?P<d>[0-3]\d)\s{1,2}" + _CLOCK)
+    # 14:03:05  [14:03:05.123]  INFO [14:03:05]  (rank0) 14:03:05
+    bare = re.compile(
+        r"\W{0,3}(?:(?:[A-Z]{4,8}|\w{1,12}\d)\W{1,4})?"
+        + _CLOCK
+        + r"(?![\d:<])(?!\s?(?:/|elapsed|<|left))"
+    )
+    return glog, bare
+
+
+@cache
+def _field() -> re.Pattern[str]:
+    """A time as the value of a field."""
+    return re.compile(
+        r"(?:\"(?P<j>@?timestamp|@?time|ts|@t|asctime|datetime|date|created|t)\"\s{0,8}:\s{0,8}"
+        r"|(?:^|\s)(?:timestamp|time|ts|t)=)"
+        r"(?:\"(?P<text>[^\"]{6,64})\"|(?P<n>\d{9,19}(?:\.\d{1,9})?(?:[eE]\+?\d{1,2})?)"
+        r"|(?P<word>[^\s\"{},]{6,64}))"
+    )
+
+
 _EPOCH = re.compile(r"\W{0,2}(?P<n>[1-3]\d{9}(?:\.\d{1,9}|\d{3}|\d{6}|\d{9})?)(?![\w.]*\w)")
-_FIELD = re.compile(
-    r"(?:\"(?P<j>@?timestamp|@?time|ts|@t|asctime|datetime|date|created|t)\"\s{0,8}:\s{0,8}"
-    r"|(?:^|\s)(?:timestamp|time|ts|t)=)"
-    r"(?:\"(?P<text>[^\"]{6,64})\"|(?P<n>\d{9,19}(?:\.\d{1,9})?(?:[eE]\+?\d{1,2})?)"
-    r"|(?P<word>[^\s\"{},]{6,64}))"
-)
 NUMBER = re.compile(r"[1-3]\d{9}(?:\.\d+|\d{3}|\d{6}|\d{9})?")
 Zone = tzinfo | None
 """Where a time without a zone is meant; ``None`` is this machine's."""
@@ -80,10 +99,10 @@ def time_of(text: str, near: datetime | None = None, *, zone: Zone = None) -> da
         return _field_time(text[:_FIELDS], near, zone)
     if not _DIGITS.search(head):
         return None
-    for pattern in _DATED:
+    for pattern in _dated():
         if (match := pattern.search(head)) and (found := _moment(match, near, zone)):
             return found
-    for pattern in (_GLOG, _BARE):
+    for pattern in _clocks():
         if (match := pattern.match(head)) and (found := _moment(match, near, zone)):
             return found
     if match := _EPOCH.match(head):
@@ -123,7 +142,7 @@ def since_epoch(number: float | str) -> datetime | None:
 
 def _field_time(text: str, near: datetime | None, zone: Zone) -> datetime | None:
     """The time in the fields of a JSON or logfmt line."""
-    for match in _FIELD.finditer(text):
+    for match in _field().finditer(text):
         said = match["n"] or match["text"] or match["word"]
         if match["n"] or NUMBER.fullmatch(said):
             found = since_epoch(said)

@@ -17,10 +17,12 @@ from trainer_tui.core.logfile.source import Gap
 from trainer_tui.core.logfile.times import LineTimes
 from trainer_tui.core.messages import Aspect, AspectFailed, EventsArrived, LogArrived
 from trainer_tui.model import Capability, Event, EventKind, Job, Status
-from trainer_tui.tui.present import clock, size
+from trainer_tui.tui.amounts import size
+from trainer_tui.tui.present import clock
 from trainer_tui.tui.widgets.instead import trouble
+from trainer_tui.tui.widgets.log_events import EVENTS, event_lines
 from trainer_tui.tui.widgets.log_frame import LogFrame
-from trainer_tui.tui.widgets.log_tabs import EVENTS, LogTabs, event_lines
+from trainer_tui.tui.widgets.log_tabs import LogTabs
 from trainer_tui.tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:

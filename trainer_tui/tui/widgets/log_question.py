@@ -9,17 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from trainer_tui.core.logfile.pattern import PatternError, compile_pattern
-from trainer_tui.core.logfile.search import warm
-from trainer_tui.sanitize import filename
 from trainer_tui.tui.widgets.instead import InsteadPane
-from trainer_tui.tui.widgets.log_going import where
-from trainer_tui.tui.widgets.log_saving import Part, parts, save, unused
 from trainer_tui.tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
     from trainer_tui.core.logfile.pattern import Pattern
     from trainer_tui.model import Job
+    from trainer_tui.tui.widgets.log_saving import Part
 
 Question = Literal["search", "filter", "line", "save"]
 SIGNS: dict[Question, str] = {"search": "/", "filter": "&", "line": ":", "save": "save {} as "}
@@ -122,7 +118,11 @@ class AskingPane(InsteadPane):
         view, answer = self.view, self.answer
         if self.empty:
             return
+        from trainer_tui.tui.widgets.log_saving import parts
+
         if question in ("search", "filter"):
+            from trainer_tui.core.logfile.search import warm
+
             warm()
         self.question, self.trouble = question, ""
         self._origin = (view.here, view.top, view.following)
@@ -147,6 +147,8 @@ class AskingPane(InsteadPane):
     def turn_part(self) -> None:
         """Save another part of the log."""
         if self.question == "save":
+            from trainer_tui.tui.widgets.log_saving import parts
+
             choice = parts(self.view)
             self.part = choice[(choice.index(self.part) + 1) % len(choice)]
             self._sign()
@@ -154,9 +156,19 @@ class AskingPane(InsteadPane):
     def _suggestion(self, question: Question) -> str:
         if question == "filter" and self._kept:
             return self._kept.text
-        if question == "save" and self.job:
-            return unused(f"{filename(self.job.name or self.job.ref.id, fallback='job')}.log")
+        if question == "save":
+            from trainer_tui.tui.widgets.log_saving import unused
+
+            return unused(self.file_name)
         return ""
+
+    @property
+    def file_name(self) -> str:
+        """What a file is called that the log is saved to, unless there is one."""
+        from trainer_tui.sanitize import filename
+
+        name = (self.job.name or self.job.ref.id) if self.job else ""
+        return f"{filename(name, fallback='job')}.log"
 
     def close_question(self) -> None:
         """Close the line and give the keys back to the view."""
@@ -176,6 +188,8 @@ class AskingPane(InsteadPane):
         """Search or filter for what was typed so far."""
         self._sought, self.trouble = text, ""
         if self.question in ("search", "filter"):
+            from trainer_tui.core.logfile.pattern import PatternError, compile_pattern
+
             try:
                 pattern = compile_pattern(text) if text else None
             except PatternError as error:
@@ -194,12 +208,16 @@ class AskingPane(InsteadPane):
         if text != self._sought:
             self._seek(text)  # typed ahead or pasted: told of only after this key
         if self.question == "line" and value:
+            from trainer_tui.tui.widgets.log_going import where
+
             found = where(self.view, value, self.console.now())
             if isinstance(found, str):
                 self.trouble = found
                 return self.tell()
             self.view.go(found)
         elif self.question == "save":
+            from trainer_tui.tui.widgets.log_saving import save
+
             if trouble := save(self.view, self.part, text.strip(), self.console.say):
                 self.trouble = trouble
                 return self.tell()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from trainer_tui.core.logfile.document import LogFile
-from trainer_tui.tui.present import size
+from trainer_tui.tui.amounts import size
 from trainer_tui.tui.widgets.log_times import WORDS
 
 if TYPE_CHECKING:
