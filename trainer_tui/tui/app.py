@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import ScreenStackError
 from textual.binding import BindingType
-from textual.theme import Theme
 
 from trainer_tui.config import Config
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.model import Artifact, Capability, Job, JobRef
 from trainer_tui.paths import Paths
 from trainer_tui.tui import themes
+from trainer_tui.tui.base_app import BaseApp
 from trainer_tui.tui.commands import BY_ID, Command, Scope, bindings
 from trainer_tui.tui.feed import Feed
 from trainer_tui.tui.glyphs import Glyphs, choose
-from trainer_tui.tui.output import LeanApp
 from trainer_tui.tui.screens.main import MainScreen
 from trainer_tui.tui.session import Session
 from trainer_tui.tui.typeahead import TypeAhead
-from trainer_tui.tui.widgets.notice import Notice, Severity
 
 if TYPE_CHECKING:
     from trainer_tui.core.acts import Act
@@ -68,12 +63,11 @@ class Filter:
         self.text, self.matches = text, lambda entry: query.matches(entry.job, now())
 
 
-class TrainerApp(LeanApp):
+class TrainerApp(BaseApp):
     """The console. Panes and screens reach the program through its methods."""
 
     TITLE = "trainer-tui"
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.APP)
 
     def __init__(
@@ -88,16 +82,12 @@ class TrainerApp(LeanApp):
         filter_text: str = "",
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._theme_files: dict[str, themes.ThemeFile] = {}
         self.main: MainScreen | None = None
-        super().__init__()
+        super().__init__(paths, glyphs or choose(config.ui.ascii, env), env)
         self.typed = TypeAhead(self, super().on_event)
         self.runtime = runtime
         self.config = config
-        self.paths = paths
         self.now = now
-        self.env = os.environ if env is None else env
-        self.glyphs = glyphs or choose(config.ui.ascii, self.env)
         self.read_only = read_only or config.read_only
         self.paused = False
         self.begun = False
@@ -112,9 +102,7 @@ class TrainerApp(LeanApp):
         """Act → [asked, accepted, refused] of an act on several jobs that is under way."""
         self.unrefunded: list[JobRef] = []
         """Jobs whose cancel was refused because nothing would be paid back."""
-        if self.no_color:
-            self._drop_colour()
-        self._first_theme()
+        self.first_theme((self.session.theme, config.ui.theme, themes.DEFAULT))
         if config.keys:
             self.set_keymap(dict(config.keys))
 
@@ -142,54 +130,6 @@ class TrainerApp(LeanApp):
             handler(self, *arguments)
         except TrainerError as error:
             self.say_error(error)
-
-    def say(
-        self,
-        text: str,
-        severity: Severity = "information",
-        *,
-        hint: str | None = None,
-        seconds: float | None = None,
-    ) -> None:
-        """Say what happened, for some seconds, over the lower edge of the screen."""
-        glyphs = self.glyphs
-        shape, colour = {
-            "information": (glyphs.info, "accent"),
-            "success": (glyphs.ok, "success"),
-            "warning": (glyphs.warn, "warning"),
-            "error": (glyphs.bad, "error"),
-        }[severity]
-        try:
-            screen = self.screen
-        except ScreenStackError:
-            return
-        found = screen.query(Notice)
-        if found:
-            notice = found.first()
-        else:
-            notice = Notice()
-            screen.mount(notice)
-        if seconds is None:
-            seconds = 4.0 + 0.04 * len(text) + (4.0 if severity == "error" else 0.0)
-        notice.say(shape, colour, text, hint, seconds)
-
-    def say_error(self, error: TrainerError, *, about: str = "") -> None:
-        """Say what an error says: what happened, and what to do."""
-        lead = f"{about}: " if about else ""
-        self.say(f"{lead}{error.message}", "error", hint=error.hint)
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: str = "information",
-        timeout: float | None = None,
-        markup: bool = False,
-    ) -> None:
-        """Textual's own way of saying something leads to :meth:`say`; markup is never read."""
-        text = f"{title}: {message}" if title else message
-        self.say(text, severity, seconds=timeout)  # type: ignore[arg-type]
 
     def facts(self, profile: str) -> Facts | None:
         """What a profile's provider can do; ``None`` when its module cannot be had."""
@@ -275,18 +215,6 @@ class TrainerApp(LeanApp):
         from trainer_tui.tui import acts
 
         acts.queue_downloads(self, ref, artifacts)
-
-    def copy(self, text: str, what: str) -> None:
-        """Put text on the clipboard of the person's own terminal, and say so."""
-        from trainer_tui.tui.notify import through_tmux
-
-        self.copy_to_clipboard(text)
-        if self._driver is not None and self.env.get("TMUX"):
-            import base64
-
-            code = base64.b64encode(text.encode()).decode()
-            self._driver.write(through_tmux(f"\x1b]52;c;{code}\x07", self.env))
-        self.say(f"Copied {what}", "success")
 
     def session_changed(self) -> None:
         """Keep the session soon, once for many changes."""
@@ -427,34 +355,6 @@ class TrainerApp(LeanApp):
 
     # -- themes -------------------------------------------------------------------------------
 
-    def theme_paths(self) -> dict[str, Path]:
-        """Name → file of all themes: shipped ones, then the user's own."""
-        return themes.paths([themes.shipped_folder(), self.paths.themes])
-
-    def load_theme(self, name: str) -> bool:
-        """Make a theme known to the app. Raises ConfigError when its file cannot be used."""
-        path = self.theme_paths().get(name)
-        if path is None:
-            return self._load_textual_theme(name)
-        found = themes.read(path)
-        self._theme_files[name] = found
-        self.register_theme(found.theme)
-        return True
-
-    def _load_textual_theme(self, name: str) -> bool:
-        theme = self.available_themes.get(name)
-        if theme is not None:
-            from dataclasses import replace
-
-            variables = {**themes.derived(theme), **theme.variables}
-            self.register_theme(replace(theme, variables=variables))
-        return theme is not None
-
-    def use_theme(self, name: str) -> None:
-        """Show a theme."""
-        if self.load_theme(name):
-            self.theme = name
-
     def reload_theme(self) -> None:
         """Read the shown theme again if its file was saved since."""
         held = self._theme_files.get(self.theme)
@@ -470,35 +370,10 @@ class TrainerApp(LeanApp):
             return
         self._watch_theme(self.theme)
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """A value for each of our variables whatever the theme."""
-        theme: Theme = self.current_theme
-        return themes.derived(theme)
-
     def _watch_theme(self, theme_name: str) -> None:
         super()._watch_theme(theme_name)
         if self.main is not None and self.main.is_mounted:
             self.call_next(self.main.restyled)
-
-    def _first_theme(self) -> None:
-        for name in (self.session.theme, self.config.ui.theme, themes.DEFAULT):
-            try:
-                if name and self.load_theme(name):
-                    self.theme = name
-                    return
-            except ConfigError:
-                continue
-
-    def _fatal_error(self) -> None:
-        """End without Textual's traceback: that one shows local variables, secrets among them."""
-        self._close_messages_no_wait()
-
-    def _drop_colour(self) -> None:
-        from textual.filter import Monochrome, NoColor
-
-        self._filters = [
-            NoColor() if isinstance(filter, Monochrome) else filter for filter in self._filters
-        ]
 
 
 def run(
