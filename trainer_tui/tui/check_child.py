@@ -103,6 +103,8 @@ def serve() -> None:
 
     with contextlib.suppress(OSError):
         os.nice(19)
+        if hasattr(os, "sched_setscheduler"):  # Linux: whatever else wants to run, runs at once
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     out = sys.stdout.buffer
     while True:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.yamlconfig import Change, Problem, changes, check_document, parse, summary
@@ -85,6 +84,7 @@ class Checker:
         self._screen, self._told = screen, told
         self._timer: Timer | None = None
         self._asked: tuple[str, Rules] | None = None
+        self._doing = ("", Rules())
         self._busy = False
         self._child = CheckChild()
 
@@ -112,10 +112,11 @@ class Checker:
             self._told(look(text, rules))
             return
         self._busy = True
-        work = partial(self._work, text, rules)
-        self._screen.run_worker(work, thread=True, group="check", exit_on_error=True)
+        self._doing = (text, rules)  # no argument: a worker makes words of those, here 300 kB
+        self._screen.run_worker(self._work, thread=True, group="check", exit_on_error=True)
 
-    def _work(self, text: str, rules: Rules) -> None:
+    def _work(self) -> None:
+        text, rules = self._doing
         checked = self._child.look(text, rules) if len(text) > _APART else None
         if self._child.closed:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.segment import Segment
@@ -59,6 +59,7 @@ class Painter:
         self.glyphs = glyphs
         self._console, self._tab_width = console, tab_width
         self._kept: dict[Look, Strip] = {}
+        self._bodies: dict[Look, Strip] = {}
         ground, accent = paint.colour("background"), paint.colour("accent")
         warning = paint.colour("warning")
         if colour:
@@ -78,10 +79,14 @@ class Painter:
         """The picture of a line."""
         found = self._kept.get(look)
         if found is None:
-            if len(self._kept) >= self.MOST:
-                self._kept.clear()
-            found = self._kept[look] = self._make(look)
+            found = self._keep(self._kept, look, self._make(look))
         return found
+
+    def _keep(self, kept: dict[Look, Strip], look: Look, strip: Strip) -> Strip:
+        if len(kept) >= self.MOST:
+            kept.clear()
+        kept[look] = strip
+        return strip
 
     def blank(self, width: int) -> Strip:
         """Below the last line."""
@@ -89,14 +94,20 @@ class Painter:
 
     def _make(self, look: Look) -> Strip:
         ground = self._here if look.here else self._base
+        # A new line above moves the numbers of all below; what they number stays what it was.
+        unnumbered = replace(look, number=0, worst=None)
+        body = self._bodies.get(unnumbered)
+        if body is None:
+            body = self._keep(self._bodies, unnumbered, self._body(look, ground))
+        return Strip.join([self._gutter(look, ground), body]) if look.gutter else body
+
+    def _body(self, look: Look, ground: Style) -> Strip:
         line = self._text(look, ground)
         line.expand_tabs(self._tab_width)
         room = look.width - look.gutter
         # Rich leaves the ground out where nothing on a line has a style of its own.
         strip = Strip(line.render(self._console), line.cell_len).apply_style(ground)
         strip = strip.crop(look.scroll, look.scroll + room).extend_cell_length(room, ground)
-        if look.gutter:
-            strip = Strip.join([self._gutter(look, ground), strip])
         return strip.simplify()
 
     def _text(self, look: Look, ground: Style) -> Text:

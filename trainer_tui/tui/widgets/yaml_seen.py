@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from textual.document._document import Location
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.strip import Strip
 from textual.widgets import TextArea
 
@@ -28,6 +28,8 @@ _PARTNERS = {"[": "]", "{": "}", "(": ")"}
 _BRACKET_ROWS = 400
 """How far the partner of a bracket is looked for."""
 _STEP = 32
+_AHEAD = 24
+"""Columns that are scrolled beyond the cursor: each scroll sideways paints every row anew."""
 
 Shown = tuple[Look | None, Strip | None]
 
@@ -145,6 +147,16 @@ class SeenText(LineEdits):
         if not self.show_line_numbers:
             return 0
         return max(3, len(str(self.document.line_count))) + 2
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
+        """Scroll to the cursor; sideways further than it needs, and not for every letter."""
+        x = self.view.location_to_offset(self.selection.end).x
+        room = self.scrollable_content_region.width - self.gutter_width
+        left, ahead = self.scroll_offset.x, min(_AHEAD, room // 3)
+        if room > 0 and not left <= x < left + room - 2:
+            to = max(0, x - ahead) if x < left else x + 3 - room + ahead
+            self.scroll_to(x=min(to, self.max_scroll_x), animate=False, force=True, immediate=True)
+        return super().scroll_cursor_visible(center, animate)
 
     def set_problems(self, problems: Iterable[Problem]) -> None:
         """Mark these problems."""
