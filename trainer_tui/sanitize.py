@@ -35,6 +35,8 @@ def text(value: object, *, limit: int = 200_000) -> str:
     become ``\\ufffd``. Longer than ``limit`` characters, it is cut and says so.
     """
     raw = value if isinstance(value, str) else str(value)
+    if len(raw) <= limit and raw.isprintable():
+        return raw  # most of what comes: nothing that is looked for below is printable
     cut = len(raw) > limit
     raw = raw[:limit].replace("\r\n", "\n")
     clean = _FORBIDDEN.sub("\ufffd", _ESCAPES.sub("", raw))

@@ -192,7 +192,8 @@ async def test_the_list_has_pages(
     local: Local, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every page is asked for, and nothing is lost or doubled."""
-    monkeypatch.setattr("trainer_tui.providers.local._PAGE", 1)
+    for size in ("_FIRST", "_PAGE"):
+        monkeypatch.setattr(f"trainer_tui.providers.local.{size}", 1)
     for _ in range(2):
         await finished(local, home)
     jobs = await local.list_jobs([])

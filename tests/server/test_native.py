@@ -219,6 +219,22 @@ def test_an_unchanged_list_is_304(server: LocalServer, client: httpx.Client) -> 
     assert changed.headers["etag"] != etag
 
 
+def test_a_page_changes_with_its_own_jobs_only(server: LocalServer, client: httpx.Client) -> None:
+    """Of a long list only the page with the job that changed is sent again."""
+    old = server.submit(shell("true"))
+    server.wait(old["id"])
+    new = server.submit(shell("false"))
+    server.wait(new["id"])
+    newest, older = {"limit": 1}, {"limit": 1, "cursor": new["id"]}
+    tags = [client.get("/v1/jobs", params=page).headers["etag"] for page in (newest, older)]
+    client.post(f"/v1/jobs/{new['id']}/resume", json={}).raise_for_status()
+    again = [
+        client.get("/v1/jobs", params=page, headers={"If-None-Match": tag})
+        for page, tag in zip((newest, older), tags, strict=True)
+    ]
+    assert [answer.status_code for answer in again] == [200, 304]
+
+
 def test_a_bad_page_is_refused(client: httpx.Client) -> None:
     """A limit that is no number."""
     assert error(client.get("/v1/jobs?limit=many")) == (400, "BAD_REQUEST")

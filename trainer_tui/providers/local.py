@@ -80,7 +80,9 @@ FACTS = Facts(
     credential_help="None is needed over the socket; `trainer-tui serve --port` shows its token.",
 )
 
-_PAGE = 1000
+_FIRST = 100
+"""Jobs on the first page: the newest, of which some run, so that it is what is sent again."""
+_PAGE = 2000
 _PAGES = 1000
 
 
@@ -165,7 +167,7 @@ class Local:
     async def _page(self, cursor: str) -> _Page:
         held = self._pages.get(cursor)
         headers = {"If-None-Match": held.etag} if held is not None and held.etag else {}
-        params: dict[str, str | int] = {"limit": _PAGE}
+        params: dict[str, str | int] = {"limit": _PAGE if cursor else _FIRST}
         if cursor:
             params["cursor"] = cursor
         answer = await self._ask("GET", "/v1/jobs", params=params, headers=headers)

@@ -29,6 +29,8 @@ PREFIX = "/v1/"
 HEARTBEAT = 15.0
 """Seconds without an event after which the stream shows that it is alive."""
 MAX_PAGE = 10_000
+_TAGS = 256
+"""Pages of which the ETag is kept."""
 _STATUS_OF = {
     "JOB_NOT_RUNNING": 409,
     "JOB_RUNNING": 409,
@@ -90,14 +92,15 @@ def answer_error(error: TrainerError) -> Response:
 
 
 class Native:
-    """The calls. Each job's JSON is made once a change and kept; so is each page of the list."""
+    """The calls. Each job's JSON is made once a change and kept; so is each page's ETag."""
 
     def __init__(self, engine: Engine, context: ServerContext) -> None:
         self._engine = engine
         self._context = context
         self._process = Process.current()
         self._jobs: dict[str, tuple[tuple[int, int | None], bytes]] = {}
-        self._pages: dict[tuple[int, str | None], tuple[int, bytes]] = {}
+        self._tags: dict[tuple[int, str | None], tuple[int, str]] = {}
+        """A page's limit and cursor → the book's revision when it was looked at, and its ETag."""
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -128,22 +131,16 @@ class Native:
     async def list_jobs(self, request: Request) -> Response:
         limit = wire.number(request, "limit", 1000, 1, MAX_PAGE)
         cursor = request.query_params.get("cursor") or None
-        rev = self._engine.book.rev
-        etag = f'"{self._process.pid}-{self._process.start_time}-{rev}"'
+        etag = self._page_tag(limit, cursor)
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
-        known = self._pages.get((limit, cursor))
-        if known is None or known[0] != rev:
-            page, following = self._engine.book.newest(limit, cursor)
-            body = b'{"jobs":[%s],"next":%s}' % (
-                b",".join(map(self._job_bytes, page)),
-                json.dumps(following).encode(),
-            )
-            if len(self._pages) >= 8:
-                self._pages.clear()
-            known = self._pages[limit, cursor] = (rev, body)
-        return Response(known[1], headers=headers, media_type="application/json")
+        page, following = self._engine.book.newest(limit, cursor)
+        body = b'{"jobs":[%s],"next":%s}' % (
+            b",".join(map(self._job_bytes, page)),
+            json.dumps(following).encode(),
+        )
+        return Response(body, headers=headers, media_type="application/json")
 
     async def get(self, request: Request) -> Response:
         return self._answer(self._engine.get(request.path_params["id"]))
@@ -256,8 +253,25 @@ class Native:
     def _answer(self, record: JobRecord, status: int = 200) -> Response:
         return Response(self._job_bytes(record), status, media_type="application/json")
 
+    def _page_tag(self, limit: int, cursor: str | None) -> str:
+        """An ETag that changes with what is on the page, and not with other jobs."""
+        book = self._engine.book
+        known = self._tags.get((limit, cursor))
+        if known is None or known[0] != book.rev:
+            page, following = book.newest(limit, cursor)
+            content = hash((following, *map(self._version, page))) & (1 << 64) - 1
+            tag = f'"{self._process.pid}-{self._process.start_time}-{content:x}"'
+            if len(self._tags) >= _TAGS:
+                self._tags.clear()
+            known = self._tags[limit, cursor] = (book.rev, tag)
+        return known[1]
+
+    def _version(self, record: JobRecord) -> tuple[int, int | None]:
+        """What a job's JSON changes with."""
+        return record.rev, self._engine.book.position(record)
+
     def _job_bytes(self, record: JobRecord) -> bytes:
-        key = (record.rev, self._engine.book.position(record))
+        key = self._version(record)
         known = self._jobs.get(record.id)
         if known is None or known[0] != key:
             if len(self._jobs) > 2 * len(self._engine.book) + 100:
