@@ -17,15 +17,13 @@ from trainer_tui.core.logfile.memory import MemoryLines
 from trainer_tui.tui.widgets.bar_view import BarView
 from trainer_tui.tui.widgets.log_paint import line_strip
 from trainer_tui.tui.widgets.log_records import fold
-from trainer_tui.tui.widgets.log_rows import LogRows, Place
+from trainer_tui.tui.widgets.log_rows import LogRows, Place, number_width
 from trainer_tui.tui.widgets.log_times import Times
 
 if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
 
 _CACHE = 2_000
-_LINE = 64
-"""Bytes of a usual line: how wide the numbers will be, before they are known."""
 
 Seen = tuple[Place, int | None, str]
 """A row of the screen: its place, the line's number and time as they are shown."""
@@ -86,11 +84,7 @@ class LogBase(BarView):
     @property
     def number_width(self) -> int:
         """Cells for a line's number."""
-        count = self.document.count()
-        if count is None:
-            last = self.document.last()
-            count = 99_999 if self.origins else (last or 0) // _LINE
-        return max(4, len(str(count)))
+        return number_width(self.document, several=bool(self.origins))
 
     @property
     def line_width(self) -> int:
@@ -278,25 +272,9 @@ class LogBase(BarView):
 
     def thumb_span(self) -> tuple[int, int]:
         """Where the thumb of the bar is, by how far along the log the screen is."""
-        height = self.size.height
-        if height < 2 or not self._seen:
+        if not self._seen:
             return (0, 0)
-        (first, sub), (last, low) = self._seen[0][0], self._seen[-1][0]
-        below = self.lines.after(last)
-        if below is None and low == self.rows.size(last) - 1:
-            end = 1.0
-            if self.lines.before(first) is None and not sub:
-                return (0, 0)
-        else:
-            end = self.lines.part(last if below is None else below)
-        begin = self.lines.part(first)
-        length = max(1, int(height * max(0.0, end - begin)))
-        if end >= 1.0:
-            return (height - length, height)
-        most = max(0.0, 1.0 - (end - begin))
-        start = round(begin / most * (height - length)) if most else 0
-        start = min(max(0, start), height - length - 1)
-        return (start, start + length)
+        return self.rows.thumb(self._seen[0][0], self._seen[-1][0], self.size.height)
 
     # Telling
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.color import Color as RichColor
@@ -12,31 +10,13 @@ from rich.style import Style
 from textual.strip import Strip
 
 from trainer_tui.core.logfile.lines import Colour, Sgr
-from trainer_tui.core.logfile.tokens import Token, tokens
+from trainer_tui.tui.widgets.log_marks import ANSI, layered, marks
 from trainer_tui.tui.widgets.log_rows import Place, Row, Shown
 
 if TYPE_CHECKING:
     from trainer_tui.tui.widgets.log_base import LogBase
 
-_TOKENS: dict[Token, tuple[str, str]] = {
-    "error": ("status-failed", ""),
-    "warning": ("status-stopping", ""),
-    "info": ("status-succeeded", ""),
-    "debug": ("text-faint", ""),
-    "number": ("chart-1", ""),
-    "time": ("text-faint", ""),
-    "frame": ("text-faint", ""),
-    "path": ("", "underline"),
-}
-"""What is coloured lightly: theme variable, and words of a style."""
-# The trainer's sixteen colours, told in the theme's: readable on a light ground too.
-_ANSI = (
-    *("text-faint", "error", "success", "warning", "primary", "secondary", "status-running"),
-    "foreground",
-)
 _ORIGINS = tuple(f"chart-{number}" for number in range(1, 7))
-_NAMES = re.compile(r"(?<=[\s,])[\w.@/-]+=")
-"""Names of fields in a record's line."""
 _MOST = 200
 """Occurrences of one text that are marked: more cannot be seen."""
 _SPAN = tuple[int, int, Style]
@@ -112,33 +92,20 @@ def _pieces(view: LogBase, shown: Shown, row: Row, start: int, stop: int) -> lis
     layers = _layers(view, shown, row, seen)
     if not layers:
         return [Segment(seen[start:], base)]
-    edges = {start, stop}
-    for a, b, _ in layers:
-        edges.update((min(max(a, start), stop), min(max(b, start), stop)))
     segments = []
-    for a, b in pairwise(sorted(edges)):
+    for a, b, looks in layered(layers, start, stop):
         style = base
-        for low, high, layer in layers:
-            if low <= a and b <= high:
-                style += layer
+        for look in looks:
+            style += look
         segments.append(Segment(seen[a:b], style))
     return segments
 
 
 def _layers(view: LogBase, shown: Shown, row: Row, seen: str) -> list[_SPAN]:
-    layers: list[_SPAN] = []
-    for a, b, kind in tokens(seen):
-        colour, extra = _TOKENS[kind]
-        layers.append((a, b, view.paint(colour, extra=extra)))
-    faint = view.paint("text-faint")
-    if row.kind == "field":
-        layers.append((0, row.label, view.paint("text-muted")))
-    elif shown.folded:
-        layers += [(*found.span(), faint) for found in _NAMES.finditer(seen)]
-    else:
-        layers += [(a, b, _look(view, look)) for a, b, look in shown.line.spans]
-        if shown.line.more:
-            layers.append((len(shown.line.text), len(shown.text), faint))
+    layers: list[_SPAN] = [
+        (a, b, _look(view, mark) if isinstance(mark, Sgr) else view.paint(mark[0], extra=mark[1]))
+        for a, b, mark in marks(shown, row, seen)
+    ]
     found = view.matches(shown.line)
     if found:
         hit = view.paint("background", "warning")
@@ -177,5 +144,5 @@ def _colour(view: LogBase, colour: Colour) -> RichColor | None:
     if isinstance(colour, tuple):
         return RichColor.from_rgb(*colour)
     if colour < 16:
-        return view.theme_colour(_ANSI[colour % 8])
+        return view.theme_colour(ANSI[colour % 8])
     return RichColor.from_ansi(colour)

@@ -16,6 +16,8 @@ from trainer_tui.core.logfile.lines import Line, Lines
 
 _HELD = 400
 """Lines whose rows are kept; some screens full."""
+_LINE = 64
+"""Bytes of a usual line: how wide the numbers will be, before they are known."""
 _FIELD_INDENT = 4
 _FIELD_NAMES = 24
 """Cells for the names of a record's fields at most."""
@@ -200,6 +202,28 @@ class LogRows:
             return None
         return self.step((last, self.size(last) - 1), -(max(1, height) - 1))
 
+    def thumb(self, top: Place, bottom: Place, height: int) -> tuple[int, int]:
+        """Where the thumb of a bar beside some rows is, by how far along the log they are: its
+        first row and one past its last; ``(0, 0)`` when all of the log is seen."""
+        if height < 2:
+            return (0, 0)
+        (first, sub), (last, low) = top, bottom
+        below = self.lines.after(last)
+        if below is None and low == self.size(last) - 1:
+            end = 1.0
+            if self.lines.before(first) is None and not sub:
+                return (0, 0)
+        else:
+            end = self.lines.part(last if below is None else below)
+        begin = self.lines.part(first)
+        length = max(1, int(height * max(0.0, end - begin)))
+        if end >= 1.0:
+            return (height - length, height)
+        most = max(0.0, 1.0 - (end - begin))
+        start = round(begin / most * (height - length)) if most else 0
+        start = min(max(0, start), height - length - 1)
+        return (start, start + length)
+
     def mark(self, place: Place) -> tuple[int, int, int]:
         """What :meth:`find` needs to find a place again when lines are wrapped otherwise."""
         row = self.row(place)
@@ -215,6 +239,18 @@ class LogRows:
             if row.kind == "text" and row.start <= offset < row.stop:
                 return position, index
         return position, 0
+
+
+def number_width(document: Lines, *, several: bool = False) -> int:
+    """Cells for the numbers of a log's lines.
+
+    Args:
+        several: The lines come from several logs, each with its own numbers.
+    """
+    count = document.count()
+    if count is None:
+        count = 99_999 if several else (document.last() or 0) // _LINE
+    return max(4, len(str(count)))
 
 
 def folds(text: str, width: int) -> list[int]:
