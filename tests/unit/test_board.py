@@ -243,3 +243,20 @@ def test_many_threads_at_once() -> None:
         thread.join()
     assert len(board.entries()) == 400
     assert sum(len(d.added) for d in deltas) == 400
+
+
+def test_the_open_jobs_are_those_that_have_not_ended() -> None:
+    """However a job came, ended, began again or went; and of one profile only."""
+    board = Board()
+    board.load([job(), job("2", Status.SUCCEEDED), unseen(ref("3"), "runcomfy")])
+    board.load([unseen(ref("1", "other"), "runcomfy")])
+
+    def open_ids() -> list[str]:
+        return sorted(found.ref.id for found in board.open_jobs("comfy"))
+
+    assert open_ids() == ["1", "3"]
+    ended, again = job("1", Status.FAILED), job("2")
+    board.merge("comfy", [ended, again], T0, complete=False)
+    assert open_ids() == ["2", "3"]
+    board.remove([ref("2")])
+    assert open_ids() == ["3"]

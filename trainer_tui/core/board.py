@@ -89,6 +89,8 @@ class Board:
         self._lock = threading.Lock()
         """Held for moments only, so that who reads never waits for a disk."""
         self._entries: dict[JobRef, Entry] = {}
+        self._open: dict[JobRef, None] = {}
+        """Those that have not ended: of thousands of jobs the few that are looked at often."""
         self._samples: dict[JobRef, tuple[Sample, ...]] = {}
         self._revisions: dict[JobRef, int] = {}
         self._revision = 0
@@ -108,6 +110,11 @@ class Board:
         """The jobs of one profile."""
         with self._lock:
             return [e.job for ref, e in self._entries.items() if ref.profile == profile]
+
+    def open_jobs(self, profile: str) -> list[Job]:
+        """The jobs of one profile that have not ended."""
+        with self._lock:
+            return [self._entries[ref].job for ref in self._open if ref.profile == profile]
 
     def load(self, jobs: Iterable[Job], watched: Iterable[JobRef] = ()) -> Delta:
         """Put in jobs as the store knew them; what is already there is newer and stays."""
@@ -154,10 +161,10 @@ class Board:
             added, changed, ended, write = [], [], [], []
             put: dict[JobRef, Entry] = {}
             for ref, job in fresh.items():
-                if mark is not None and self._revisions.get(ref, 0) > mark:
-                    continue
                 old = self._entries.get(ref)
-                if old is not None and _settled(old) and old.job == job:
+                if old is not None and _settled(old) and (old.job is job or old.job == job):
+                    continue
+                if mark is not None and self._revisions.get(ref, 0) > mark:
                     continue
                 new = self._updated(old, job, now)
                 self._revision += 1
@@ -183,6 +190,8 @@ class Board:
         with self._changing:
             with self._lock:
                 removed = tuple(ref for ref in refs if self._entries.pop(ref, None) is not None)
+                for ref in removed:
+                    self._open.pop(ref, None)
             for ref in removed:
                 self._samples.pop(ref, None)
                 self._revisions.pop(ref, None)
@@ -212,11 +221,7 @@ class Board:
     def set_stale(self, profile: str) -> Delta:
         """The profile does not answer: what may change by itself is only as last known."""
         with self._changing:
-            refs = [
-                ref
-                for ref, entry in self._entries.items()
-                if ref.profile == profile and not entry.job.status.ended
-            ]
+            refs = [ref for ref in self._open if ref.profile == profile]
         return self._change(refs, stale=True)
 
     def subscribe(self, callback: Callable[[Delta], None]) -> Callable[[], None]:
@@ -259,6 +264,11 @@ class Board:
     def _put(self, entries: dict[JobRef, Entry]) -> None:
         with self._lock:
             self._entries.update(entries)
+            for ref, entry in entries.items():
+                if entry.job.status.ended:
+                    self._open.pop(ref, None)
+                else:
+                    self._open[ref] = None
 
     def _change(self, refs: Iterable[JobRef], **fields: object) -> Delta:
         with self._changing:

@@ -221,11 +221,10 @@ class Poller:
         """Jobs that are asked about one by one, and when each is due."""
         found = []
         slowest = self._list_interval() if self.facts.lists and not self._paused else float("inf")
-        for job in self._board.jobs(self.profile.name):
+        listed = self._listed if self.facts.lists else -float("inf")
+        for job in self._alone():
             hurried = job.ref in self._hurried
             if self._paused and not hurried:
-                continue
-            if self.facts.lists and not hurried and job.ref != self._selected:
                 continue
             seconds = schedule.interval(
                 job,
@@ -235,11 +234,21 @@ class Poller:
                 focused=self._focused,
             )
             if seconds is not None and seconds < slowest:
-                found.append((job, self._asked.get(job.ref, -float("inf")) + seconds))
+                asked = max(self._asked.get(job.ref, -float("inf")), listed)
+                found.append((job, asked + seconds))
         return found
 
+    def _alone(self) -> list[Job]:
+        """Jobs that may be asked about between two lists; without a list all that may change."""
+        few = {*self._hurried, self._selected} if self.facts.lists else self._hurried
+        entries = [self._board.get(ref) for ref in few if ref is not None]
+        jobs = [entry.job for entry in entries if entry is not None]
+        if not self.facts.lists:
+            jobs += [j for j in self._board.open_jobs(self.profile.name) if j.ref not in few]
+        return jobs
+
     def _list_interval(self) -> float:
-        jobs = self._board.jobs(self.profile.name)
+        jobs = self._board.open_jobs(self.profile.name)
         return schedule.list_interval(
             jobs, self.settings, focused=self._focused, nearby=self.facts.nearby
         )
@@ -267,36 +276,35 @@ class Poller:
         self._gap_until = self._clock.monotonic() + rest
 
     def _plan(self, now: float) -> _Ask:
-        known = self._board.jobs(self.profile.name)
-        singles = self._single_times()
+        name, singles = self.profile.name, self._single_times()
         if self.facts.lists:
             overdue = self._unproven or self._listed + self._list_interval() <= now
-            list_due = not self._paused and overdue
-            due = {job.ref for job, at in singles if at <= now}
-            return _Ask(known if self._forced or list_due else None, True, self._wanted | due)
+            if self._forced or (overdue and not self._paused):
+                return _Ask(self._board.jobs(name), True, set())
+            return _Ask(None, True, self._wanted | {job.ref for job, at in singles if at <= now})
+        jobs = self._board.open_jobs(name)
         if self._forced:
-            due = {job.ref for job in known if not job.status.ended}
+            due = {job.ref for job in jobs}
         else:
             due = {job.ref for job, at in singles if at <= now + _TOGETHER}
         refs = self._wanted | due
-        active = [job for job in known if job.ref in refs and not job.status.ended]
+        active = [job for job in jobs if job.ref in refs]
         if len(active) < 2:
             check = not refs and (self._forced or self._unproven)
             return _Ask(None, False, refs, check)
         return _Ask(active, False, refs - {job.ref for job in active})
 
     async def _carry_out(self, ask: _Ask) -> None:
-        singles = ask.singles
         if ask.known is not None:
             known, mark = ask.known, self._board.mark()
             found = await self._within(len(known), lambda p: p.list_jobs(known))
             self._merge(found, mark, complete=ask.complete)
-            covered = {job.ref for job in (*known, *found)}
-            self._asked.update(dict.fromkeys(covered, self._clock.monotonic()))
             if ask.complete:
                 self._listed = self._clock.monotonic()
-            singles = singles - covered
-        for ref in sorted(singles):
+            else:
+                asked = {job.ref for job in (*known, *found)}
+                self._asked.update(dict.fromkeys(asked, self._clock.monotonic()))
+        for ref in sorted(ask.singles):
             await self._look_at(ref)
         if ask.check:
             await self._within(1, lambda p: p.check())
@@ -353,7 +361,7 @@ class Poller:
     def _say(
         self, phase: Phase, error: TrainerError | None = None, seconds: float | None = None
     ) -> None:
-        jobs = self._board.jobs(self.profile.name)
+        jobs = self._board.open_jobs(self.profile.name)
         running = (Status.PREPARING, Status.RUNNING, Status.STOPPING)
         next_at = None if seconds is None else self._clock.now() + timedelta(seconds=seconds)
         told = self.state
