@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -210,6 +211,39 @@ def test_loss_is_recorded_where_the_service_has_no_metrics() -> None:
         ("loss", 1, 0.5),
         ("loss", 2, 0.4),
     ]
+
+
+def test_a_job_that_ends_keeps_the_last_loss_that_was_told() -> None:
+    """Also in the store; it is no new point of the curve. A job that runs anew begins without."""
+    recorder = Recorder()
+    board = Board(recorder)
+    board.merge("comfy", [job(step=5, loss=0.5)], T0)
+    board.merge("comfy", [job(status=Status.SUCCEEDED, step=6)], at(1))
+    (entry,) = board.entries()
+    assert (entry.job.loss, entry.borrowed, recorder.jobs[-1].loss) == (0.5, True, 0.5)
+    assert [point.step for point in recorder.points] == [5]
+    assert not board.merge("comfy", [job(status=Status.SUCCEEDED, step=6)], at(2))
+    board.merge("comfy", [job(step=1)], at(3))
+    (entry,) = board.entries()
+    assert entry.job.loss is None
+
+
+def test_the_loss_of_a_curve_shows_where_the_status_tells_none() -> None:
+    """It is kept, told once, and gives way to a loss that the status tells."""
+    recorder = Recorder()
+    board = Board(recorder)
+    board.merge("comfy", [job(step=5)], T0)
+    assert board.set_loss(ref("1"), 0.25, at(1)).changed == (ref("1"),)
+    assert not board.set_loss(ref("1"), 0.25, at(2))
+    assert board.set_loss(ref("1"), math.nan, at(2))
+    assert not board.set_loss(ref("1"), math.nan, at(3))
+    board.merge("comfy", [job(step=6)], at(3))
+    assert math.isnan(recorder.jobs[-1].loss or 0.0) and not recorder.points
+    board.merge("comfy", [job(step=7, loss=0.5)], at(4))
+    assert not board.set_loss(ref("1"), 0.1, at(5))
+    (entry,) = board.entries()
+    assert (entry.job.loss, entry.borrowed) == (0.5, False)
+    assert not board.set_loss(ref("no such"), 0.1, at(6))
 
 
 def test_a_store_that_cannot_be_written_does_not_hide_the_picture() -> None:

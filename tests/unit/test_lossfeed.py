@@ -1,4 +1,4 @@
-"""The losses of running jobs that nobody looks at."""
+"""The losses of jobs that nobody looks at."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.fakes import FakeClock, FakeProvider, facts, job, settle
-from trainer_tui.config import HealthSettings, MetricsSettings
+from trainer_tui.config import MetricsSettings
 from trainer_tui.core.board import Board
-from trainer_tui.core.lossfeed import EVERY, MOST, LossFeed
+from trainer_tui.core.lossfeed import EVERY, MOST, TAIL, TAIL_EVERY, LastLosses, LossFeed
 from trainer_tui.core.messages import MetricsArrived
+from trainer_tui.core.points import Points
 from trainer_tui.core.sides import Surroundings
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NetworkError
-from trainer_tui.model import Capability, Job, JobRef, Metric, Status
+from trainer_tui.model import Capability, Job, JobRef, Metric, Progress, Status
 from trainer_tui.providers.base import Facts
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +52,7 @@ class Rig:
         self.board = Board(self.store)
         self.clock = FakeClock()
         self.provider: FakeProvider = LocalFake(facts(), folder, *(jobs or (job(),)))
-        self.settings = HealthSettings()
+        self.metrics = MetricsSettings()
         self.seen: dict[JobRef, dict[int, float]] = {}
         around = Surroundings(
             self.store,
@@ -61,9 +62,10 @@ class Rig:
             lambda profile: self.provider.facts,
             lambda message: pytest.fail(f"published: {message}"),
             folder,
-            MetricsSettings,
+            lambda: self.metrics,
         )
-        self.feed = LossFeed(around, self._take, lambda: self.settings, self._fault)
+        self.losses = LastLosses()
+        self.feed = LossFeed(around, self._take, self._fault)
         self.task = asyncio.ensure_future(self.feed.run())
         self.see()
 
@@ -71,6 +73,8 @@ class Rig:
         return self.provider
 
     def _take(self, message: MetricsArrived) -> None:
+        if (loss := self.losses.take(message)) is not None:
+            self.board.set_loss(message.ref, loss, self.clock.now())
         held = self.seen.setdefault(message.ref, {})
         for one in message.metrics:
             points = [(one.step, one.value)] if isinstance(one, Metric) else [p[:2] for p in one]
@@ -84,6 +88,13 @@ class Rig:
     def asked(self) -> int:
         """How often the service was asked for metrics."""
         return sum(call.startswith("metrics") for call in self.provider.calls)
+
+    @property
+    def loss(self) -> float | None:
+        """As the table shows it."""
+        entry = self.board.get(REF)
+        assert entry is not None
+        return entry.job.loss
 
     def see(self) -> None:
         """The services are asked for their jobs."""
@@ -127,20 +138,92 @@ async def test_a_loss_in_a_log_of_this_machine_is_seen(rig: Rig) -> None:
     assert rig.seen == {REF: {7: 0.25}}
 
 
-async def test_no_log_is_fetched_for_it(rig: Rig) -> None:
-    """What another machine has of a log is fetched only when somebody looks at the job."""
-    plain = FakeProvider(rig.provider.facts, job())
-    plain.log = b"step 7 loss: 0.25\n"
+def far(rig: Rig, log: bytes) -> FakeProvider:
+    """The service is on another machine, tells no metrics, and has this log."""
+    rig.lacks(Capability.METRICS)
+    plain = FakeProvider(rig.provider.facts, *rig.provider.jobs.values())
+    plain.log = log
     rig.provider = plain
+    return plain
+
+
+async def test_of_a_log_elsewhere_only_the_end_is_fetched_once_a_minute(rig: Rig) -> None:
+    """Its last loss counts for the step that the job is at, as if the status had told it."""
+    plain = far(rig, b"step 3 loss: 9.0\n" + b"x\n" * TAIL + b"step 7 loss: 0.25\n")
+    rig.provider.set("1", Status.RUNNING, progress=Progress(8, 20))
+    rig.see()
+    await rig.turns(1 + round(TAIL_EVERY / EVERY))
+    fetched = [call for call in plain.calls if call.startswith("log")]
+    assert fetched == [f"logs 1 -{TAIL}"] * len(fetched)
+    assert 1 <= len(fetched) <= 2
+    assert rig.seen == {REF: {8: 0.25}}
+    assert rig.loss == 0.25
+
+
+async def test_the_end_of_a_log_elsewhere_is_fetched_once_more_after_the_job(rig: Rig) -> None:
+    """What it said last is what stays; then nobody asks any more."""
+    plain = far(rig, b"step 7 loss: 0.25\n")
     await rig.turns()
-    assert rig.asked
+    assert rig.loss == 0.25
+    plain.log += b"step 9 loss: 0.125\n"
+    rig.provider.set("1", Status.SUCCEEDED)
+    rig.see()
+    await rig.turns(9)
+    assert rig.loss == 0.125
+    asked = len(plain.calls)
+    await rig.turns(9)
+    assert len(plain.calls) == asked
+
+
+async def test_no_log_elsewhere_is_fetched_where_logs_are_not_read_for_metrics(rig: Rig) -> None:
+    """The config's word holds."""
+    plain = far(rig, b"step 7 loss: 0.25\n")
+    rig.metrics = MetricsSettings(from_log=False)
+    await rig.turns(9)
     assert not [call for call in plain.calls if call.startswith("log")]
-    assert not rig.seen.get(REF)
 
 
-@pytest.mark.parametrize("status", [Status.QUEUED, Status.SUCCEEDED, Status.STOPPING])
-async def test_only_running_jobs_are_asked_about(rig: Rig, status: Status) -> None:
-    """A job that waits has no loss, one that ended needs no judging."""
+async def test_a_job_that_ends_keeps_the_last_loss_of_its_curve(rig: Rig) -> None:
+    """Points that came between the last look and the end are looked at too, once."""
+    rig.provider.points = [Metric("loss", 1, 0.5)]
+    await rig.turns()
+    assert rig.loss == 0.5
+    rig.provider.points.append(Metric("loss", 2, 0.25))
+    rig.provider.set("1", Status.SUCCEEDED)
+    rig.see()
+    await rig.turns()
+    assert rig.loss == 0.25
+    asked = rig.asked
+    await rig.turns()
+    assert rig.asked == asked
+
+
+async def test_a_job_that_ended_unseen_is_looked_at_once(rig: Rig) -> None:
+    """Its loss is shown, whoever was not there when it ended."""
+    rig.provider.points = [Metric("train_loss", 1, 0.5), Metric("lr", 1, 1e-4)]
+    rig.provider.set("1", Status.SUCCEEDED)
+    rig.see()
+    await rig.turns(9)
+    assert rig.loss == 0.5
+    assert 1 <= rig.asked <= 2
+
+
+def test_the_best_of_several_losses_counts() -> None:
+    """``loss`` before what is an average of it, whichever comes last; anew after a reset."""
+    losses = LastLosses()
+    told = (Metric("loss", 1, 0.5), Metric("train_loss", 1, 9.0), Metric("val_loss", 1, 8.0))
+    assert losses.take(MetricsArrived(REF, told, reset=True)) == 0.5
+    more = Points("loss", (2, 3), (0.4, 0.3), (1.0, 2.0))
+    assert losses.take(MetricsArrived(REF, (more,), more=True)) is None
+    assert losses.take(MetricsArrived(REF, ())) == 0.3
+    assert losses.take(MetricsArrived(REF, (Metric("train_loss", 1, 9.0),), reset=True)) == 9.0
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.STOPPING])
+async def test_jobs_that_wait_or_are_about_to_end_are_not_asked_about(
+    rig: Rig, status: Status
+) -> None:
+    """There is no loss yet, or the last one is soon to come."""
     rig.provider.set("1", status)
     rig.see()
     await rig.turns()
@@ -155,11 +238,8 @@ async def test_a_loss_told_with_the_status_is_enough(rig: Rig) -> None:
     assert not rig.asked
 
 
-async def test_nothing_is_asked_where_nothing_is_watched_for_or_while_paused(rig: Rig) -> None:
-    """A stall alone needs no points; a pause holds for this too."""
-    rig.settings = HealthSettings(nan=False, divergence=0, plateau=0)
-    await rig.turns()
-    rig.settings = HealthSettings()
+async def test_nothing_is_asked_while_paused(rig: Rig) -> None:
+    """A pause of the polling holds for this too."""
     rig.feed.pause(True)
     await rig.turns()
     assert not rig.asked

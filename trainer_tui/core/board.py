@@ -7,6 +7,7 @@ made the change, outside the lock.
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ class Entry:
     """The user wants to be told when it ends."""
     finding: Finding | None = None
     """What is wrong with its training."""
+    borrowed: bool = False
+    """The job's loss is not of its status: it is that of its curve, or was told before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +165,12 @@ class Board:
             put: dict[JobRef, Entry] = {}
             for ref, job in fresh.items():
                 old = self._entries.get(ref)
+                told, job = job, _with_loss(old, job)
                 if old is not None and _settled(old) and (old.job is job or old.job == job):
                     continue
                 if mark is not None and self._revisions.get(ref, 0) > mark:
                     continue
-                new = self._updated(old, job, now)
+                new = self._updated(old, job, now, borrowed=told.loss is None)
                 self._revision += 1
                 self._revisions[ref] = self._revision
                 if old is None:
@@ -179,7 +183,7 @@ class Board:
                     continue
                 put[ref] = new
                 if old is None or old.job != job:
-                    write.append((old.job if old else None, job))
+                    write.append((job, observed_loss(old.job if old else None, told, now)))
             if write and self._recorder is not None:
                 self._record(self._recorder, write, now)  # on disk before it is shown
             self._put(put)
@@ -218,6 +222,19 @@ class Board:
         """Show what is wrong with a job's training, or that nothing is any more."""
         return self._change([ref], finding=finding)
 
+    def set_loss(self, ref: JobRef, loss: float, now: datetime) -> Delta:
+        """Show the last loss of a job's curve, where its status tells none."""
+        with self._changing:
+            entry = self._entries.get(ref)
+            if entry is None or not (entry.borrowed or entry.job.loss is None):
+                return Delta()
+            before, job = entry.job.loss, entry.job.replace(loss=loss)
+            if before == loss or (before is not None and math.isnan(before) and math.isnan(loss)):
+                return Delta()
+            if self._recorder is not None:
+                self._record(self._recorder, [(job, None)], now)
+        return self._change([ref], job=job, borrowed=True)
+
     def set_stale(self, profile: str) -> Delta:
         """The profile does not answer: what may change by itself is only as last known."""
         with self._changing:
@@ -236,7 +253,7 @@ class Board:
 
         return unsubscribe
 
-    def _updated(self, old: Entry | None, job: Job, now: datetime) -> Entry:
+    def _updated(self, old: Entry | None, job: Job, now: datetime, *, borrowed: bool) -> Entry:
         samples = self._samples.get(job.ref, ())
         if job.status is Status.RUNNING and job.progress is not None:
             samples = add_sample(samples, Sample(now.timestamp(), job.progress.current))
@@ -246,16 +263,15 @@ class Board:
             samples = ()
         guess = estimate(samples, job.progress, now, job.status, stall=self.stall)
         if old is None:
-            return Entry(job, estimate=guess)
-        return dataclasses.replace(old, job=job, estimate=guess, stale=False)
+            return Entry(job, estimate=guess, borrowed=borrowed)
+        return dataclasses.replace(old, job=job, estimate=guess, stale=False, borrowed=borrowed)
 
     def _record(
-        self, recorder: Recorder, write: list[tuple[Job | None, Job]], now: datetime
+        self, recorder: Recorder, write: list[tuple[Job, Metric | None]], now: datetime
     ) -> None:
         try:
-            recorder.save_jobs([job for _, job in write], now)
-            for old, job in write:
-                point = observed_loss(old, job, now)
+            recorder.save_jobs([job for job, _ in write], now)
+            for job, point in write:
                 if point is not None:
                     recorder.add_metrics(job.ref, [point])
         except TrainerError as error:
@@ -294,6 +310,17 @@ class Board:
 def _settled(entry: Entry) -> bool:
     """Whether only another job, and not the mere passing of time, could change the entry."""
     return not entry.stale and entry.job.status is not Status.RUNNING
+
+
+def _with_loss(old: Entry | None, job: Job) -> Job:
+    """The job with the loss that was last known of this run, where no loss is told any more."""
+    before = old.job if old is not None else None
+    if before is None or before.loss is None or job.loss is not None:
+        return job
+    again = before.status.ended and job.status.active
+    if again or (before.started_at and job.started_at and before.started_at != job.started_at):
+        return job
+    return job.replace(loss=before.loss)
 
 
 def gone(job: Job) -> Job:

@@ -23,7 +23,10 @@ from trainer_tui.model import Event, EventKind, Job, JobRef, Metric, Status
 if TYPE_CHECKING:
     from trainer_tui.core.points import Points
 
-LOSSES = ("loss", "train_loss", "train/loss", "training_loss")
+LOSSES = (
+    *("loss", "train_loss", "train/loss", "training_loss"),
+    *("loss_step", "train_loss_step", "train/loss_step"),
+)
 """Keys that are the loss that is trained on, best first."""
 _HISTORY = 2_000
 """Steps of stored history that are looked at when a running job is first seen."""
@@ -119,9 +122,10 @@ class HealthWatch:
         if entry.stale:
             return
         watch = self._watch(job)
-        if job.loss is not None and job.progress is not None:
-            watch.add(job.progress.current, job.loss)
-        if job.loss is not None or job.ref not in self._reading:
+        told = job.loss if not entry.borrowed else None
+        if told is not None and job.progress is not None:
+            watch.add(job.progress.current, told)
+        if told is not None or job.ref not in self._reading:
             self._settle(entry, watch.finding)
 
     def _watch(self, job: Job) -> LossWatch:

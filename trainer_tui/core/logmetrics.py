@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trainer_tui.config import MetricsSettings
 from trainer_tui.core import logpatterns
 from trainer_tui.core.logfile.moments import time_of
 from trainer_tui.core.logpatterns import Bars, Names, Said, Yolo
@@ -73,6 +74,11 @@ class Own:
                 epoch = None
             if found:
                 yield (whole, epoch, fraction), found
+
+
+def own_patterns(settings: MetricsSettings) -> list[Own]:
+    """The user's patterns as the config has them."""
+    return [Own(each.name, re.compile(each.regex)) for each in settings.patterns]
 
 
 def _number(text: str) -> float | None:

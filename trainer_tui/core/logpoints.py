@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from trainer_tui.config import MetricsSettings
 from trainer_tui.core.clock import Clock
-from trainer_tui.core.logmetrics import VERSION, Own, Reader
+from trainer_tui.core.logmetrics import VERSION, Reader, own_patterns
 from trainer_tui.core.store import Store
 from trainer_tui.model import Capability, JobRef, LogChunk, Metric
 from trainer_tui.providers.base import HasLogFile, HasLogs, Provider
@@ -58,7 +57,7 @@ class LogPoints:
     ) -> None:
         self._store, self._ref, self._clock = store, ref, clock
         self._ask, self._most = ask, most
-        self._own = [Own(p.name, re.compile(p.regex)) for p in settings.patterns]
+        self._own = own_patterns(settings)
         self._regexes = [p.regex for p in settings.patterns]
         self._reader: Reader | None = None
         self._offset = self._saved = 0

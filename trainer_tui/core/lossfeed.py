@@ -1,40 +1,93 @@
-"""The losses of running jobs that nobody looks at.
+"""The losses of jobs that nobody looks at.
 
 Most services tell no loss with a job's status: it is in the metrics, or in lines of the log. That
-such jobs are judged too, and rules act on them, their curves are read from time to time.
+such jobs show it in the table, are judged too, and rules act on them, their curves are read from
+time to time; once more when they end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from trainer_tui.config import HealthSettings
 from trainer_tui.core import schedule
+from trainer_tui.core.healthwatch import LOSSES
 from trainer_tui.core.messages import Message, MetricsArrived
-from trainer_tui.core.metricsside import MetricsSide
+from trainer_tui.core.metricsside import MetricsSide, has_log_file
 from trainer_tui.core.sides import NO_CAPABILITY, Surroundings
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import JobRef, Status
+from trainer_tui.model import Capability, JobRef, Metric, Status
+from trainer_tui.providers.base import HasLogs
+
+if TYPE_CHECKING:
+    from trainer_tui.core.board import Entry
 
 EVERY = 15.0
 """Seconds between two looks at a job, and until the first."""
 MOST = 20
-"""So many jobs are looked at, the newest."""
+"""So many running jobs are looked at, the newest; and so many that ended without a loss."""
+TAIL = 16 << 10
+"""Bytes at the end of a log that are fetched."""
+TAIL_EVERY = 60.0
+"""Seconds between two looks at the end of a log that must be fetched."""
 _PIECES = 0.2
 """Seconds between two pieces of what there is to catch up with: the console goes first."""
 _AFTER_FAILURE = 60.0
 
 
+class LastLosses:
+    """The last point of each job's loss, out of what is told of its curves."""
+
+    def __init__(self) -> None:
+        self._held: dict[JobRef, tuple[int, float]] = {}
+        """The place of its key among those that are losses, and the value."""
+
+    def take(self, message: MetricsArrived) -> float | None:
+        """Take points; the loss, once all of the past is there, where a loss is known."""
+        if message.reset:
+            self._held.pop(message.ref, None)
+        for one in message.metrics:
+            if one.key not in LOSSES or (not isinstance(one, Metric) and not len(one)):
+                continue
+            rank = LOSSES.index(one.key)
+            held = self._held.get(message.ref)
+            if held is None or rank <= held[0]:
+                value = one.value if isinstance(one, Metric) else one.values[-1]
+                self._held[message.ref] = (rank, value)
+        held = self._held.get(message.ref)
+        return None if message.more or held is None else held[1]
+
+
+@dataclass(slots=True)
+class _Job:
+    """A job that is looked at."""
+
+    side: MetricsSide
+    curve: bool = False
+    """Its loss is among the points that it has."""
+    due: float = 0.0
+    """When its points are asked for next."""
+    end_due: float | None = None
+    """When the end of its log is fetched next; ``None``: that was not thought of yet."""
+
+    @property
+    def next(self) -> float:
+        """When it is looked at next."""
+        return min(self.due, math.inf if self.end_due is None else self.end_due)
+
+
 class LossFeed:
-    """Gives the points of running jobs whose loss is not told with their status. Network loop only.
+    """Gives the points of jobs whose loss is not told with their status. Network loop only.
+
+    Of a log that must be fetched only the end is, once a minute: what a line there says counts as
+    if the job's status had told it.
 
     Args:
         around: What a side needs; nothing is published.
         take: Is given the points, old ones too.
-        settings: What is watched for, as the config says now.
         on_bug: Is told of faults of this program.
     """
 
@@ -42,13 +95,11 @@ class LossFeed:
         self,
         around: Surroundings,
         take: Callable[[MetricsArrived], None],
-        settings: Callable[[], HealthSettings],
         on_bug: Callable[[BaseException], None],
     ) -> None:
         self._around = replace(around, publish=self._told)
-        self._take, self._settings, self._on_bug = take, settings, on_bug
-        self._sides: dict[JobRef, MetricsSide] = {}
-        self._due: dict[JobRef, float] = {}
+        self._take, self._on_bug = take, on_bug
+        self._jobs: dict[JobRef, _Job] = {}
         self._paused = False
 
     def pause(self, on: bool) -> None:
@@ -60,40 +111,52 @@ class LossFeed:
         clock = self._around.clock
         while True:
             await self._round()
-            due = min(self._due.values(), default=math.inf) - clock.monotonic()
-            await clock.wait(asyncio.Event(), EVERY if self._paused else min(max(due, 0.0), EVERY))
+            wait = min((job.next for job in self._jobs.values()), default=math.inf)
+            wait -= clock.monotonic()
+            await clock.wait(asyncio.Event(), EVERY if self._paused else min(max(wait, 0.0), EVERY))
 
     async def _round(self) -> None:
         wanted = self._wanted()
-        for ref in [ref for ref in self._due if ref not in wanted]:
-            del self._due[ref]
-            if (side := self._sides.pop(ref, None)) is not None:
-                side.close()
+        for ref in [ref for ref in self._jobs if ref not in wanted]:
+            self._jobs.pop(ref).side.close()
+        clock = self._around.clock
         for ref in wanted:
-            now = self._around.clock.monotonic()
-            if self._due.setdefault(ref, now + EVERY) <= now and not self._paused:
-                self._due[ref] = math.inf
-                self._due[ref] = await self._look(ref) + self._around.clock.monotonic()
+            job = self._jobs.get(ref)
+            if job is None:
+                job = self._jobs[ref] = _Job(MetricsSide(self._around, ref, fetch=False))
+                job.due = clock.monotonic() + EVERY
+            if self._paused:
+                continue
+            if job.due <= clock.monotonic():
+                job.due = await self._guarded(self._look(job)) + clock.monotonic()
+                if job.curve:
+                    job.end_due = math.inf
+                elif job.end_due is None and self._runs(ref):
+                    job.end_due = clock.monotonic()
+            if job.end_due is not None and job.end_due <= clock.monotonic():
+                job.end_due = await self._guarded(self._look_at_end(ref)) + clock.monotonic()
 
     def _wanted(self) -> list[JobRef]:
-        settings = self._settings()
-        if not (settings.nan or settings.divergence or settings.plateau):
-            return []
-        jobs = [
-            entry.job
-            for entry in self._around.board.entries()
-            if entry.job.status is Status.RUNNING and not entry.stale and entry.job.loss is None
+        """Jobs that run and tell no loss; those that ended without one, or while looked at."""
+        entries = [entry for entry in self._around.board.entries() if not entry.stale]
+        entries.sort(key=_born, reverse=True)
+        silent = [entry.job for entry in entries if entry.borrowed or entry.job.loss is None]
+        running = [job.ref for job in silent if job.status is Status.RUNNING]
+        ended = [job for job in silent if job.status.ended]
+        followed = [
+            job.ref for job in ended if (held := self._jobs.get(job.ref)) and held.next < math.inf
         ]
-        jobs.sort(key=lambda job: job.created_at.timestamp() if job.created_at else 0, reverse=True)
-        return [job.ref for job in jobs[:MOST]]
+        bare = [job.ref for job in ended if job.loss is None]
+        return list(dict.fromkeys((*running[:MOST], *followed, *bare[:MOST])))
 
-    async def _look(self, ref: JobRef) -> float:
-        """Look at a job; seconds until the next look."""
-        side = self._sides.get(ref)
-        if side is None:
-            side = self._sides[ref] = MetricsSide(self._around, ref, fetch=False)
+    def _runs(self, ref: JobRef) -> bool:
+        entry = self._around.board.get(ref)
+        return entry is not None and entry.job.status is Status.RUNNING
+
+    async def _guarded(self, look: Awaitable[float]) -> float:
+        """The seconds until the next look, also where this one failed."""
         try:
-            wait = await side.look()
+            return await look
         except TrainerError as error:
             if error.code == NO_CAPABILITY:
                 return math.inf
@@ -101,10 +164,43 @@ class LossFeed:
         except Exception as error:
             self._on_bug(error)
             return math.inf
-        if wait is None:
+
+    async def _look(self, job: _Job) -> float:
+        """Look at what is known of a job's curves."""
+        wait = await job.side.look()
+        return math.inf if wait is None else _PIECES if wait == 0.0 else EVERY
+
+    async def _look_at_end(self, ref: JobRef) -> float:
+        """Look at the last lines of a log that must be fetched."""
+        from trainer_tui.core.logmetrics import Reader, own_patterns
+
+        around, running = self._around, self._runs(ref)
+        settings, facts = around.metrics(), around.facts(ref.profile)
+        if not settings.from_log or Capability.LOGS not in facts.capabilities:
             return math.inf
-        return _PIECES if wait == 0.0 else EVERY
+        provider = await around.provider(ref.profile)
+        if not isinstance(provider, HasLogs) or await has_log_file(provider, ref):
+            return math.inf
+        chunk = await provider.logs(ref.id, offset=-TAIL, limit=TAIL)
+        reader = Reader(own_patterns(settings))
+        if chunk.offset:
+            reader.skip()
+        points = [*reader.feed(chunk.data), *reader.finish()]
+        loss, entry = LastLosses().take(MetricsArrived(ref, points)), around.board.get(ref)
+        if loss is not None and entry is not None:
+            progress = entry.job.progress
+            step = progress.current if progress is not None else points[-1].step
+            self._take(MetricsArrived(ref, (Metric("loss", step, loss),)))
+        return TAIL_EVERY if running else math.inf
 
     def _told(self, message: Message) -> None:
         if isinstance(message, MetricsArrived):
+            job = self._jobs.get(message.ref)
+            if job is not None and any(one.key in LOSSES for one in message.metrics):
+                job.curve = True
             self._take(message)
+
+
+def _born(entry: Entry) -> float:
+    created = entry.job.created_at
+    return created.timestamp() if created else 0.0

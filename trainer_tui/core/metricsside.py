@@ -187,7 +187,7 @@ class MetricsSide(Side):
 
         around = self.around
         provider = await around.provider(self.ref.profile)
-        if not (self._fetch or await _has_file(provider, self.ref)):
+        if not (self._fetch or await has_log_file(provider, self.ref)):
             return None
         return await opened(
             around.store,
@@ -203,5 +203,6 @@ class MetricsSide(Side):
         return entry.job.status if entry else Status.UNKNOWN
 
 
-async def _has_file(provider: Provider, ref: JobRef) -> bool:
+async def has_log_file(provider: Provider, ref: JobRef) -> bool:
+    """Whether a job's log is a file of this machine."""
     return isinstance(provider, HasLogFile) and await provider.log_path(ref.id) is not None

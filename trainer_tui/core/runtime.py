@@ -22,7 +22,7 @@ from trainer_tui.core.follow import Follower
 from trainer_tui.core.healthwatch import HealthWatch
 from trainer_tui.core.links import Links
 from trainer_tui.core.logfile.source import Gap
-from trainer_tui.core.lossfeed import LossFeed
+from trainer_tui.core.lossfeed import LastLosses, LossFeed
 from trainer_tui.core.messages import (
     ActDone,
     Aspect,
@@ -138,12 +138,8 @@ class Runtime:
             why_not=self.why_not,
             on_bug=self._faults.write,
         )
-        self._losses = LossFeed(
-            self._follower.around,
-            self._judge,
-            lambda: self.config.health,
-            self._faults.write,
-        )
+        self._losses = LossFeed(self._follower.around, self._judge, self._faults.write)
+        self._last_losses = LastLosses()
         self.board.stall = config.health.stall
         self.board.load(self._profiles.known_jobs(), self.store.watched())
         self.board.subscribe(self._board_changed)
@@ -434,6 +430,9 @@ class Runtime:
 
     def _judge(self, message: MetricsArrived) -> None:
         self._health.points(message.ref, message.metrics, more=message.more)
+        loss = self._last_losses.take(message)
+        if loss is not None:
+            self.board.set_loss(message.ref, loss, self._clock.now())
 
     # Helpers.
 
