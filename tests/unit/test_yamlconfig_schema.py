@@ -181,3 +181,14 @@ assert "jsonschema" in sys.modules
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_what_was_right_in_another_text_hides_nothing() -> None:
+    """A list's items that were compared before are not again, and only those that are the same."""
+    text = "job: extension\nconfig:\n  name: x\n  process:\n  - type: sd_trainer\n    datasets:\n"
+    first = "    - folder_path: a\n      num_repeats: 1\n"
+    for wrong in ("true", '"1"', "1.5", "[1]"):
+        assert not [p for p in check(text + first) if p.code == "type"]
+        other = f"    - folder_path: a\n      num_repeats: {wrong}\n"
+        found = [p for p in check(text + first + other) if p.code == "type"]
+        assert [p.line for p in found] == [10]

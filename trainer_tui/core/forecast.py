@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from trainer_tui.core.pace import Pace
 from trainer_tui.core.yamlconfig.changes import summary
 from trainer_tui.core.yamlconfig.nodes import Scalar, resolve
-from trainer_tui.core.yamlconfig.parse import Document, parse
+from trainer_tui.core.yamlconfig.parse import Document, parsed
 from trainer_tui.model import Gpu, Job
 from trainer_tui.sanitize import line as clean
 
@@ -218,7 +218,7 @@ def forecast(
         gpu: What it runs on.
         pricing: GPU type to money an hour.
     """
-    document = parse(text) if isinstance(text, str) else text
+    document = parsed(text) if isinstance(text, str) else text
     if document.broken or document.at(*_PROCESS) is None:
         return None
 

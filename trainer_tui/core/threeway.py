@@ -6,14 +6,13 @@ there is a :class:`Conflict` for a person to choose in. Every byte comes from on
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer_tui.core.linediff import differences
+
 Side = Literal["mine", "theirs"]
-_MANY = 5_000
-"""Lines beyond which those that stand there again and again are not looked for everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +118,12 @@ def _lines(text: str) -> list[str]:
 
 def _edits(base: Sequence[str], other: Sequence[str]) -> list[_Edit]:
     """What changes the one into the other, as small as can be."""
-    head = 0
-    while head < min(len(base), len(other)) and base[head] == other[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(base), len(other)) - head and base[-1 - tail] == other[-1 - tail]:
-        tail += 1
-    middle, changed = base[head : len(base) - tail], other[head : len(other) - tail]
     out = []
-    many = len(middle) + len(changed) > _MANY
-    matcher = difflib.SequenceMatcher(None, middle, changed, autojunk=many)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag == "equal":
-            continue
+    for i1, i2, j1, j2 in differences(base, other):
         if i2 - i1 == j2 - j1:  # line for line: each is a change of its own
-            out += [
-                _Edit(head + i1 + n, head + i1 + n + 1, (changed[j1 + n],)) for n in range(i2 - i1)
-            ]
+            out += [_Edit(i1 + n, i1 + n + 1, (other[j1 + n],)) for n in range(i2 - i1)]
         else:
-            out.append(_Edit(head + i1, head + i2, tuple(changed[j1:j2])))
+            out.append(_Edit(i1, i2, tuple(other[j1:j2])))
     return out
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from trainer_tui.core.yamlconfig import Change, Problem, changes, check_document, parse, summary
+from trainer_tui.core.yamlconfig import Change, Problem, changes, check_document, parsed, summary
 from trainer_tui.core.yamlconfig.keyhelp import keys_by_line
 from trainer_tui.core.yamlconfig.setvalue import Path
 from trainer_tui.tui.check_child import CheckChild
@@ -58,7 +58,7 @@ class Checked:
 
 def look(text: str, rules: Rules) -> Checked:
     """Find out all that the editor shows about a text."""
-    document = parse(text)
+    document = parsed(text)
     problems = check_document(
         document,
         provider=rules.provider,

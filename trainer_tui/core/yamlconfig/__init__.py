@@ -20,7 +20,7 @@ from trainer_tui.core.yamlconfig.changes import (
     summary,
 )
 from trainer_tui.core.yamlconfig.nodes import Alias, Mapping, Scalar, Sequence, resolve
-from trainer_tui.core.yamlconfig.parse import Document, parse
+from trainer_tui.core.yamlconfig.parse import Document, parse, parsed
 from trainer_tui.core.yamlconfig.problems import Edit, Found, Problem, told, worst
 from trainer_tui.core.yamlconfig.setvalue import get_value, set_value
 from trainer_tui.core.yamlconfig.values import written
@@ -42,6 +42,7 @@ __all__ = [
     "get_value",
     "in_words",
     "parse",
+    "parsed",
     "resolve",
     "set_value",
     "summary",
@@ -82,7 +83,7 @@ def check(
     Gives at most ``MAX_TOLD`` problems, and then one that says how many more there are.
     """
     return check_document(
-        parse(text),
+        parsed(text),
         provider=provider,
         base_text=base_text,
         extra_keys=extra_keys,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
+from trainer_tui.core.linediff import differences
 from trainer_tui.core.yamlconfig.nodes import Alias, AnyNode, Mapping, Scalar, Sequence, resolve
-from trainer_tui.core.yamlconfig.parse import Document, parse
+from trainer_tui.core.yamlconfig.parse import Document, parsed
 from trainer_tui.core.yamlconfig.values import ROOTS, Path, values, written
 from trainer_tui.sanitize import line as clean
 
@@ -45,31 +46,14 @@ def diff(old: str, new: str, *, context: int = 3) -> list[DiffLine]:
     if old == new:
         return []
     before, after = _split(old), _split(new)
-    head = 0
-    while head < min(len(before), len(after)) and before[head] == after[head]:
-        head += 1
-    tail = 0
-    shortest = min(len(before), len(after)) - head
-    while tail < shortest and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
-    out: list[DiffLine] = [DiffLine("same", before[i], i + 1, i + 1) for i in range(head)]
-    middle_old = before[head : len(before) - tail]
-    middle_new = after[head : len(after) - tail]
-    matcher = difflib.SequenceMatcher(None, middle_old, middle_new)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag == "equal":
-            out += [
-                DiffLine("same", middle_old[i], head + i + 1, head + j1 + (i - i1) + 1)
-                for i in range(i1, i2)
-            ]
-            continue
-        out += [DiffLine("removed", middle_old[i], old=head + i + 1) for i in range(i1, i2)]
-        out += [DiffLine("added", middle_new[j], new=head + j + 1) for j in range(j1, j2)]
-    out += [
-        DiffLine("same", before[len(before) - tail + i], len(before) - tail + i + 1,
-                 len(after) - tail + i + 1)
-        for i in range(tail)
-    ]  # fmt: skip
+    out: list[DiffLine] = []
+    at = other = 0
+    end = (len(before), len(before), len(after), len(after))
+    for i1, i2, j1, j2 in [*differences(before, after), end]:
+        out += [DiffLine("same", before[i], i + 1, i - at + other + 1) for i in range(at, i1)]
+        out += [DiffLine("removed", before[i], old=i + 1) for i in range(i1, i2)]
+        out += [DiffLine("added", after[j], new=j + 1) for j in range(j1, j2)]
+        at, other = i2, j2
     return _folded(out, context)
 
 
@@ -110,10 +94,9 @@ def _gap(count: int) -> DiffLine:
 
 def changes(old: str, new: str) -> list[Change]:
     """The values that differ, in the order of the new text; layout and comments do not count."""
-    before, after = parse(old), parse(new)
-    if before.broken or after.broken:
-        return []  # what cannot be read has no values to compare
-    had, has = _values(before), _values(after)
+    had, has = _values(old), _values(new)
+    if had is None or has is None:
+        return []
     found = [
         Change(_short(path), had.get(path), value)
         for path, value in has.items()
@@ -123,7 +106,11 @@ def changes(old: str, new: str) -> list[Change]:
     return found
 
 
-def _values(document: Document) -> dict[Path, str]:
+@lru_cache(maxsize=2)
+def _values(text: str) -> dict[Path, str] | None:
+    document = parsed(text)
+    if document.broken:
+        return None  # what cannot be read has no values to compare
     found: dict[Path, str] = {}
     for path, value in values(document):
         node = resolve(value)
@@ -146,7 +133,7 @@ def summary(text: str) -> dict[str, object]:
     datasets, model, checkpoints``: numbers, strings, lists of them, or ``None``.
     ``samples`` is images a round, ``checkpoints`` how many are left at the end of the run.
     """
-    document = parse(text)
+    document = parsed(text)
 
     def value(*path: str | int) -> object:
         node = resolve(document.at(*path))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from trainer_tui.core.yamlconfig.events import events
@@ -91,10 +92,6 @@ class _Extent:
     height: int = 1
 
 
-def _extent(node: AnyNode) -> _Extent:
-    return _Extent(1 + len(node.text) // 100 if isinstance(node, Scalar) else 1, 0)
-
-
 class _Stop(Exception):
     """A limit was passed."""
 
@@ -152,6 +149,15 @@ def parse(text: str, *, mend: bool = True) -> Document:
     return document
 
 
+@lru_cache(maxsize=3)
+def parsed(text: str) -> Document:
+    """As :func:`parse`, for whoever only reads the tree; the last three texts' are kept.
+
+    An edit is looked at from many sides: its problems, what it changes, what it will do.
+    """
+    return parse(text)
+
+
 class _Builder:
     """Puts the tree together, event by event."""
 
@@ -172,26 +178,7 @@ class _Builder:
     def take(self, event: Any) -> None:
         name = type(event).__name__
         if name == "ScalarEvent":
-            node = Scalar(
-                *self._place(event), event.tag, event.anchor, event.value, event.style or None
-            )
-            self._count(node)
-            self._name(node)
-            self._put(node)
-            self._extend(_extent(node), event)
-        elif name in ("MappingStartEvent", "SequenceStartEvent"):
-            make = Mapping if name == "MappingStartEvent" else Sequence
-            opened = make(*self._place(event), event.tag, event.anchor, flow=bool(event.flow_style))
-            self._count(opened)
-            self._name(opened)
-            self._put(opened)
-            self.open.append(opened)
-            self.keys.append(None)
-            self.seen.append({})
-            self.extents.append(_Extent())
-            if len(self.open) > MAX_DEPTH:
-                message = f"values are nested more than {MAX_DEPTH} levels deep"
-                raise _Stop("yaml-too-deep", event.start_mark.index, message)
+            self._scalar(event)
         elif name in ("MappingEndEvent", "SequenceEndEvent"):
             closed = self.open.pop()
             self.keys.pop()
@@ -200,7 +187,15 @@ class _Builder:
             extent = self.extents.pop()
             if closed.anchor is not None:
                 self.known[id(closed)] = extent
-            self._extend(extent, event)
+            self._extend(extent.size, extent.height, event)
+        elif name == "MappingStartEvent":
+            place = self._place(event)
+            flow = bool(event.flow_style)
+            self._begin(Mapping(*place, event.tag, event.anchor, flow=flow), event)
+        elif name == "SequenceStartEvent":
+            place = self._place(event)
+            flow = bool(event.flow_style)
+            self._begin(Sequence(*place, event.tag, event.anchor, flow=flow), event)
         elif name == "AliasEvent":
             self._alias(event)
         elif name == "DocumentStartEvent":
@@ -208,6 +203,24 @@ class _Builder:
             if self.documents > 1:
                 message = "there is a second document; a config is one"
                 raise _Stop("yaml-documents", event.start_mark.index, message)
+
+    def _scalar(self, event: Any) -> None:
+        text = event.value
+        node = Scalar(*self._place(event), event.tag, event.anchor, text, event.style or None)
+        self._count(node)
+        self._put(node)
+        self._extend(1 + len(text) // 100, 0, event)
+
+    def _begin(self, opened: Sequence | Mapping, event: Any) -> None:
+        self._count(opened)
+        self._put(opened)
+        self.open.append(opened)
+        self.keys.append(None)
+        self.seen.append({})
+        self.extents.append(_Extent())
+        if len(self.open) > MAX_DEPTH:
+            message = f"values are nested more than {MAX_DEPTH} levels deep"
+            raise _Stop("yaml-too-deep", event.start_mark.index, message)
 
     def _end(self, closed: Sequence | Mapping, event: Any) -> int:
         """Where a list or mapping really ends: a block's end mark is where the next thing is."""
@@ -227,9 +240,7 @@ class _Builder:
         if self.nodes > MAX_NODES:
             message = f"there are more than {MAX_NODES:,} values"
             raise _Stop("yaml-too-large", node.start - self.shift, message)
-
-    def _name(self, node: Scalar | Sequence | Mapping) -> None:
-        if node.anchor is not None:
+        if node.anchor is not None and not isinstance(node, Alias):
             self.anchors[node.anchor] = node
 
     def _alias(self, event: Any) -> None:
@@ -247,8 +258,10 @@ class _Builder:
             self._say("yaml-alias", node, message, "write out what is meant")
             node.target = None
         else:
-            known = self.known.get(id(node.target))
-            self._extend(_extent(node.target) if known is None else known, event)
+            target = node.target
+            size = 1 + len(target.text) // 100 if isinstance(target, Scalar) else 1
+            known = self.known.get(id(target)) or _Extent(size, 0)
+            self._extend(known.size, known.height, event)
         self._put(node)
 
     def _unknown_alias(self, node: Alias) -> None:
@@ -267,13 +280,14 @@ class _Builder:
             fix = "quote it if '*' is part of the text"
         self._say("yaml-alias", node, f"nothing above is named &{name}", fix, edit)
 
-    def _extend(self, extent: _Extent, event: Any) -> None:
+    def _extend(self, size: int, height: int, event: Any) -> None:
         """Count what a list, a mapping or an alias of one adds to the one that it stands in."""
         if not self.extents:
             return
         around = self.extents[-1]
-        around.size += extent.size
-        around.height = max(around.height, extent.height + 1)
+        around.size += size
+        if height >= around.height:
+            around.height = height + 1
         if around.size > MAX_MEANT:
             message = f"with its aliases written out it has more than {MAX_MEANT:,} values"
             raise _Stop("yaml-aliases", event.start_mark.index, message)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, Sequence, resolve
 from trainer_tui.core.yamlconfig.pairs import with_pair
-from trainer_tui.core.yamlconfig.parse import Document, parse
+from trainer_tui.core.yamlconfig.parse import Document, parsed
 from trainer_tui.core.yamlconfig.problems import Edit, Problem, Severity
 from trainer_tui.core.yamlconfig.wrong import VARIABLE, problem_at
 from trainer_tui.sanitize import filename
@@ -137,7 +137,7 @@ def _known(
 
 
 def _name(document: Document, base_text: str) -> Iterator[Problem]:
-    before = resolve(parse(base_text, mend=False).at("config", "name"))
+    before = resolve(parsed(base_text).at("config", "name"))
     node = document.at("config", "name")
     now = resolve(node)
     if node is None or not isinstance(before, Scalar):

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from trainer_tui.core.yamlconfig import changes, diff, parse
+from trainer_tui.core.yamlconfig import changes, diff, parsed
 from trainer_tui.tui.difflines import SIDE_BY_SIDE, side_by_side, unified
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.screens.confirm import Answers
@@ -142,7 +142,7 @@ class DiffScreen(Screen[bool]):
         self._base = 0
         self._sides: bool | None = None  # by the width, until somebody chooses
         self._notes = notes
-        self._broken = parse(new).broken
+        self._broken = parsed(new).broken
         self._heading = Heading(title, about)
         self._question = Question(question, self._keys) if question is not None else None
         self._view = LinesView(id="diff")
