@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 # Where Python is told to keep no bytecode, as in many containers, each worker would prepare all
 # tests anew, at every run.
 sys.dont_write_bytecode = False
 
-# Every run tries the same few examples, whatever the machine is busy with;
-# HYPOTHESIS_PROFILE=thorough searches.
-settings.register_profile(
-    "quick",
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.register_profile(
-    "thorough",
-    max_examples=1000,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+# What is imported and collected stays: looking through it for garbage is for nothing.
+gc.disable()
+
+
+def pytest_configure() -> None:
+    """Every run tries the same few examples, whatever the machine is busy with.
+
+    HYPOTHESIS_PROFILE=thorough searches.
+    """
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "quick",
+        max_examples=40,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.register_profile(
+        "thorough",
+        max_examples=1000,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected, among what the tests make, and in few big steps."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 20)
+    gc.enable()
 
 
 @pytest.fixture
