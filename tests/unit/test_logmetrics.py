@@ -104,6 +104,60 @@ def test_lightning() -> None:
     }
 
 
+def test_lightning_tells_each_step_and_each_epoch() -> None:
+    """What 2.6 prints: both forms of a metric are kept; the bar of an epoch that did not begin
+    still shows the one before."""
+    assert _curves(_read(_log("lightning26"))) == {
+        "train_loss_step": [
+            *((5, 2.6), (10, 1.45), (15, 1.35), (20, 0.672)),
+            *((25, 0.765), (30, 0.325)),
+        ],
+        "lr": [(step, 0.001) for step in range(5, 31, 5)],
+        "val_loss": [(10, 1.5), (15, 1.5), (20, 0.75), (25, 0.75), (30, 0.409)],
+        "train_loss_epoch": [(10, 2.31), (15, 2.31), (20, 1.12), (25, 1.12), (30, 0.575)],
+    }
+
+
+def test_a_rich_bar_that_takes_several_lines() -> None:
+    """As in a terminal of 120 columns: values below the bar, a number below its name."""
+    curves = _curves(_read(_log("lightning26_rich")))
+    assert curves["train_loss_step"][-2:] == [(29, 0.394), (30, 0.325)]
+    assert curves["val_loss"][0] == (14, 1.501)
+    assert curves["val_loss"][-1] == (30, 0.409)
+    assert curves["train_loss_epoch"][-1] == (30, 0.575)
+    assert set(curves) == {"train_loss_step", "train_loss_epoch", "val_loss", "lr"}
+
+
+def test_hugging_face_5() -> None:
+    """All numbers in quotes, between states of the bar that are wiped."""
+    curves = _curves(_read(_log("huggingface5")))
+    assert curves["loss"] == [
+        *((375, 0.6344), (750, 0.6506), (1125, 0.6707), (1500, 0.6545), (1875, 0.6459)),
+    ]
+    assert curves["eval_loss"] == [(1000, 0.6481), (2000, 0.6481)]
+    assert set(curves) == {
+        *("loss", "grad_norm", "learning_rate", "train_loss", "eval_loss", "eval_accuracy"),
+    }
+
+
+def test_keras_3_in_a_terminal() -> None:
+    """Colours inside the bar, which is drawn over with backspaces."""
+    curves = _curves(_read(_log("keras3_terminal")))
+    assert curves["loss"][:3] == [(1, 0.6884), (2, 0.6929), (8, 0.6945)]
+    assert curves["loss"][-1] == (24, 0.6895)
+    assert curves["val_loss"] == [(8, 0.6967), (16, 0.6945), (24, 0.6925)]
+    assert len(curves) == 6
+
+
+def test_keras_without_a_line_above_its_bar() -> None:
+    """A training of one epoch has none; the next bar of that length counts on. A bar whose length
+    is not known yet counts from its first batch."""
+    curves = _curves(_read(_log("keras3_one_epoch")))
+    assert curves["loss"] == [(3, 0.5522), (10, 0.5327), (11, 0.4741), (20, 0.5056)]
+    endless = b"  7/Unknown \x1b[1m1s\x1b[0m 8ms/step - loss: 0.5\r40/40 1s 2ms/step - loss: 0.4\n"
+    assert _curves(_read(endless)) == {"loss": [(7, 0.5), (40, 0.4)]}
+
+
 def test_keras() -> None:
     """States written over by carriage returns and backspaces; what evaluate draws is left out."""
     assert _curves(_read(_log("keras"))) == {
@@ -134,7 +188,34 @@ def test_ultralytics() -> None:
     assert curves["mAP50"] == [(1, 0.625), (2, 0.641)]
     assert curves["mAP50-95"] == [(1, 0.46), (2, 0.472)]
     assert math.isnan(curves["dfl_loss"][1][1])
-    assert len(curves) == 7
+    assert curves["loss"][0] == (1, pytest.approx(1.153 + 1.398 + 1.192))
+    assert len(curves) == 8
+
+
+def test_ultralytics_84() -> None:
+    """Its own bar behind the numbers; the settings that it begins with are no metrics."""
+    curves = _curves(_read(_log("ultralytics84")))
+    assert curves["cls_loss"] == [(1, 0.7272), (2, 0.7595), (3, 0.6277)]
+    assert set(curves) == {
+        *("loss", "box_loss", "cls_loss", "dfl_loss"),
+        *("precision", "recall", "mAP50", "mAP50-95"),
+    }
+
+
+def test_a_header_that_a_terminal_cut_is_completed() -> None:
+    """The last name is ``mA…`` there."""
+    curves = _curves(_read(_log("ultralytics84_terminal")))
+    assert [step for step, _ in curves["mAP50-95"]] == [1, 2, 3]
+    assert len(curves) == 8
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"Namespace(lr=0.1, loss='l2', iou=0.7, resume=None)", b"val_loss: 0.5, amp: True, f1: 0.1"],
+)
+def test_a_list_of_settings_has_no_metrics(line: bytes) -> None:
+    """Something in it is true, false or none."""
+    assert _read(line + b"\n") == []
 
 
 def test_ultralytics_masks_and_classes() -> None:

@@ -16,15 +16,17 @@ from typing import Any
 
 from trainer_tui.config import MetricsSettings
 from trainer_tui.core import logpatterns
+from trainer_tui.core.logbars import Bars
 from trainer_tui.core.logfile.moments import time_of
-from trainer_tui.core.logpatterns import Bars, Names, Said, Yolo
+from trainer_tui.core.logpatterns import Names, Said
+from trainer_tui.core.logtables import Yolo
 from trainer_tui.model import Metric
 
 MAX_STATE = 16 << 10
 """A state of more bytes is passed over: no trainer prints such a line of metrics."""
 MAX_KEYS = 200
 """Keys that one log gives at most."""
-VERSION = 1
+VERSION = 2
 """Another number: the built-in patterns find something else than before."""
 _MAX_OWN = 2_000
 """Characters of a state that a user's own pattern looks at."""
@@ -32,6 +34,8 @@ _WINDOW = 64 << 10
 _STAMPS = 50
 """After so many lines of metrics without a time none is looked for."""
 _STAMP = 200
+_INDENT = 20
+"""So far to the right is what a bar has below it."""
 _LIMIT = 1 << 63
 """Steps beyond are not kept."""
 _FINE = 1000
@@ -166,7 +170,10 @@ class Reader:
         JSON."""
         bars, yolo = self._bars, self._yolo
         return {
-            "bars": [bars.epoch, bars.total, bars.done, bars.last, bars.length, bars.before],
+            "bars": [
+                *(bars.epoch, bars.total, bars.done, bars.last, bars.length, bars.before),
+                *(bars.alone, bars.line, bars.cut),
+            ],
             "yolo": [yolo.losses, yolo.tests, yolo.epoch, yolo.tested],
             "within": list(self._within) if self._within[1] else None,
             "fine": self._fine,
@@ -213,12 +220,16 @@ class Reader:
     def _look(self, state: bytes) -> Said | None:
         """What the patterns for one form of line each say of a state."""
         bars = self._bars
+        if bars.line is not None:
+            if state[:_INDENT].isspace():
+                return bars.more(state)
+            bars.line = None
         if b"Epoch" in state:
             if bars.keras_epoch(state):
                 return None
             if b"it/s " in state and (said := bars.rich(state)) is not None:
                 return said
-        if bars.epoch is not None and b" - " in state and (said := bars.keras(state)) is not None:
+        if b" - " in state and (said := bars.keras(state)) is not None:
             return said
         if state[:2] == b"  " and (said := self._yolo.take(state)) is not None:
             return said

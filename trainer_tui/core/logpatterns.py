@@ -1,20 +1,17 @@
 """What trainers print: each kind of line as the values it holds and where along the training.
 
 All works on raw bytes of one *state*: the text between two ends of line or carriage returns, with
-its escape sequences taken out. The formats are those of
+its escape sequences taken out. Here are
 
-* tqdm, with a postfix of ``name=value`` or ``name: value`` (AI Toolkit, Lightning, plain loops),
-* Lightning's Rich bar,
-* Keras' bar, old and new, after its line ``Epoch 3/10``,
-* Ultralytics' table of losses and its ``all`` row of a validation,
 * a mapping printed by Python or as JSON (Hugging Face's Trainer, accelerate, mmcv),
-* words and numbers (nanoGPT, Megatron, fairseq, Detectron2, PyTorch's examples, one's own loop).
+* words and numbers (nanoGPT, Megatron, fairseq, Detectron2, PyTorch's examples, one's own loop),
+
+and what is common to all; bars are in ``logbars``, Ultralytics' tables in ``logtables``.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 MAX_NAME = 60
 """Characters of a metric's name."""
@@ -37,18 +34,8 @@ _AFTER = re.compile(
 _QUOTED = re.compile(
     rb"""['"]([^'"]{1,60})['"]\s?:\s?(?:tensor\()?['"]?(""" + NUMBER + rb""")['"]?(?=[^\w.]|$)"""
 )
-_BAR = re.compile(rb"(?<![\d.])(\d++)/(\d++) \[[^,\]]{1,40}+,[^,\]]{1,40}+, ([^\]]++)\]")
-_ENDLESS = re.compile(rb"(?<![\d.])(\d++)it \[[^,\]]{1,40}+,[^,\]]{1,40}+, ([^\]]++)\]")
-_RICH = re.compile(
-    rb"Epoch (\d++)/-?\d++ [ \x80-\xff]{0,600}(\d++)/(\d++) .{0,200}?it/s (.*)", re.S
-)
-_EPOCH_OF = re.compile(rb"(?i)epoch:?\s{0,3}\[?(\d++)(/\d++)?")
-_KERAS_EPOCH = re.compile(rb"\s{0,3}Epoch (\d++)/(\d++)\s{0,3}\Z")
-_KERAS = re.compile(rb"\s{0,8}(\d++)/(\d++) (?:\[[=>.]*+\]|[\x80-\xff ]*+|-).{0,60}? - (.*)", re.S)
-_YOLO_EPOCH = re.compile(rb"\s{2,}(\d++)/(\d++)\s++([\d.]++G?)\s++(.*)", re.S)
-_YOLO_HEAD = re.compile(rb"\s{2,}Epoch\s+(?:GPU_mem|gpu_mem)\s+(.*)", re.S)
-_YOLO_TEST = re.compile(rb"\s{2,}(?:Class\s+Images\s+(.*?)|classes\s+(top1_acc.*?))(?::|$)")
-_YOLO_ALL = re.compile(rb"\s{2,}all\s+(.*)", re.S)
+_SETTINGS = re.compile(rb"[=:]\s?(?:None|True|False|null|true|false)\b")
+"""A line that has one of these lists what a program was called with."""
 _STEP = re.compile(
     rb"(?i)(?<![\w.])(global[_ ]?step|step|iter|iteration|it|update|batch)s?\b\W{0,6}?(\d++)"
     rb"(?:\s{0,3}/\s{0,4}(\d++))?(?!\.\d)"
@@ -82,9 +69,10 @@ _NO_METRIC = re.compile(
     r"|port|version|line|wps|wpb|bsz|ups|tokens?|num_\w+|n_\w+|max_\w+|min_\w+|samples|instances|images|gpu_mem)"
     r"|.*per_second|.*_per_sec"
 )
+_PER = re.compile(r"(.+)_(?:step|epoch)$")
+"""Lightning's name of a metric that is told for each step and for each epoch."""
 _AT = re.compile(r"@\d+$")
 _SHORT = {"Loss": "loss", "LOSS": "loss", "Acc": "acc", "Accuracy": "accuracy", "LR": "lr"}
-_BOX = {"P": "precision", "R": "recall"}
 
 
 Value = tuple[str, float]
@@ -122,7 +110,10 @@ def _key(raw: bytes) -> str:
         name = f"{words.pop()}_{name}"
     name = "".join(c for c in name[:MAX_NAME] if c.isprintable()).rstrip("-./_")
     name = _SHORT.get(name, name)
-    return "" if _NO_METRIC.fullmatch(name.lower()) else name
+    if not _NO_METRIC.fullmatch(name.lower()):
+        return name
+    per = _PER.fullmatch(name)
+    return name if per is not None and _PROPER.fullmatch(_last_word(per[1])) else ""
 
 
 def _last_word(key: str) -> str:
@@ -137,138 +128,6 @@ def pairs(text: bytes, names: Names) -> list[Value]:
         for raw, number in _PAIR.findall(text)[:MAX_PAIRS]
         if (key := held[raw] if raw in held else names.of(raw))
     ]
-
-
-@dataclass(slots=True)
-class Bars:
-    """Progress bars, which begin anew with each epoch."""
-
-    names: Names
-    epoch: int | None = None
-    """Of Keras' last ``Epoch 3/10``, from 0."""
-    total: int | None = None
-    """Batches of that epoch."""
-    done: bool = False
-    """That epoch came to its end: what is drawn now is an evaluation."""
-    last: int = 0
-    """Of the last bar that says no epoch: where it stood, how long it is, steps before it."""
-    length: int = 0
-    before: int = 0
-
-    def tqdm(self, state: bytes) -> Said | None:
-        """A state of tqdm's bar that has a postfix."""
-        bracket = max(0, state.find(b" [") - 24)
-        bar = _BAR.search(state, bracket)
-        if bar is None:
-            if (bar := _ENDLESS.search(state, bracket)) is None:
-                return None
-            found = pairs(bar[2], self.names)
-            return ((int(bar[1]), None, False), found) if found else None
-        found = pairs(bar[3], self.names)
-        if not found:
-            return None
-        at, total = int(bar[1]), int(bar[2])
-        if b"poch" in state and (said := _EPOCH_OF.search(state, 0, bar.start())) is not None:
-            # "Epoch 0:" counts from 0 (Lightning), "Epoch 1/10" from 1
-            epoch = int(said[1]) - (1 if said[2] and said[1] != b"0" else 0)
-            return (epoch * total + at, None, False), found
-        if total == self.length and at < self.last == total:
-            self.before += total
-        elif total != self.length:
-            self.before = 0
-        self.last, self.length = at, total
-        return (self.before + at, None, False), found
-
-    def rich(self, state: bytes) -> Said | None:
-        """A state of the Rich bar of Lightning."""
-        bar = _RICH.search(state)
-        if bar is None:
-            return None
-        step = int(bar[1]) * int(bar[3]) + int(bar[2])
-        return (step, None, False), pairs(bar[4], self.names)
-
-    def keras_epoch(self, state: bytes) -> bool:
-        """Keras' line above a bar."""
-        said = _KERAS_EPOCH.match(state)
-        if said is None:
-            return False
-        self.epoch, self.total, self.done = max(0, int(said[1]) - 1), None, False
-        return True
-
-    def keras(self, state: bytes) -> Said | None:
-        """A state of Keras' bar; those of ``evaluate`` and ``predict`` belong to no epoch."""
-        if self.epoch is None or (bar := _KERAS.match(state)) is None:
-            return None
-        at, total = int(bar[1]), int(bar[2])
-        if self.total is not None and total != self.total:
-            return None
-        if self.done and at < total:
-            return None
-        self.total, self.done = total, at >= total
-        return (self.epoch * total + at, None, False), pairs(bar[3], self.names)
-
-
-@dataclass(slots=True)
-class Yolo:
-    """Ultralytics' tables: a header, then lines of numbers below it."""
-
-    names: Names
-    losses: list[str] = field(default_factory=list)
-    tests: list[str] = field(default_factory=list)
-    epoch: int | None = None
-    tested: bool = False
-    """The ``all`` row of this epoch was there; what follows are others' (the best model's)."""
-
-    def take(self, state: bytes) -> Said | None:
-        """A line of one of the tables."""
-        if (head := _YOLO_HEAD.match(state)) is not None:
-            self.losses = [
-                "" if name in {"Instances", "Size", "labels", "img_size"} else name
-                for name in head[1].decode("ascii", "replace").split()[:MAX_PAIRS]
-            ]
-            return None
-        if (head := _YOLO_TEST.match(state)) is not None:
-            self.tests = _columns((head[1] or head[2]).decode("ascii", "replace"))
-            return None
-        if self.losses and (line := _YOLO_EPOCH.match(state)) is not None:
-            self.epoch, self.tested = int(line[1]), False
-            numbers = [_float(cell) for cell in line[4].split()[: len(self.losses)]]
-            return (self.epoch, None, False), _row(self.losses, numbers, self.names)
-        if self.epoch is not None and (line := _YOLO_ALL.match(state)) is not None:
-            if self.tested or not self.tests:
-                return None
-            self.tested = True
-            numbers = [_float(cell) for cell in line[1].split()[: len(self.tests)]]
-            return (self.epoch, None, False), _row(self.tests, numbers, self.names)
-        return None
-
-
-def _columns(head: str) -> list[str]:
-    """``Instances Box(P R mAP50 mAP50-95) Mask(P R …``: a name a column."""
-    found, group = [""], ""  # the first number is that of the images
-    for word in head.split()[:MAX_PAIRS]:
-        before, opened, name = word.rpartition("(")
-        if opened:
-            group = "" if before == "Box" else f"{before.lower()}/"
-        name = name.rstrip("):")
-        name = _BOX.get(name, name)
-        found.append("" if name in {"Instances", "Labels"} else group + name)
-    return found if len(found) > 1 and not head.startswith("top1") else found[1:]
-
-
-def _row(names: list[str], numbers: list[float | None], known: Names) -> list[Value]:
-    return [
-        (known.of(name.encode()) or name, number)
-        for name, number in zip(names, numbers, strict=False)
-        if name and number is not None
-    ]
-
-
-def _float(cell: bytes) -> float | None:
-    try:
-        return float(cell.rstrip(b":"))
-    except ValueError:
-        return None
 
 
 def mapping(state: bytes, names: Names) -> Said | None:
@@ -304,8 +163,10 @@ def may_say(lower: bytes, word: bytes) -> bool:
 
 
 def words(state: bytes, names: Names) -> Said | None:
-    """Words and numbers, one of them at least a metric's; bars are none of these."""
+    """Words and numbers, one of them at least a metric's; bars and settings are none of these."""
     if b"\xe2\x94\x81" in state or b"%|" in state or b"/step" in state:
+        return None
+    if _SETTINGS.search(state):
         return None
     found: list[Value] = []
     ends: list[str] = []
