@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainer_tui.core.yamlconfig import Change, Problem, changes, check_document, parsed, summary
 from trainer_tui.core.yamlconfig.keyhelp import keys_by_line
@@ -75,6 +75,24 @@ def look(text: str, rules: Rules) -> Checked:
     if rules.base_text is not None and rules.base_text != text:
         found = changes(rules.base_text, text)
     return Checked(text, problems, keys_by_line(document), found, summary(text))
+
+
+Pair = tuple[str, str]
+"""An old text and a new one."""
+
+
+def compare(
+    screen: Screen[Any], pairs: Sequence[Pair], told: Callable[[list[list[Change]]], None]
+) -> None:
+    """Find the values that differ; of long texts beside the interface, which is told later."""
+    if sum(len(text) for pair in pairs for text in pair) <= 4 * _AT_ONCE:
+        told([changes(old, new) for old, new in pairs])
+        return
+
+    def work() -> None:
+        screen.call_later(told, [changes(old, new) for old, new in pairs])
+
+    screen.run_worker(work, thread=True, exclusive=True, group="compare")
 
 
 class Checker:

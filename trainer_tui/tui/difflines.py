@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer_tui.core.yamlconfig import DiffLine
+from trainer_tui.core.yamlconfig import Change, DiffLine
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece
@@ -55,6 +55,42 @@ def rows(lines: Sequence[DiffLine]) -> list[Row]:
                 )
             )
     return out
+
+
+def changed_values(
+    found: Sequence[Change], most: int, glyphs: Glyphs, label: str = "   "
+) -> list[list[Piece]]:
+    """``train.steps  2000 → 3000``, a line a value, the first few; the label before the first."""
+    out: list[list[Piece]] = []
+    for number, change in enumerate(found[:most]):
+        out.append(
+            [
+                Piece(" " * len(label) if number else label, "text-muted"),
+                Piece(f"{change.path}  ", "foreground", True),
+                Piece(change.old if change.old is not None else "(none)", "text-muted"),
+                Piece(f" {glyphs.right} ", "accent"),
+                Piece(change.new if change.new is not None else "(none)", "foreground", True),
+            ]
+        )
+    if len(found) > most:
+        out.append([Piece(f"{' ' * len(label)}and {len(found) - most} more", "text-muted")])
+    return out
+
+
+def difference(
+    names: tuple[str, str], lines: Sequence[DiffLine], width: int, glyphs: Glyphs, *, beside: bool
+) -> list[list[Piece]]:
+    """Both texts' names and the lines that differ, side by side or one below the other."""
+    old, new = names
+    if not beside:
+        title = [Piece(f"   - {old}", "error"), Piece(f"   + {new}", "success")]
+        return [title, [], *unified(lines, width, glyphs)]
+    title = [
+        Piece(fit(f"      - {old}", (width - 3) // 2, glyphs), "error"),
+        Piece(f" {glyphs.v} ", "frame"),
+        Piece(f"      + {new}", "success"),
+    ]
+    return [title, *side_by_side(lines, width, glyphs)]
 
 
 def unified(lines: Sequence[DiffLine], width: int, glyphs: Glyphs) -> list[list[Piece]]:

@@ -12,9 +12,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from trainer_tui.core.yamlconfig import changes, diff, parsed
-from trainer_tui.tui.difflines import SIDE_BY_SIDE, side_by_side, unified
-from trainer_tui.tui.present import fit
+from trainer_tui.core.yamlconfig import Change, DiffLine, diff, parsed
+from trainer_tui.tui.checking import compare
+from trainer_tui.tui.difflines import SIDE_BY_SIDE, changed_values, difference
 from trainer_tui.tui.screens.confirm import Answers
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
@@ -142,11 +142,12 @@ class DiffScreen(Screen[bool]):
         self._base = 0
         self._sides: bool | None = None  # by the width, until somebody chooses
         self._notes = notes
-        self._broken = parsed(new).broken
         self._heading = Heading(title, about)
         self._question = Question(question, self._keys) if question is not None else None
         self._view = LinesView(id="diff")
-        self._compare()
+        self._diff: list[DiffLine] = []
+        self._changes: Sequence[Change] | None = None  # while they are looked for
+        self._broken = False
 
     @property
     def console(self) -> TrainerApp:
@@ -162,20 +163,11 @@ class DiffScreen(Screen[bool]):
         """Show it all."""
         if not self.console.glyphs.unicode:
             self._view.styles.scrollbar_size_vertical = 0  # drawn with block characters
-        self._view.set_lines(self._lines())
+        self._turn_to(0)
 
     def on_resize(self, event: events.Resize) -> None:
         """Words are wrapped to the width."""
         self._view.set_lines(self._lines())
-
-    def _compare(self) -> None:
-        old = self._others[self._base].text
-        self._diff = diff(old, self._new)
-        self._changes = changes(old, self._new) if self._diff else []
-        added = sum(1 for line in self._diff if line.kind == "added")
-        removed = sum(1 for line in self._diff if line.kind == "removed")
-        none = "no difference" if self._same else ""
-        self._heading.right = f"+{added} -{removed}" if self._diff else none
 
     @property
     def beside(self) -> bool:
@@ -205,19 +197,7 @@ class DiffScreen(Screen[bool]):
                 lines.append([Piece("   " if not number else "     "), Piece(part, colour)])
         if self._notes:
             lines.append([])
-        for change in self._changes[:_MOST_WORDS]:
-            lines.append(
-                [
-                    Piece(f"   {change.path}  ", "foreground", True),
-                    Piece(change.old if change.old is not None else "(none)", "text-muted"),
-                    Piece(f" {glyphs.right} ", "accent"),
-                    Piece(change.new if change.new is not None else "(none)", "foreground", True),
-                ]
-            )
-        if len(self._changes) > _MOST_WORDS:
-            lines.append([Piece(f"   and {len(self._changes) - _MOST_WORDS} more", "text-muted")])
-        if self._diff and not self._changes and not self._broken:
-            lines.append([Piece("   Only remarks and layout change.", "text-muted")])
+        lines += self._values()
         name = self._others[self._base].name
         if not self._diff:
             if self._same:
@@ -227,21 +207,21 @@ class DiffScreen(Screen[bool]):
                 [Piece(f"{number:>6}   ", "text-faint"), Piece(visible(line), "text-muted")]
                 for number, line in enumerate(self._new.split("\n"), 1)
             ]
-        return [*lines, [], *self._difference(name)]
+        names, width = (name, self._new_name), self.app.size.width - 1
+        return [*lines, [], *difference(names, self._diff, width, glyphs, beside=self.beside)]
 
-    def _difference(self, name: str) -> list[Line]:
-        glyphs = self.console.glyphs
-        width = self.app.size.width - 1
-        if self.beside:
-            half = (width - 3) // 2
-            title: Line = [
-                Piece(fit(f"      - {name}", half, glyphs), "error"),
-                Piece(f" {glyphs.v} ", "frame"),
-                Piece(f"      + {self._new_name}", "success"),
-            ]
-            return [title, *side_by_side(self._diff, width, glyphs)]
-        title = [Piece(f"   - {name}", "error"), Piece(f"   + {self._new_name}", "success")]
-        return [title, [], *unified(self._diff, width, glyphs)]
+    def _values(self) -> list[Line]:
+        """The values that differ, in words."""
+        found = self._changes
+        if not self._diff:
+            return []
+        if found is None:
+            return [[Piece(f"   Comparing the values{self.console.glyphs.ellipsis}", "text-muted")]]
+        if found:
+            return [*changed_values(found, _MOST_WORDS, self.console.glyphs)]
+        if self._broken:
+            return [[Piece("   One of the two is no YAML: no values to compare.", "text-muted")]]
+        return [[Piece("   Only remarks and layout change.", "text-muted")]]
 
     # Keys -------------------------------------------------------------------------------------
 
@@ -273,7 +253,21 @@ class DiffScreen(Screen[bool]):
 
     def _turn_to(self, base: int) -> None:
         self._base = base
-        self._compare()
+        old = self._others[base].text
+        self._diff, self._changes = diff(old, self._new), None
+        added = sum(1 for line in self._diff if line.kind == "added")
+        removed = sum(1 for line in self._diff if line.kind == "removed")
+        none = "no difference" if self._same else ""
+        self._heading.right = f"+{added} -{removed}" if self._diff else none
+
+        def told(found: list[list[Change]]) -> None:
+            if self._base == base:
+                self._changes = found[0]
+                self._broken = not found[0] and (parsed(old).broken or parsed(self._new).broken)
+                self._renew()
+
+        if self._diff:
+            compare(self, [(old, self._new)], told)
         self._renew()
 
     def _renew(self) -> None:

@@ -1,287 +1,137 @@
-"""The editor: a config's text, what is wrong with it while it is typed, and sending it.
+"""The editor: a config's text, what is wrong with it while it is typed, and sending it: what
+changes and what it will do, the question, the answer.
 
-:class:`EditorScreen` edits the config of a job. Writing a new job's config
-(``screens/new_job.py``) is a child of the same :class:`TextScreen`.
+Writing a new job's config (``screens/new_text.py``) is a child of the same :class:`TextFlows`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
-from weakref import WeakKeyDictionary
+from concurrent.futures import Future
+from typing import ClassVar
 
-from textual.app import App
 from textual.binding import BindingType
-from textual.document._history import EditHistory
 
-from trainer_tui.core.drafts import Keeper, ago, last_sent, unsent_edit
-from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
-from trainer_tui.core.rows import Draft
+from trainer_tui.core.acts import Act, Outcome, resume_point
+from trainer_tui.core.drafts import ago, sent_before
+from trainer_tui.core.messages import Aspect
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import JobRef
-from trainer_tui.tui.checking import Rules
-from trainer_tui.tui.screens.diff import Other
-from trainer_tui.tui.screens.edit_sending import EditSending
-from trainer_tui.tui.screens.odds import Odds
+from trainer_tui.tui.forecasting import forecasts, told
+from trainer_tui.tui.screens.edited_job import EditedJob
 from trainer_tui.tui.screens.text_screen import TextScreen
 
-if TYPE_CHECKING:
-    from trainer_tui.core.messages import Message
 
+class EditorScreen(EditedJob):
+    """Edits the config of a job and sends it."""
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What an editor leaves behind for the next one of the same job."""
-
-    text: str
-    history: EditHistory
-    cursor: tuple[int, int]
-
-
-_PASTS: WeakKeyDictionary[App[object], dict[JobRef, Past]] = WeakKeyDictionary()
-
-
-class EditorScreen(EditSending):
-    """Edits the config of a job that exists."""
-
-    VERB = "Edit"
     BINDINGS: ClassVar[list[BindingType]] = TextScreen.BINDINGS  # listed with the editor's name
 
-    def __init__(self, ref: JobRef, draft: Draft | None = None) -> None:
-        """With a draft that one is gone on with, and nothing is asked."""
-        super().__init__(ref)
-        self._wanted = draft
+    def action_send(self) -> None:
+        """Send, unless that is under way; first choose where two texts are at odds."""
+        if self.may_send():
+            self._ask_to_send()
 
-    # What it is about ---------------------------------------------------------------------------
-
-    def about(self) -> str:
-        """The job, for the heading."""
-        entry = self.console.board.get(self.ref)
-        name = entry.job.name if entry is not None else self.ref.id
-        dot = self.console.glyphs.dot
-        state = f" {dot} {entry.job.status}" if entry is not None else ""
-        return f"{name}  {self.ref.profile}{state}"
-
-    def base(self) -> str | None:
-        """What the text is compared with."""
-        return self.edit_base
-
-    def base_name(self) -> str:
-        """What that is called."""
-        return f"{self.ref.profile} has" if self.odds is None else "when you began"
-
-    def others(self) -> list[Other]:
-        """The service's present text, the last sent, files."""
-        found = []
-        if self.odds is not None:
-            found.append(Other(self.odds.name, self.odds.theirs))
-        try:
-            sent = last_sent(self.console.store, self.ref)
-        except TrainerError:
-            sent = None
-        if sent is not None and sent.sent_at is not None:
-            found.append(Other(f"last sent, {ago(sent.sent_at, self.console.now())}", sent.text))
-        return [*found, *(Other(file.name, file.text) for file in self.files)]
-
-    def ref_of(self) -> JobRef | None:
-        """The job."""
-        return self.ref
-
-    def profile_of(self) -> str:
-        """Its profile."""
-        return self.ref.profile
-
-    def file_name(self) -> str:
-        """What a file with this text is called."""
-        return self.ref.id
-
-    def rules(self) -> Rules:
-        """The trainer's rules and the service's."""
-        entry = self.console.board.get(self.ref)
-        facts = self.console.facts(self.ref.profile)
-        return Rules(
-            provider=facts.name if facts is not None else None,
-            base_text=self.edit_base,
-            extra_keys=self.console.config.schema_extra_keys,
-            checkpoint_step=entry.job.checkpoint_step if entry is not None else None,
-            datasets=self.datasets,
-        )
-
-    # Getting the text ---------------------------------------------------------------------------
-
-    def started(self) -> None:
-        """Ask for the config; a follower brings it."""
-        self.wait(f"Asking {self.ref.profile} for the config{self.console.glyphs.ellipsis}")
-        self.console.runtime.watch(self.ref, {Aspect.CONFIG})
-        self.ask_for_datasets()
-
-    def ended(self) -> None:
-        """Nothing is followed any more; the way back is kept for when it is opened again."""
-        self.console.runtime.unwatch(self.ref, {Aspect.CONFIG})
-        if self.began:
-            _PASTS.setdefault(self.app, {})[self.ref] = Past(
-                self.area.text, self.area.history, self.area.cursor_location
-            )
-
-    def receive(self, message: Message) -> None:
-        """The config as the service has it, or why it cannot be had."""
-        if isinstance(message, ConfigArrived) and message.ref == self.ref:
-            self._arrived(message.text)
-        elif (
-            isinstance(message, AspectFailed)
-            and message.ref == self.ref
-            and message.aspect is Aspect.CONFIG
-            and self.service_text is None
-        ):
-            self._failed(message.error)
-
-    def _arrived(self, text: str) -> None:
-        before, self.service_text = self.service_text, text
-        if before is None:
-            self._open(text)
-        elif text == self.edit_base:
-            if self.odds is not None:  # it is again what it was
-                self.odds, self.note.display = None, False
-                self.renew()
-        elif self.odds is None or self.odds.theirs != text:
-            self._changed_there(text)
-
-    def _changed_there(self, text: str) -> None:
-        """Somebody else has changed the config."""
-        mine = self.area.text
-        if self.sending:
-            return  # the service refuses what it was not based on
-        if mine == text:
-            self._rebase(text)
-            self.changed()
-        elif mine == self.edit_base:
-            self._rebase(text)
-            self.area.replace_all(text)
-            self.banner("accent", f"The config at {self.ref.profile} has changed: this is it now.")
-        else:
-            self.at_odds()
-
-    def _rebase(self, text: str) -> None:
-        self.edit_base = text
-        if self.keeper is not None:
-            self.keeper.rebase(text)
-
-    def at_odds(self) -> None:
-        assert self.edit_base is not None and self.service_text is not None
-        profile = self.ref.profile
-        self.be_at_odds(
-            Odds(
-                self.edit_base,
-                self.service_text,
-                f"{profile} has",
-                f"The config at {profile} is not what it was when you began.",
-                self._rebase,
-            )
-        )
-        if self.pressed:
-            self.pressed = False
-            self.action_choose()
-
-    def _open(self, text: str) -> None:
-        self.edit_base = text
-        self.begin(text, Keeper(
-            self.console.store, self.console.now, profile=self.ref.profile, kind="edit",
-            ref=self.ref, base_text=text,
-        ))  # fmt: skip
-        past = _PASTS.get(self.app, {}).get(self.ref)
-        if past is not None and past.text == text:
-            self.area.history = past.history
-            self.area.move_cursor(past.cursor, center=True)
-        if self._wanted is not None:
-            self._go_on(self._wanted)
-            return
-        draft = self._draft()
-        if draft is not None and draft.text != text:
-            self._offer(draft)
-        elif draft is not None:
-            self.console.store.discard_draft(draft.id)
-
-    def _go_on(self, draft: Draft) -> None:
-        """Go on with a draft, of the text that it was begun from."""
-        if draft.kind != "edit" or draft.sent_at is not None:
-            self.area.replace_all(draft.text)  # another edit; that one stays what it is
-            return
-        self.edit_base = draft.base_text if draft.base_text is not None else self.service_text
-        self.adopt(self._keeper(draft), draft.text)
-        if self.edit_base != self.service_text and self.service_text is not None:
-            if draft.text == self.service_text:
-                self._rebase(self.service_text)
-                self.changed()
-                return
-            self.pressed = True
-            self.at_odds()
-
-    def _failed(self, error: TrainerError) -> None:
-        """Without the service's text there is nothing to edit but one's own draft."""
-        draft = self._draft()
-        if draft is None or draft.base_text is None:
-            self.wait(error.message, error.hint or "esc goes back.", "warning")
-            return
-        self.edit_base = self.service_text = draft.base_text
-        self.begin(draft.base_text, self._keeper(draft))
-        self.banner(
-            "warning",
-            f"{error.message}",
-            "Shown is the config as it was when your unsent edit began.",
-        )
-        self._offer(draft)
-
-    def _keeper(self, draft: Draft) -> Keeper:
-        return Keeper(
-            self.console.store,
-            self.console.now,
-            profile=self.ref.profile,
-            kind="edit",
-            ref=self.ref,
-            base_text=self.service_text,
-            draft=draft,
-        )
-
-    def _draft(self) -> Draft | None:
-        try:
-            return unsent_edit(self.console.store, self.ref)
-        except TrainerError as error:
-            self.console.say_error(error)
-            return None
-
-    def _offer(self, draft: Draft) -> None:
-        """An unsent edit is there: restore it, see it, or drop it on purpose."""
-        from trainer_tui.tui.screens.choose import Answer, ChooseScreen
-
-        when = ago(draft.updated_at, self.console.now())
-        words = [("foreground", f"There is an unsent edit of this config, {when}.")]
-        if draft.base_text is not None and draft.base_text != self.service_text:
-            words.append(("warning", "The config at the service has changed since it was begun."))
-        answers = [
-            Answer("r", "Restore", "go on where it was left", "restore"),
-            Answer("d", "Show difference", "against what the service has now", "diff"),
-            Answer("x", "Discard", "drop it for good", "discard"),
-        ]
-
-        def answered(choice: str | None) -> None:
-            if choice == "restore":
-                self._go_on(draft)
-            elif choice == "diff":
-                self._show_draft(draft)
-            elif choice == "discard":
-                self.console.store.discard_draft(draft.id)
-                self.console.say("The unsent edit is gone.")
-
-        self.app.push_screen(ChooseScreen("Unsent edit", words, answers), answered)
-
-    def _show_draft(self, draft: Draft) -> None:
+    def _ask_to_send(self) -> None:
+        """Show what changes, then ask."""
         from trainer_tui.tui.screens.diff import DiffScreen
 
-        screen = DiffScreen(
-            "Unsent edit",
-            self.about(),
-            self.service_text or "",
-            draft.text,
-            names=(f"{self.ref.profile} has", "the unsent edit"),
+        text, base = self.area.text, self.edit_base
+        if base is None:
+            self.console.say("The config has not come yet.", "warning")
+            return
+        if text == base:
+            self.console.say("Nothing has changed: the text is what the service has.")
+            return
+        checked = self.check_now()
+        notes = self.notes(checked)
+        try:
+            if (sent := sent_before(self.console.store, self.ref, text)) is not None:
+                when = f", {ago(sent.sent_at, self.console.now())}" if sent.sent_at else ""
+                notes.append(("warning", f"This very text was sent for this job before{when}."))
+        except TrainerError:
+            pass  # a store that cannot be read has said so already
+        if notes:
+            notes.append(("foreground", ""))
+        notes += told(*forecasts(self.console, self.ref, base, text))
+        entry = self.console.board.get(self.ref)
+        if entry is not None:
+            notes.append(("text-muted", self._what_follows()))
+        errors = checked.errors
+        question = "Send it all the same?" if errors else f"Send it to {self.ref.profile}?"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._perform(text, base)
+
+        self.app.push_screen(
+            DiffScreen(
+                "Send the edit",
+                self.about(),
+                base,
+                text,
+                names=(f"{self.ref.profile} has", "yours"),
+                others=self.others(),
+                notes=notes,
+                question=question,
+            ),
+            answered,
         )
-        self.app.push_screen(screen, lambda _: self._offer(draft))
+
+    def _what_follows(self) -> str:
+        entry = self.console.board.get(self.ref)
+        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else None
+        if reason is not None:
+            return f"Nothing runs by itself then: {reason}."
+        return "It runs only when the job is resumed; you will be asked."
+
+    def _perform(self, text: str, base: str) -> None:
+        self.busy(f"Sending to {self.ref.profile}{self.console.glyphs.ellipsis}")
+        future = self.console.runtime.perform(Act.EDIT, self.ref, config_text=text, base_text=base)
+
+        def done(future: Future[Outcome]) -> None:
+            self.app.call_later(self._sent, future, text)
+
+        future.add_done_callback(done)
+
+    def _sent(self, future: Future[Outcome], text: str) -> None:
+        """The service has answered."""
+        outcome = self.answer_of(future, "the edit was not sent")
+        if outcome is None:
+            return
+        if not outcome.ok:
+            if self.service_text != self.edit_base:  # it came while the edit was on its way
+                self.pressed = True
+                self.at_odds()
+            elif outcome.error is not None and outcome.error.code == "CONFLICT":
+                self.pressed = True
+                self.console.runtime.watch(self.ref, {Aspect.CONFIG})
+            return
+        self.service_text = self.edit_base = text
+        self.accepted()
+        self._offer_resume()
+
+    def _offer_resume(self) -> None:
+        entry = self.console.board.get(self.ref)
+        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else ""
+        if entry is None or reason is not None:
+            self.console.say(f"The edit is in{': ' + reason if reason else ''}.", "success")
+            self.leave()
+            return
+        from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
+
+        job = entry.job
+        words = resume_point(job)
+        said = f"{words[:1].upper()}{words[1:]}."
+        _, will = forecasts(self.console, self.ref, None, self.service_text or "")
+        if will is not None:
+            said = " ".join([said, *will.words()[:2]])
+        item = Item(job.name or job.ref.id, said, job.status.value)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console.perform(Act.RESUME, [self.ref])
+            self.leave()
+
+        self.app.push_screen(
+            ConfirmScreen("Resume", [item], question="The edit is in. Resume the job now?"),
+            answered,
+        )

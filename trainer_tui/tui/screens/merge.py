@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
-from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from trainer_tui.core.threeway import Agreed, Chunk, Side, conflicts, joined
-from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.present import fit
+from trainer_tui.tui.screens.choices_screen import ChoicesScreen
 from trainer_tui.tui.screens.choose import Answer
-from trainer_tui.tui.screens.diff import Heading
 from trainer_tui.tui.widgets.choices import Choices
 from trainer_tui.tui.widgets.line import Piece
-from trainer_tui.tui.widgets.lines_view import Line, LinesView
+from trainer_tui.tui.widgets.lines_view import Line
 from trainer_tui.tui.yaml_lexer import visible
-
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
 _AROUND = 3
 
 
-class MergeScreen(Screen["str | None"]):
+class MergeScreen(ChoicesScreen["str | None"]):
     """Answers with the merged text; ``esc`` with nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,56 +31,32 @@ class MergeScreen(Screen["str | None"]):
                 tooltip="Back to the place before, to choose anew."),
         Binding("escape,q", "leave", "leave", id="merge.leave",
                 tooltip="Leave the merge; nothing is changed."),
-        Binding("pagedown,space", "scroll(1)", "page down", show=False),
-        Binding("pageup", "scroll(-1)", "page up", show=False),
     ]  # fmt: skip
-    AUTO_FOCUS = "Choices"
 
     def __init__(self, chunks: Sequence[Chunk], about: str = "") -> None:
-        super().__init__()
+        super().__init__(
+            "Merge",
+            about,
+            [
+                Answer("k", "Mine", "your lines here", "mine"),
+                Answer("t", "Theirs", "the other side's lines here", "theirs"),
+            ],
+        )
         self._chunks = list(chunks)
         self._count = len(conflicts(chunks))
         self._number = 0
         self._taken: dict[int, Side] = {}
-        self._heading = Heading("Merge", about)
-        self._view = LinesView(id="diff")
-        self._choices = Choices(
-            [
-                Answer("k", "Mine", "your lines here", "mine"),
-                Answer("t", "Theirs", "the other side's lines here", "theirs"),
-            ]
-        )
 
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
-    def compose(self) -> ComposeResult:
-        yield self._heading
-        yield self._view
-        yield self._choices
-
-    def on_mount(self) -> None:
-        """The first place."""
-        if not self.console.glyphs.unicode:
-            self._view.styles.scrollbar_size_vertical = 0  # drawn with block characters
-        self._view.can_focus = False
-        self._renew()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Another width."""
-        self._renew()
-
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Another place is shown from its beginning."""
         place = f"place {self._number + 1} of {self._count}"
         back = "  u the one before" if self._number else ""
-        self._heading.right = f"{place}  esc leaves{back}"
-        self._heading.renew()
-        self._view.set_lines(self._lines())
-        self._view.scroll_to(y=0, animate=False)
+        self.heading.right = f"{place}  esc leaves{back}"
+        super().renew()
+        self.view.scroll_to(y=0, animate=False)
 
-    def _lines(self) -> list[Line]:
+    def lines(self) -> list[Line]:
+        """The place, with the lines around it."""
         found = conflicts(self._chunks)[self._number]
         index = self._chunks.index(found)
         before = self._chunks[index - 1] if index else None
@@ -109,8 +78,7 @@ class MergeScreen(Screen["str | None"]):
 
     def _block(self, name: str, text: str, sign: str, colour: str) -> list[Line]:
         glyphs = self.console.glyphs
-        chosen = {"mine": "mine", "theirs": "theirs"}.get(name) == self._taken.get(self._number)
-        mark = f"  {glyphs.ok}" if chosen and name in ("mine", "theirs") else ""
+        mark = f"  {glyphs.ok}" if name == self._taken.get(self._number) else ""
         title: Line = [
             Piece(f"   {glyphs.h}{glyphs.h} {name}", colour, True), Piece(mark, "success"),
         ]  # fmt: skip
@@ -118,8 +86,16 @@ class MergeScreen(Screen["str | None"]):
         return [title, *body]
 
     def _rows(self, text: str, sign: str, colour: str, part: slice = slice(None)) -> list[Line]:
-        room = self.app.size.width - 6
-        return _rows(text, sign, colour, room, self.console.glyphs, part=part)
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        room, glyphs = self.app.size.width - 6, self.console.glyphs
+        out: list[Line] = []
+        for line in lines[part]:
+            shown = visible(line.rstrip("\r").expandtabs(4))
+            cut = fit(shown, min(room, Piece(shown).width), glyphs)
+            out.append([Piece(f"   {sign} ", colour, True), Piece(cut, colour)])
+        return out
 
     # Keys -------------------------------------------------------------------------------------
 
@@ -134,32 +110,10 @@ class MergeScreen(Screen["str | None"]):
             self.dismiss(joined(self._chunks, self._taken))
             return
         self._number += 1
-        self._renew()
+        self.renew()
 
     def action_before(self) -> None:
         """The place before."""
         if self._number:
             self._number -= 1
-            self._renew()
-
-    def action_scroll(self, pages: int) -> None:
-        """Scroll the lines."""
-        self._view.action_scroll_pages(pages)
-
-    def action_leave(self) -> None:
-        """No merge."""
-        self.dismiss(None)
-
-
-def _rows(
-    text: str, sign: str, colour: str, room: int, glyphs: Glyphs, *, part: slice = slice(None)
-) -> list[Line]:
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    out: list[Line] = []
-    for line in lines[part]:
-        shown = Piece(visible(line.rstrip("\r").expandtabs(4)), colour)
-        cut = fit(shown.text, min(room, shown.width), glyphs)
-        out.append([Piece(f"   {sign} ", colour, True), Piece(cut, colour)])
-    return out
+            self.renew()

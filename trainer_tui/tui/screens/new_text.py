@@ -20,10 +20,10 @@ from trainer_tui.tui.ondisk import OnDisk
 from trainer_tui.tui.present import bar, size
 from trainer_tui.tui.screens.diff import Other
 from trainer_tui.tui.screens.new_job_parts import Target
-from trainer_tui.tui.screens.text_screen import TextScreen
+from trainer_tui.tui.screens.text_flows import TextFlows
 
 
-class NewTextScreen(TextScreen):
+class NewTextScreen(TextFlows):
     """Writes the config of a new job."""
 
     VERB = "New job"
@@ -135,7 +135,12 @@ class NewTextScreen(TextScreen):
         """What is said when one leaves before submitting."""
         return "Not submitted. The text is kept as a draft; n offers it again."
 
-    def send(self) -> None:
+    def action_send(self) -> None:
+        """Submit, unless that is under way; first choose where two texts are at odds."""
+        if self.may_send():
+            self._ask_to_submit()
+
+    def _ask_to_submit(self) -> None:
         """Say in words what the job will do, then ask."""
         from trainer_tui.tui.screens.diff import DiffScreen
 
@@ -220,19 +225,9 @@ class NewTextScreen(TextScreen):
             self.busy(f"Uploading to {self.target.profile}  {done}")
 
     def _submitted(self, future: Future[Outcome]) -> None:
-        """The service has answered; the draft stays until it has taken the job."""
-        if future.cancelled():
-            self.refused(TrainerError("the job was not submitted: the console is closing"))
-            return
-        broken = future.exception()
-        if broken is not None:
-            if not isinstance(broken, TrainerError):
-                raise broken
-            self.refused(broken)
-            return
-        outcome = future.result()
-        if not outcome.ok:
-            self.refused(outcome.error or TrainerError(outcome.message))
+        """The service has answered."""
+        outcome = self.answer_of(future, "the job was not submitted")
+        if outcome is None or not outcome.ok:
             return
         self.accepted()
         main = self.console.main

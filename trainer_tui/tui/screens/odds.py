@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
-from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from trainer_tui.core.threeway import conflicts, joined, merge
-from trainer_tui.core.yamlconfig import Change, changes, diff
-from trainer_tui.tui.difflines import SIDE_BY_SIDE, side_by_side, unified
-from trainer_tui.tui.present import fit
+from trainer_tui.core.yamlconfig import Change, diff
+from trainer_tui.tui.checking import compare
+from trainer_tui.tui.difflines import SIDE_BY_SIDE, changed_values, difference
+from trainer_tui.tui.screens.choices_screen import ChoicesScreen
 from trainer_tui.tui.screens.choose import Answer
-from trainer_tui.tui.screens.diff import Heading
 from trainer_tui.tui.widgets.choices import Choices
 from trainer_tui.tui.widgets.line import Piece
-from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
-
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
+from trainer_tui.tui.widgets.lines_view import Line, wrap
 
 _MOST_WORDS = 5
 
@@ -54,7 +48,7 @@ class Settled:
     """Texts that were not chosen, in part or in whole: they are kept."""
 
 
-class OddsScreen(Screen["Settled | None"]):
+class OddsScreen(ChoicesScreen["Settled | None"]):
     """Shows both and asks; ``esc`` leaves it open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,47 +64,25 @@ class OddsScreen(Screen["Settled | None"]):
                 tooltip="See the two against each other, or what each side has changed."),
         Binding("escape,q", "leave", "later", id="odds.leave",
                 tooltip="Back to the text; the choice stays open."),
-        Binding("pagedown,space", "scroll(1)", "page down", show=False),
-        Binding("pageup", "scroll(-1)", "page up", show=False),
     ]  # fmt: skip
-    AUTO_FOCUS = "Choices"
 
     def __init__(self, odds: Odds, about: str, mine: str) -> None:
-        super().__init__()
-        self.odds, self.mine = odds, mine
         self.chunks = merge(odds.base, mine, odds.theirs)
         self._open = len(conflicts(self.chunks))
+        super().__init__("Two texts at odds", about, self._answers(), chosen=2)
+        self.odds, self.mine = odds, mine
         self._pair = 0
         self._sides: bool | None = None
-        self._heading = Heading("Two texts at odds", about)
-        self._view = LinesView(id="diff")
-        self._choices = Choices(self._answers())
-        self._said = {
-            "theirs": changes(odds.base, odds.theirs),
-            "yours": changes(odds.base, mine),
-        }
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
-    def compose(self) -> ComposeResult:
-        yield self._heading
-        yield self._view
-        yield self._choices
+        self._said: dict[str, Sequence[Change]] | None = None  # while it is looked for
 
     def on_mount(self) -> None:
-        """Show it all."""
-        if not self.console.glyphs.unicode:
-            self._view.styles.scrollbar_size_vertical = 0  # drawn with block characters
-        self._view.can_focus = False
-        self._choices.cursor = 2
-        self._renew()
+        """See what each side has changed."""
+        odds = self.odds
+        compare(self, [(odds.base, odds.theirs), (odds.base, self.mine)], self._compared)
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Words are wrapped to the width."""
-        self._renew()
+    def _compared(self, found: list[list[Change]]) -> None:
+        self._said = dict(zip(("theirs", "yours"), found, strict=True))
+        self.renew()
 
     def _answers(self) -> list[Answer]:
         if not self._open:
@@ -135,55 +107,29 @@ class OddsScreen(Screen["Settled | None"]):
             ("when you began", odds.base, "yours", self.mine),
         ]
 
-    def _renew(self) -> None:
-        self._view.set_lines(self._lines())
-        self._heading.renew()
-
-    def _lines(self) -> list[Line]:
+    def lines(self) -> list[Line]:
+        """What happened, what each side has changed, and a difference."""
         app = self.console
         width = max(20, app.size.width - 6)
         lines: list[Line] = [[]]
         lines += [[Piece(f"   {part}", "warning", True)] for part in wrap(self.odds.said, width)]
-        for who, found in self._said.items():
-            lines += self._words(who, found, width)
+        if self._said is None:
+            lines.append([Piece(f"   Comparing the values{app.glyphs.ellipsis}", "text-muted")])
+        for who, found in (self._said or {}).items():
+            lines += self._words(who, found)
         lines.append([])
         layout = "  s layout" if app.size.width >= SIDE_BY_SIDE else ""
-        self._heading.right = f"esc later  b other difference{layout}"
+        self.heading.right = f"esc later  b other difference{layout}"
         old_name, old, new_name, new = self._pairs()[self._pair]
-        found_lines = diff(old, new)
-        glyphs, room = app.glyphs, app.size.width - 1
-        if self.beside:
-            half = (room - 3) // 2
-            title = [
-                Piece(fit(f"      - {old_name}", half, glyphs), "error"),
-                Piece(f" {glyphs.v} ", "frame"),
-                Piece(f"      + {new_name}", "success"),
-            ]
-            return [*lines, title, *side_by_side(found_lines, room, glyphs)]
-        title = [Piece(f"   - {old_name}", "error"), Piece(f"   + {new_name}", "success")]
-        return [*lines, title, *unified(found_lines, room, glyphs)]
+        names, room = (old_name, new_name), app.size.width - 1
+        differing = diff(old, new)
+        return [*lines, *difference(names, differing, room, app.glyphs, beside=self.beside)]
 
-    def _words(self, who: str, found: Sequence[Change], width: int) -> list[Line]:
-        arrow = self.console.glyphs.right
+    def _words(self, who: str, found: Sequence[Change]) -> list[Line]:
         label = f"   {who:<8}"
         if not found:
             return [[Piece(label, "text-muted"), Piece("remarks and layout only", "text-muted")]]
-        out: list[Line] = []
-        for number, change in enumerate(found[:_MOST_WORDS]):
-            out.append(
-                [
-                    Piece(label if not number else " " * len(label), "text-muted"),
-                    Piece(f"{change.path}  ", "foreground", True),
-                    Piece(change.old if change.old is not None else "(none)", "text-muted"),
-                    Piece(f" {arrow} ", "accent"),
-                    Piece(change.new if change.new is not None else "(none)", "foreground", True),
-                ]
-            )
-        if len(found) > _MOST_WORDS:
-            out.append(
-                [Piece(" " * len(label) + f"and {len(found) - _MOST_WORDS} more", "text-muted")]
-            )
-        return out
+        return [*changed_values(found, _MOST_WORDS, self.console.glyphs, label)]
 
     @property
     def beside(self) -> bool:
@@ -196,16 +142,12 @@ class OddsScreen(Screen["Settled | None"]):
     def action_sides(self) -> None:
         """Side by side, or one below the other."""
         self._sides = not self.beside
-        self._renew()
+        self.renew()
 
     def action_turn(self) -> None:
         """The next of the differences."""
         self._pair = (self._pair + 1) % 3
-        self._renew()
-
-    def action_scroll(self, pages: int) -> None:
-        """Scroll the difference."""
-        self._view.action_scroll_pages(pages)
+        self.renew()
 
     def on_choices_taken(self, event: Choices.Taken) -> None:
         """The answer under the cursor."""
@@ -223,12 +165,8 @@ class OddsScreen(Screen["Settled | None"]):
         else:
             from trainer_tui.tui.screens.merge import MergeScreen
 
-            self.app.push_screen(MergeScreen(self.chunks, self._heading.about), self._merged)
+            self.app.push_screen(MergeScreen(self.chunks, self.heading.about), self._merged)
 
     def _merged(self, text: str | None) -> None:
         if text is not None:
             self.dismiss(Settled("merge", text, (self.mine, self.odds.theirs)))
-
-    def action_leave(self) -> None:
-        """Choose later."""
-        self.dismiss(None)

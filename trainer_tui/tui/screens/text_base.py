@@ -1,4 +1,4 @@
-"""What a screen with a text being written has, and what its children say of it."""
+"""What a screen with a text being written says of it; its children say more."""
 
 from __future__ import annotations
 
@@ -7,29 +7,18 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
-from trainer_tui.core.drafts import Keeper
 from trainer_tui.model import JobRef
-from trainer_tui.tui.checking import Checked, Rules
+from trainer_tui.tui.checking import Rules
 from trainer_tui.tui.ondisk import OnDisk
 
 if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
     from trainer_tui.tui.screens.diff import Other
     from trainer_tui.tui.screens.odds import Odds
-    from trainer_tui.tui.screens.text_lines import Banner, StateLine
-    from trainer_tui.tui.widgets.key_bar import KeyBar
-    from trainer_tui.tui.widgets.yaml_area import YamlArea
 
 
 class TextBase(Screen[None]):
-    """What the flows and the screen itself know of each other."""
-
-    area: YamlArea
-    note: Banner
-    keys: KeyBar
-    state: StateLine
-    checked: Checked
-    keeper: Keeper | None
+    """A screen with a text, and what can be asked of it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,10 +65,6 @@ class TextBase(Screen[None]):
     def ended(self) -> None:
         """The screen is gone."""
 
-    def send(self) -> None:
-        """Ask, then send."""
-        raise NotImplementedError
-
     def others(self) -> list[Other]:
         """More texts that one's own can be compared with."""
         return []
@@ -91,21 +76,3 @@ class TextBase(Screen[None]):
     def profile_of(self) -> str:
         """The profile that it will be sent to."""
         return ""
-
-    # By the screen itself -----------------------------------------------------------------------
-
-    def write(self) -> None:
-        """Write the draft now."""
-        raise NotImplementedError
-
-    def renew(self) -> None:
-        """Show where the editing stands."""
-        raise NotImplementedError
-
-    def changed(self) -> None:
-        """The text, or what it is compared with, is another one."""
-        raise NotImplementedError
-
-    def check_now(self) -> Checked:
-        """The text as it is at this moment, checked."""
-        raise NotImplementedError

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from trainer_tui.core.acts import Outcome
 from trainer_tui.core.drafts import set_aside
 from trainer_tui.errors import TrainerError
 from trainer_tui.tui.checking import Checked
 from trainer_tui.tui.ondisk import OnDisk
-from trainer_tui.tui.screens.text_base import TextBase
+from trainer_tui.tui.screens.text_screen import TextScreen
 
 if TYPE_CHECKING:
     from trainer_tui.tui.screens.odds import Odds, Settled
@@ -22,8 +23,16 @@ LOOK_EVERY = 2.0
 """Seconds between two looks at the files that a text came from."""
 
 
-class TextFlows(TextBase):
-    """The flows; :class:`TextScreen` has the text, its keys and what is seen."""
+class TextFlows(TextScreen):
+    """The flows. A child sends: its ``action_send`` asks, then calls ``busy`` and ``answer_of``."""
+
+    def on_mount(self) -> None:
+        """Files are looked at again and again."""
+        self.set_interval(LOOK_EVERY, self.look_at_files)
+
+    def on_unmount(self) -> None:
+        """No file is looked at any more."""
+        self.let_go_of_files()
 
     # Compared -----------------------------------------------------------------------------------
 
@@ -209,6 +218,16 @@ class TextFlows(TextBase):
 
     # Sent ---------------------------------------------------------------------------------------
 
+    def may_send(self) -> bool:
+        """Whether it can be sent now; where two texts are at odds that is to be chosen first."""
+        if not self.began or self.sending:
+            return False
+        self.look_at_files()
+        if self.odds is not None:
+            self.action_choose()
+            return False
+        return True
+
     def notes(self, checked: Checked) -> list[tuple[str, str]]:
         """What is to be read before sending: errors and warnings, worst first."""
         out = []
@@ -237,6 +256,25 @@ class TextFlows(TextBase):
         self.area.read_only = True
         self.note.say("accent", text)
         self.renew()
+
+    def answer_of(self, future: Future[Outcome], never: str) -> Outcome | None:
+        """What the service has answered; ``None`` when nothing was sent, which is said.
+
+        The draft stays until the service has accepted.
+        """
+        if future.cancelled():
+            self.refused(TrainerError(f"{never}: the console is closing"))
+            return None
+        broken = future.exception()
+        if isinstance(broken, TrainerError):
+            self.refused(broken)
+            return None
+        if broken is not None:
+            raise broken
+        outcome = future.result()
+        if not outcome.ok:
+            self.refused(outcome.error or TrainerError(outcome.message))
+        return outcome
 
     def refused(self, error: TrainerError) -> None:
         """It was not accepted: say why; text and draft stay."""

@@ -17,15 +17,15 @@ from trainer_tui.errors import TrainerError
 from trainer_tui.tui.checking import Checked, Checker, look
 from trainer_tui.tui.facts import facts_of
 from trainer_tui.tui.screens.diff import Heading
-from trainer_tui.tui.screens.text_flows import LOOK_EVERY, TextFlows
+from trainer_tui.tui.screens.text_base import TextBase
 from trainer_tui.tui.screens.text_lines import Banner, KeyHelp, State, StateLine
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.problems import ProblemList, ProblemsTitle
 from trainer_tui.tui.widgets.yaml_area import YamlArea
 
 
-class TextScreen(TextFlows):
-    """A config being written."""
+class TextScreen(TextBase):
+    """A config being written: seen, checked, kept. What else happens to it is in `TextFlows`."""
 
     VERB: ClassVar[str] = "Edit"
     SEND: ClassVar[str] = "send"
@@ -52,7 +52,7 @@ class TextScreen(TextFlows):
 
     def __init__(self) -> None:
         super().__init__()
-        self.keeper = None
+        self.keeper: Keeper | None = None
         self.checked = Checked("")
         self._writing: Timer | None = None
         self._checker = Checker(self, self._told)  # type: ignore[arg-type]
@@ -87,14 +87,12 @@ class TextScreen(TextFlows):
         self.heading.renew()
         if not self.console.glyphs.unicode:
             self.area.styles.scrollbar_size_vertical = 0  # drawn with block characters
-        self.set_interval(LOOK_EVERY, self.look_at_files)
         self.started()
 
     def on_unmount(self) -> None:
         """Whatever still waits is written before the screen is gone."""
         self._checker.close()
         self.write()
-        self.let_go_of_files()
         self.ended()
 
     def wait(self, text: str, hint: str = "", colour: str = "text-muted") -> None:
@@ -259,16 +257,6 @@ class TextScreen(TextFlows):
         self.renew()
 
     # Keys -------------------------------------------------------------------------------------
-
-    def action_send(self) -> None:
-        """Send, unless that is under way; first choose where two texts are at odds."""
-        if not self.began or self.sending:
-            return
-        self.look_at_files()
-        if self.odds is not None:
-            self.action_choose()
-        else:
-            self.send()
 
     def action_next_problem(self, step: int) -> None:
         """Walk the problems, from the cursor on, round and round."""
