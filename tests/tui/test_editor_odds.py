@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +20,28 @@ from trainer_tui.tui.screens.choose import ChooseScreen
 from trainer_tui.tui.screens.diff import DiffScreen
 from trainer_tui.tui.screens.editor import EditorScreen
 from trainer_tui.tui.screens.merge import MergeScreen
-from trainer_tui.tui.screens.odds import OddsScreen
+from trainer_tui.tui.screens.odds import Odds, OddsScreen
 
 MINE = set_value(set_value(FLUX, "train.steps", 50), "train.lr", "2e-4")
 THEIRS = set_value(set_value(FLUX, "train.lr", "5e-5"), "save.save_every", 100)
 
 
-async def at_odds(pilot: Pilot[Any], app: EditApp) -> EditorScreen:
-    """An edit under way, and then another config at the service; both changed lr."""
-    screen = await opened(pilot, app)
-    screen.area.replace_all(MINE)
-    await settled(pilot, screen)
-    arrive(app, THEIRS)
-    await until(pilot, lambda: "not what it was when you began" in shown(app))
-    assert app.screen is screen and screen.area.text == MINE
-    await pilot.press("ctrl+t")
-    await until(pilot, lambda: isinstance(app.screen, OddsScreen))
-    await pilot.pause()
-    return screen
+@asynccontextmanager
+async def at_odds(
+    home: Path, size: tuple[int, int] = SIZE
+) -> AsyncIterator[tuple[EditApp, Pilot[Any], EditorScreen]]:
+    """An edit under way, and then another config at the service; both changed lr; the choice."""
+    app = EditApp(home)
+    async with app.run_test(size=size) as pilot:
+        screen = await opened(pilot, app)
+        screen.area.replace_all(MINE)
+        await settled(pilot, screen)
+        arrive(app, THEIRS)
+        await until(pilot, lambda: "not what it was when you began" in shown(app))
+        assert app.screen is screen and screen.area.text == MINE
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "keep mine" in shown(app).lower())
+        yield app, pilot, screen
 
 
 def kept(app: EditApp) -> list[str]:
@@ -45,9 +51,7 @@ def kept(app: EditApp) -> list[str]:
 
 async def test_the_choice_says_what_each_side_changed(tmp_path: Path) -> None:
     """What they changed and what I changed stand in words above the difference; b turns it."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=(100, 44)) as pilot:
-        await at_odds(pilot, app)
+    async with at_odds(tmp_path, size=(100, 44)) as (app, pilot, _screen):
         text = shown(app)
         for part in (
             "theirs  save.save_every  250 → 100",
@@ -65,9 +69,7 @@ async def test_the_choice_says_what_each_side_changed(tmp_path: Path) -> None:
 
 async def test_keep_mine(tmp_path: Path) -> None:
     """My text goes on, now as an edit of theirs; theirs is among the drafts."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await at_odds(pilot, app)
+    async with at_odds(tmp_path) as (app, pilot, screen):
         await pilot.press("k")
         await until(pilot, lambda: app.screen is screen)
         assert screen.area.text == MINE
@@ -84,9 +86,7 @@ async def test_keep_mine(tmp_path: Path) -> None:
 
 async def test_take_theirs(tmp_path: Path) -> None:
     """Their text is here; mine is among the drafts, and undo brings it back."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await at_odds(pilot, app)
+    async with at_odds(tmp_path) as (app, pilot, screen):
         await pilot.press("t")
         await until(pilot, lambda: app.screen is screen)
         assert screen.area.text == THEIRS
@@ -97,9 +97,7 @@ async def test_take_theirs(tmp_path: Path) -> None:
 
 async def test_merge_asks_where_both_changed(tmp_path: Path) -> None:
     """What one side alone changed is taken; the shared line is chosen; both texts are kept."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await at_odds(pilot, app)
+    async with at_odds(tmp_path) as (app, pilot, screen):
         await pilot.press("m")
         await until(pilot, lambda: isinstance(app.screen, MergeScreen))
         await pilot.pause()
@@ -114,9 +112,7 @@ async def test_merge_asks_where_both_changed(tmp_path: Path) -> None:
 
 async def test_leaving_a_merge_or_the_choice_changes_nothing(tmp_path: Path) -> None:
     """esc goes back step by step; the choice stays open, and ctrl+s asks for it."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await at_odds(pilot, app)
+    async with at_odds(tmp_path) as (app, pilot, screen):
         await pilot.press("m")
         await until(pilot, lambda: isinstance(app.screen, MergeScreen))
         await pilot.press("escape")
@@ -176,9 +172,7 @@ async def test_the_same_change_is_no_conflict(tmp_path: Path) -> None:
 
 async def test_a_change_that_is_taken_back_ends_the_choice(tmp_path: Path) -> None:
     """When the service has again what it had, the edit simply goes on."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await at_odds(pilot, app)
+    async with at_odds(tmp_path) as (app, pilot, screen):
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         arrive(app, FLUX)
@@ -190,10 +184,8 @@ async def test_a_change_that_is_taken_back_ends_the_choice(tmp_path: Path) -> No
 
 async def test_a_third_text_asks_anew(tmp_path: Path) -> None:
     """When the service changes once more while one chooses, the new ones are asked about."""
-    app = EditApp(tmp_path)
     third = set_value(THEIRS, "train.steps", 7)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await at_odds(pilot, app)
+    async with at_odds(tmp_path) as (app, pilot, screen):
         before = app.screen
         arrive(app, third)
         await pilot.press("k")
@@ -224,9 +216,7 @@ async def test_nothing_is_replaced_while_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the losing text cannot be kept, nothing is taken and the choice stays open."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await at_odds(pilot, app)
+    async with at_odds(tmp_path) as (app, pilot, screen):
 
         def full(draft: object) -> None:
             raise TrainerError("no space left on the disk")
@@ -237,3 +227,20 @@ async def test_nothing_is_replaced_while_the_disk_is_full(
         assert "no space left" in app.said[-1]
         assert screen.area.text == MINE and screen.odds is not None
         monkeypatch.undo()
+
+
+async def test_long_texts_are_compared_beside_the_interface(tmp_path: Path) -> None:
+    """Of texts of thousands of lines the choice is there at once; what changed follows."""
+    lines = [f"    - folder_path: /data/part_{number}\n" for number in range(6_000)]
+    text = "config:\n  steps: 10\n  datasets:\n" + "".join(lines)
+    mine, theirs = text.replace("steps: 10", "steps: 20"), text.replace("part_5000\n", "other\n")
+    app = EditApp(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        odds = Odds(text, theirs, "comfy has", "It has changed.", lambda theirs: None)
+        screen = OddsScreen(odds, "a job", mine)
+        await app.push_screen(screen)
+        assert any("Comparing the values" in piece.text for row in screen.lines() for piece in row)
+        await until(pilot, lambda: "steps  10 → 20" in shown(app))
+        assert "datasets[5000].folder_path" in shown(app)
+        await pilot.press("m")
+        await until(pilot, lambda: app.screen is not screen)

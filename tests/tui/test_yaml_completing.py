@@ -8,15 +8,13 @@ import pytest
 
 from tests.tui.editing import FLUX, EditApp
 from tests.tui.waiting import screen_text, until
-from tests.tui.yaml_editing import SECTIONS, SIZE, line_of, look, offered, opened
+from tests.tui.yaml_editing import SECTIONS, editing, line_of, look, offered, opened
 from trainer_tui.tui.screens.outline import OutlineScreen
 
 
 async def test_a_key_is_completed_while_it_is_typed(tmp_path: Path) -> None:
     """Letters bring the list, Tab takes the first, its values follow, and undo goes back."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, SECTIONS)
+    async with editing(tmp_path, SECTIONS) as (app, pilot, screen):
         area = screen.area
         await pilot.press("d", "t")
         assert offered(area)[0] == "dtype"
@@ -35,9 +33,7 @@ async def test_a_key_is_completed_while_it_is_typed(tmp_path: Path) -> None:
 
 async def test_esc_closes_the_list_and_only_that(tmp_path: Path) -> None:
     """esc takes the completions away; the text stays, and so does the editor."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, SECTIONS)
+    async with editing(tmp_path, SECTIONS) as (app, pilot, screen):
         await pilot.press("o", "p")
         assert offered(screen.area)
         await pilot.press("escape")
@@ -48,9 +44,7 @@ async def test_esc_closes_the_list_and_only_that(tmp_path: Path) -> None:
 
 async def test_enter_is_a_new_line_where_nothing_was_meant(tmp_path: Path) -> None:
     """Letters that only happen to be in a key do not turn Enter into a completion."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, SECTIONS)
+    async with editing(tmp_path, SECTIONS) as (_app, pilot, screen):
         await pilot.press("d", "e", "c")
         assert offered(screen.area) and not offered(screen.area)[0].startswith("dec")
         await pilot.press("enter")
@@ -59,9 +53,7 @@ async def test_enter_is_a_new_line_where_nothing_was_meant(tmp_path: Path) -> No
 
 async def test_the_list_on_request_and_none(tmp_path: Path) -> None:
     """ctrl+space (which terminals send as ctrl+@) and ctrl+n open it with nothing typed."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, SECTIONS)
+    async with editing(tmp_path, SECTIONS) as (_app, pilot, screen):
         area = screen.area
         await pilot.press("ctrl+@")
         assert "steps" in offered(area)
@@ -77,9 +69,7 @@ async def test_the_list_on_request_and_none(tmp_path: Path) -> None:
 
 async def test_backspace_widens_the_list(tmp_path: Path) -> None:
     """Taking letters back shows more again; taking all of them back closes it."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, SECTIONS)
+    async with editing(tmp_path, SECTIONS) as (_app, pilot, screen):
         await pilot.press("s", "t", "e")
         few = offered(screen.area)
         await pilot.press("backspace")
@@ -91,9 +81,7 @@ async def test_backspace_widens_the_list(tmp_path: Path) -> None:
 async def test_a_block_is_opened(tmp_path: Path) -> None:
     """A key that holds keys begins its block on the next line, with the text's line breaks."""
     text = SECTIONS.replace("\n", "\r\n").removesuffix("  ")
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, text)
+    async with editing(tmp_path, text) as (_app, pilot, screen):
         await pilot.press("s", "a", "v", "tab")
         assert screen.area.text == text + "save:\r\n        "
 
@@ -127,9 +115,7 @@ async def test_the_list_never_covers_the_line(
 
 async def test_a_click_takes_a_completion(tmp_path: Path) -> None:
     """The mouse chooses too."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, SECTIONS)
+    async with editing(tmp_path, SECTIONS) as (_app, pilot, screen):
         area = screen.area
         await pilot.press("o", "p", "t")
         panel = area._panel
@@ -141,9 +127,7 @@ async def test_a_click_takes_a_completion(tmp_path: Path) -> None:
 
 async def test_no_completions_for_configs_of_others(tmp_path: Path) -> None:
     """Where nobody knows the keys nothing is offered."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, SECTIONS)
+    async with editing(tmp_path, SECTIONS) as (_app, pilot, screen):
         screen.area.know("kaos")
         await pilot.press("d", "t", "ctrl+n", "f1")
         assert offered(screen.area) == []
@@ -152,9 +136,7 @@ async def test_no_completions_for_configs_of_others(tmp_path: Path) -> None:
 
 async def test_help_for_the_key(tmp_path: Path) -> None:
     """F1 shows description, type and range of the key under the cursor until a key is pressed."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (app, pilot, screen):
         area = screen.area
         area.go_to(line_of(FLUX, "        linear: "), 10)
         await pilot.press("f1")
@@ -173,9 +155,7 @@ async def test_help_for_the_key(tmp_path: Path) -> None:
 
 async def test_outline(tmp_path: Path) -> None:
     """A list of all keys, at the cursor's; typing narrows it, Enter goes there."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (app, pilot, screen):
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app.screen, OutlineScreen))
         await pilot.press(*"optimizer")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.tui.editing import FLUX, REF, EditApp
+from tests.tui.editing import FLUX, REF
 from tests.tui.waiting import screen_text, until
-from tests.tui.yaml_editing import SIZE, line_of, opened
+from tests.tui.yaml_editing import editing, line_of
 from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.tui.screens.editor import EditorScreen
 from trainer_tui.tui.widgets.find_bar import FindBar
@@ -20,9 +20,7 @@ def bar(screen: EditorScreen) -> FindBar:
 
 async def test_finding(tmp_path: Path) -> None:
     """Typing finds at once, Enter and up walk, the count is told, esc leaves the hit selected."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (app, pilot, screen):
         area = screen.area
         area.go_to(1, 1)
         await pilot.press("ctrl+f")
@@ -46,9 +44,7 @@ async def test_finding(tmp_path: Path) -> None:
 
 async def test_smart_case_and_regular_expressions(tmp_path: Path) -> None:
     """Capitals count when typed; alt+r makes it a regular expression, a bad one is told."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, "Lr: 1\nlr: 2\nl.r: 3\n")
+    async with editing(tmp_path, "Lr: 1\nlr: 2\nl.r: 3\n") as (app, pilot, screen):
         await pilot.press("ctrl+f")
         await until(pilot, lambda: screen.query(FindBar) and bar(screen).wanted.has_focus)
         await pilot.press(*"lr")
@@ -66,9 +62,7 @@ async def test_smart_case_and_regular_expressions(tmp_path: Path) -> None:
 async def test_replacing_one_and_all(tmp_path: Path) -> None:
     """Enter replaces the selected one and goes on; all of them are one step to undo."""
     text = "a: dog\nb: dog\r\nc: dog dog\n"
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, text)
+    async with editing(tmp_path, text) as (app, pilot, screen):
         area = screen.area
         area.go_to(1, 1)
         await pilot.press("ctrl+r")
@@ -88,9 +82,7 @@ async def test_replacing_one_and_all(tmp_path: Path) -> None:
 
 async def test_groups_in_the_replacement(tmp_path: Path) -> None:
     r"""With a regular expression \1 is the first group; one that is not there is told."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, "a: x1\nb: x2\n")
+    async with editing(tmp_path, "a: x1\nb: x2\n") as (app, pilot, screen):
         await pilot.press("ctrl+r")
         await until(pilot, lambda: screen.query(FindBar) and bar(screen).wanted.has_focus)
         await pilot.press("alt+r", *"x(.)", "tab", *r"\1\2", "alt+a")
@@ -102,9 +94,7 @@ async def test_groups_in_the_replacement(tmp_path: Path) -> None:
 async def test_lines_are_moved_and_copied(tmp_path: Path) -> None:
     """alt+up and alt+down move lines, alt+d copies them; line breaks and folds go along."""
     text = "a: 1\r\nb:\n  c: 2\nd: 3\n"
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, text)
+    async with editing(tmp_path, text) as (_app, pilot, screen):
         area = screen.area
         area.go_to(1, 2)
         await pilot.press("alt+down")
@@ -129,9 +119,7 @@ async def test_lines_are_moved_and_copied(tmp_path: Path) -> None:
 
 async def test_quotes_go_around_what_is_selected(tmp_path: Path) -> None:
     """A quote or bracket typed over a selection surrounds it; alone it is just typed."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, "a: dog\n")
+    async with editing(tmp_path, "a: dog\n") as (_app, pilot, screen):
         area = screen.area
         area.select_range((0, 3), (0, 6))
         await pilot.press('"')
@@ -144,9 +132,7 @@ async def test_quotes_go_around_what_is_selected(tmp_path: Path) -> None:
 
 async def test_undo_survives_sending(tmp_path: Path) -> None:
     """After the service has accepted the text, what was typed before can still be undone."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (app, pilot, screen):
         area = screen.area
         area.go_to(line_of(FLUX, "        steps: 2000"), 16)
         await pilot.press("1")
@@ -166,9 +152,7 @@ async def test_undo_survives_sending(tmp_path: Path) -> None:
 
 async def test_only_rows_that_changed_are_painted(tmp_path: Path) -> None:
     """A key in a line paints that line; moving down paints the two lines that are concerned."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (_app, pilot, screen):
         area = screen.area
         area.go_to(10, 1)
         await until(pilot, lambda: screen.checked.text == area.text)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.tui.editing import FLUX, EditApp
+from tests.tui.editing import FLUX
 from tests.tui.waiting import until
-from tests.tui.yaml_editing import SIZE, line_of, look, opened
+from tests.tui.yaml_editing import editing, line_of, look
 from trainer_tui.core.yamlconfig.outline import folds
 
 
 async def test_folding_and_unfolding(tmp_path: Path) -> None:
     """A folded part is one line with how many it hides; the cursor steps over it."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (_app, pilot, screen):
         area = screen.area
         line = line_of(FLUX, "      network:")
         last = dict(folds(FLUX))[line]
@@ -39,9 +37,7 @@ async def test_folding_and_unfolding(tmp_path: Path) -> None:
 
 async def test_folding_from_inside_and_all(tmp_path: Path) -> None:
     """Inside of a part F9 folds that part; levels and all go at once."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (_app, pilot, screen):
         area = screen.area
         line = line_of(FLUX, "      network:")
         area.go_to(line + 2, 12)
@@ -59,9 +55,7 @@ async def test_folding_from_inside_and_all(tmp_path: Path) -> None:
 
 async def test_an_edit_or_a_jump_opens_a_fold(tmp_path: Path) -> None:
     """go_to, search and undo inside of a fold unfold it; an edit above keeps it."""
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app)
+    async with editing(tmp_path) as (_app, pilot, screen):
         area = screen.area
         line = line_of(FLUX, "      train:")
         inside = line_of(FLUX, "        optimizer:")
@@ -88,9 +82,7 @@ async def test_an_edit_or_a_jump_opens_a_fold(tmp_path: Path) -> None:
 async def test_backspace_behind_a_fold_takes_one_line_break(tmp_path: Path) -> None:
     """What is hidden is never deleted by a key that was meant for what is seen."""
     text = "a:\n  b: 1\n  c: 2\nd: 3\n"
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, text)
+    async with editing(tmp_path, text) as (_app, pilot, screen):
         area = screen.area
         area.go_to(1, 1)
         await pilot.press("f9")
@@ -103,9 +95,7 @@ async def test_backspace_behind_a_fold_takes_one_line_break(tmp_path: Path) -> N
 async def test_folded_problems_are_seen_on_the_fold(tmp_path: Path) -> None:
     """The sign of a problem inside stands on the folded line, and F8 opens it."""
     text = FLUX.replace("        linear: 16", "        linear: x")
-    app = EditApp(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, app, text)
+    async with editing(tmp_path, text) as (_app, pilot, screen):
         area = screen.area
         await until(pilot, lambda: screen.checked.problems)
         area.go_to(line_of(text, "      network:"), 1)

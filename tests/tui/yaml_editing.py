@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -24,6 +27,16 @@ async def opened(pilot: Pilot[Any], app: EditApp, text: str = FLUX) -> EditorScr
     await until(pilot, lambda: screen.area.has_focus and screen.area.size.height)
     screen.area.move_cursor(screen.area.document.end)
     return screen
+
+
+@asynccontextmanager
+async def editing(
+    home: Path, text: str = FLUX
+) -> AsyncIterator[tuple[EditApp, Pilot[Any], EditorScreen]]:
+    """A console with the editor open, the cursor at the text's end."""
+    app = EditApp(home)
+    async with app.run_test(size=SIZE) as pilot:
+        yield app, pilot, await opened(pilot, app, text)
 
 
 def line_of(text: str, part: str) -> int:
