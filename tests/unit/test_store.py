@@ -359,6 +359,36 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         Store(tmp_path / "state" / "s.db")
 
 
+def test_where_nothing_can_be_written_what_is_known_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk jobs are known and drafts there; new ids are refused rather than lost."""
+    path = tmp_path / "s.db"
+    ref, other = JobRef("comfy", "1"), JobRef("comfy", "2")
+    before = Store(path)
+    before.track(ref, "runcomfy", name="kept")
+    before.close()
+
+    def full(self: Store) -> sqlite3.Connection:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    monkeypatch.setattr(Store, "_open", full)
+    store = Store(path)
+    assert "not kept" in store.warnings[0]
+    assert [job.name for job in store.jobs()] == ["kept"]
+    store.set_watched(ref, True)
+    assert store.watched() == {ref}
+    with pytest.raises(TrainerError, match="cannot be written"):
+        store.track(other, "runcomfy")
+    store.close()
+    monkeypatch.undo()
+    after = Store(path)
+    assert after.watched() == set()
+    after.close()
+
+
 def test_threads_share_one_store(store: Store) -> None:
     """Many threads write and read at once; nothing is lost."""
 

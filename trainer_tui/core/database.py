@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from trainer_tui.core.schema import migrate
 from trainer_tui.errors import TrainerError
@@ -15,13 +17,21 @@ from trainer_tui.errors import TrainerError
 _BUSY_MS = 5_000
 """How long to wait for another process's transaction; ours last milliseconds."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_UNWRITABLE = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
+_NO_PLACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_CARRIED = ("refs", "jobs", "tracked", "watched", "events", "drafts", "downloads", "kv")
+"""What is known though nothing can be written; curves may be large, and are asked for again."""
 
 
 class Database:
     """A connection with a lock around it.
 
     A damaged file is moved aside (kept as ``….damaged-TIME``), what can be read of the jobs' ids
-    is carried over, and a fresh file is begun; :attr:`warnings` says so.
+    is carried over, and a fresh file is begun; :attr:`warnings` says so. Where the file cannot be
+    written (a full disk, a read-only folder) what it holds is read into memory: the jobs can still
+    be looked at and ended, and the warning says that nothing is kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,6 +39,8 @@ class Database:
         self.warnings: list[str] = []
         self._lock = threading.RLock()
         self._closed = False
+        self._passing = False
+        """Whether it is in memory only."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
@@ -38,10 +50,12 @@ class Database:
                     raise
                 self._connection = self._begin_anew()
         except (OSError, sqlite3.Error) as error:
-            raise TrainerError(
-                f"the store {path} cannot be opened: {error}",
-                hint="check the folder's permissions and the free space",
-            ) from error
+            if path.is_dir() or not _is_unwritable(error):
+                raise TrainerError(
+                    f"the store {path} cannot be opened: {error}",
+                    hint="check the folder's permissions and the free space",
+                ) from error
+            self._connection = self._open_in_memory(error)
 
     def close(self) -> None:
         """Let go of the file; calling it again does nothing."""
@@ -58,6 +72,8 @@ class Database:
     @contextlib.contextmanager
     def _writing(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction. ``durable``: on disk, not only safe from the end of this process."""
+        if durable and self._passing:
+            raise TrainerError(self.warnings[-1], hint="make room, or note the id")
         with self._lock, self._mapped():
             connection = self._connection
             if durable:
@@ -108,6 +124,24 @@ class Database:
             raise
         return connection
 
+    def _open_in_memory(self, why: Exception) -> sqlite3.Connection:
+        self._passing = True
+        self.warnings.append(
+            f"the store {self.path} cannot be written ({why}): what happens now is not kept"
+        )
+        connection = sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False, uri=True
+        )
+        migrate(connection)
+        with contextlib.suppress(sqlite3.Error):
+            # Immutable: a WAL file's index cannot be made here, and nobody else is writing.
+            source = f"file:{quote(str(self.path))}?immutable=1"
+            connection.execute("ATTACH ? AS kept", (source,))
+            for table in _CARRIED:
+                connection.execute(f"INSERT INTO {table} SELECT * FROM kept.{table}")
+            connection.execute("DETACH kept")
+        return connection
+
     def _begin_anew(self) -> sqlite3.Connection:
         aside = self._move_aside()
         connection = self._open()
@@ -154,6 +188,12 @@ def _salvage(aside: Path, connection: sqlite3.Connection) -> int:
             (*rest, profile, job_id),
         )
     return len(rows)
+
+
+def _is_unwritable(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _NO_PLACE
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
