@@ -90,6 +90,16 @@ def test_a_smooth_picture_survives_the_codec(width: int, height: int) -> None:
     assert np.abs(painted - picture)[4:-4, 4:-4].max() < 0.02
 
 
+def test_a_latent_that_is_no_number_is_black() -> None:
+    """What a model that diverged makes can be painted and looks like what it is."""
+    codec = Codec(24)
+    latent = np.zeros(codec.size, np.float32)
+    assert (codec.decode(latent, 8, 6) == 128).all(), "grey"
+    latent[3] = np.nan
+    painted = codec.decode(latent, 8, 6)
+    assert painted.shape == (6, 8, 3) and not painted.any()
+
+
 def test_the_resolution_decides_what_is_kept() -> None:
     """A lower resolution knows fewer frequencies; the mask of a codec's own keeps all."""
     assert [frequencies(pixels) for pixels in (64, 256, 512, 768, 1024)] == [12, 12, 16, 24, 24]

@@ -59,19 +59,24 @@ class Codec:
         return latent
 
     def decode(self, latent: Array, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """Paint a latent as height × width × RGB bytes."""
-        planes, start = [], 0
-        for side, amplitude in self.channels:
+        """Paint a latent as height × width × RGB bytes; one that is not all numbers is black."""
+        if not np.isfinite(latent).all():
+            return np.zeros((height, width, 3), np.uint8)
+        # The few waves are mixed to red, green and blue, not the many pixels that they make.
+        waves, start = np.zeros((3, self.side, self.side)), 0
+        for (side, amplitude), shares in zip(self.channels, _TO_RGB.T, strict=True):
             block = latent[start : start + side * side].reshape(side, side)
             start += side * side
             # Lanczos' sigma factors: no ripples beside edges where the frequencies end.
             sigma = np.sqrt(np.sinc(np.arange(side) / side))
-            waves = block * _spread(side, amplitude) * sigma[:, None] * sigma
-            planes.append(_cosines(side, height).T @ waves @ _cosines(side, width))
-        planes[0] = planes[0] + 0.5
-        colours = np.nan_to_num(np.stack(planes, axis=-1) @ _TO_RGB.T, nan=0.0)
-        painted: npt.NDArray[np.uint8] = (np.clip(colours, 0, 1) * 255 + 0.5).astype(np.uint8)
-        return painted
+            softened = block * _spread(side, amplitude) * sigma[:, None] * sigma
+            waves[:, :side, :side] += shares[:, None, None] * softened
+        waves[:, 0, 0] += 0.5 * _TO_RGB[:, 0]
+        waves *= 255
+        waves[:, 0, 0] += 0.5  # rounds
+        planes = _cosines(self.side, height).T @ waves @ _cosines(self.side, width)
+        painted: npt.NDArray[np.uint8] = np.clip(planes, 0, 255, out=planes).astype(np.uint8)
+        return np.moveaxis(painted, 0, -1)
 
     def weights(self) -> Array:
         """How much each number of a latent counts in the loss: more where the eye sees more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def make(
             name = f"{time.time_ns() // 1_000_000}__{step:09d}_{number}.png"
             part = folder / f".{name}.part"
             picture = Image.fromarray(codec.decode(latent, width, height))
-            picture.save(part, format="PNG", compress_level=3, pnginfo=notes)
+            # Run lengths alone: of soft clouds a smaller file than a search at level 3, and sooner.
+            picture.save(part, "PNG", compress_level=1, compress_type=zlib.Z_RLE, pnginfo=notes)
             with index.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps({"file": name, **facts}) + "\n")
             part.replace(folder / name)
