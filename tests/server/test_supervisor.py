@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -265,3 +266,23 @@ def test_start_times_tell_processes_apart() -> None:
         assert start_time(process.pid, zombie_too=True)
     process.wait(60)
     assert start_time(process.pid, zombie_too=True) is None
+
+
+def test_a_full_disk_does_not_hide_how_a_job_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no room for a second file the end is written into the one that is there."""
+
+    def full(path: Path, value: object) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    begun = supervisor.Supervisor(folder, 1)
+    begun.state["requested"] = "a word that makes the first text longer than the last" * 9
+    begun._write()
+    begun.state["requested"] = None
+    monkeypatch.setattr(supervisor, "_write_beside", full)
+    begun._end(3)
+    state = read_json(folder / "state.json")
+    assert state is not None
+    assert (state["exit_code"], state["requested"]) == (3, None)
+    assert state["finished_at"] is not None

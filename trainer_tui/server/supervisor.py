@@ -50,6 +50,25 @@ def write_json(path: Path, value: object) -> None:
         raise
 
 
+def write_over(path: Path, value: object) -> bool:
+    """Write into a file that is there already; whether that went.
+
+    A full disk has no room for a second file, but mostly for a few bytes more in the first.
+    """
+    data = json.dumps(value).encode()
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            written = os.write(handle, data)
+            os.ftruncate(handle, written)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError:
+        return False
+    return written == len(data)
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object from a file; ``None`` when it is not there or is none."""
     try:
@@ -310,6 +329,8 @@ class Supervisor:
             try:
                 self._write()
             except OSError:
+                if write_over(self.folder / "state.json", self.state):
+                    return
                 time.sleep(1.0)
             else:
                 return
