@@ -270,6 +270,9 @@ class LeanApp(App[Any]):
     _shadow: Shadow | None = None
     _shadow_cursor: tuple[int, int] | None = None
     _flush_waiting: bool = False
+    _began: bool = False
+    """Whether a frame went out. The first is not held back: what the driver has to say when it
+    begins, a dozen short sequences, is no slow line."""
 
     def forget_screen(self) -> None:
         """Take nothing on the terminal for granted: the next frame is sent whole."""
@@ -325,11 +328,12 @@ class LeanApp(App[Any]):
         if driver is None or shadow is None or self._closed:
             return
         queue = getattr(getattr(driver, "_writer_thread", None), "_queue", None)
-        if queue is not None and queue.qsize() > _BACKLOG:
+        if self._began and queue is not None and queue.qsize() > _BACKLOG:
             if not self._flush_waiting:
                 self._flush_waiting = True
                 self.set_timer(_RETRY_SECONDS, self._flush_late)
             return
+        self._began = True
         sequence = shadow.flush()
         cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
         place = (cursor.x, cursor.y)
