@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +86,7 @@ class Paths:
         if len(os.fsencode(path)) <= _MAX_SOCKET:
             return path
         import hashlib
+        import tempfile
 
         tag = hashlib.sha256(os.fsencode(self.runtime)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"{APP}-{_uid()}-{tag}" / "server.sock"
@@ -113,6 +113,8 @@ def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
     Raises:
         OSError: The disk is full or the folder cannot be written; the old file is untouched.
     """
+    import tempfile
+
     payload = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -132,6 +134,8 @@ def _runtime(env: Mapping[str, str]) -> Path:
     base = env.get("XDG_RUNTIME_DIR")
     if base and Path(base).is_dir():
         return Path(base) / APP
+    import tempfile
+
     return Path(tempfile.gettempdir()) / f"{APP}-{_uid()}"
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from textual import events
-from textual.widgets import Input
 
 from tests.tui.logs import Feeder, Shown, lines, rows
 from tests.tui.panes import REF, PaneApp, entry
@@ -85,7 +84,7 @@ async def test_keys_typed_ahead_belong_to_the_question(tmp_path: Path) -> None:
         for key in ("slash", "s", "l", "backspace", "backspace", "7", "7"):
             character = "/" if key == "slash" else key if len(key) == 1 else None
             it.app.post_message(events.Key(key, character))
-        await until(it.pilot, lambda: it.pane.query_one(Input).value == "77", "what was typed")
+        await until(it.pilot, lambda: it.pane.answer.value == "77", "what was typed")
         assert "s" not in it.app.keys
         assert "l" not in it.app.keys
         for key in ("enter", "k"):

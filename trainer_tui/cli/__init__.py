@@ -49,9 +49,14 @@ def _run(argv: list[str]) -> int:
         if not argv:
             context = _context(None)
             return _console(context)
+        if argv[0] == "view" and len(argv) > 1 and not any(a.startswith("-") for a in argv[1:]):
+            from trainer_tui.cli.view import show  # files alone: shown before the grammar is there
+
+            context = _context(None)
+            return show(context, argv[1:])
         from trainer_tui.cli.parser import build, run_command
 
-        args = build().parse_args(argv)  # help ends here: little has been imported by now
+        args = build(argv[0]).parse_args(argv)  # help ends here: little has been imported by now
         if args.version:
             from trainer_tui import __version__
 
@@ -118,4 +123,4 @@ def _console(context: CliContext, *, ascii: bool | None = None, filter_text: str
         return code
     from trainer_tui.cli.parser import build, run_command
 
-    return run_command(build().parse_args(["demo"]), context)
+    return run_command(build("demo").parse_args(["demo"]), context)

@@ -66,8 +66,8 @@ class Nested(Parser):
         add_common(self, nested=True)
 
 
-def build() -> Parser:
-    """The whole grammar."""
+def build(only: str = "") -> Parser:
+    """The whole grammar; of the commands only the one of a name, if there is one."""
     parser = Parser(
         prog="trainer-tui",
         description="A terminal console for machine-learning training jobs, wherever they run.",
@@ -83,7 +83,7 @@ def build() -> Parser:
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser
     )
-    for command in COMMANDS:
+    for command in [command for command in COMMANDS if command.name == only] or COMMANDS:
         commands.add_parser(
             command.name,
             help=command.help,

@@ -28,6 +28,7 @@ COMMANDS = (
     Command("resume", "acts", "run jobs again from their newest checkpoint", True),
     Command("edit", "edit", "change the config of a job that does not run", True),
     Command("logs", "logs", "print or follow a job's log", True),
+    Command("view", "view", "read log files, or standard input, in the log view"),
     Command("metrics", "metrics", "print a job's loss and other curves", True),
     Command("models", "models", "the models that a job made, with their metrics", True),
     Command("star", "star", "mark one of a job's models as a favourite", True),

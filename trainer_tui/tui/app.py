@@ -15,7 +15,7 @@ from trainer_tui.config import Config
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.model import Artifact, Capability, Job, JobRef
 from trainer_tui.paths import Paths
-from trainer_tui.tui import themes
+from trainer_tui.tui import palette, themes
 from trainer_tui.tui.base_app import BaseApp
 from trainer_tui.tui.commands import BY_ID, Command, Scope, bindings
 from trainer_tui.tui.feed import Feed
@@ -339,6 +339,7 @@ class TrainerApp(BaseApp):
         self._save_asked = False
         self.session.filter = self.filter.text
         self.session.write(self.store)
+        palette.keep_theme(self.paths.cache, self.session.theme)
 
     def _start_filter(self, text: str) -> None:
         try:

@@ -284,6 +284,7 @@ _PANES = (
     ("Log: several of one job", "widgets.log_pane", "LogPane"),
     ("Log, full screen", "screens.log_screen", "LogScreen"),
     ("Logs of several jobs, full screen", "screens.merged_screen", "MergedScreen"),
+    ("Log files (trainer-tui view)", "widgets.log_files", "FilesPane"),
     ("Metrics and comparison", "widgets.chart_panel", "ChartPanel"),
     ("Metrics, small charts", "widgets.chart_grid", "ChartGrid"),
     ("Comparison", "screens.compare_screen", "CompareScreen"),

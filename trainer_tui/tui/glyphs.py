@@ -5,16 +5,14 @@ from __future__ import annotations
 import locale
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from trainer_tui.model import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(NamedTuple):  # a dataclass of so many fields takes milliseconds to make
     """A set of symbols. Each is one cell wide but for the strings named as such."""
 
     unicode: bool

@@ -17,11 +17,16 @@ _LEAVE = b"\x1b[0m\x1b[?25h\x1b[?1049l"
 _LIMIT = 400_000
 
 
-def _mark(width: int, height: int) -> bytes:
-    # Another terminal, size or choice of colours: another frame.
+def terminal() -> str:
+    """What kind of terminal this is, and whether colours are wanted."""
     term = os.environ.get("TERM", ""), os.environ.get("COLORTERM", "")
     colour = "plain" if "NO_COLOR" in os.environ else "colour"
-    return f"1 {width} {height} {term[0]} {term[1]} {colour}\n".encode()
+    return f"{term[0]} {term[1]} {colour}".replace("\n", " ")
+
+
+def _mark(width: int, height: int) -> bytes:
+    # Another terminal, size or choice of colours: another frame.
+    return f"1 {width} {height} {terminal()}\n".encode()
 
 
 def show(cache: Path) -> bool:
@@ -34,8 +39,13 @@ def show(cache: Path) -> bool:
     mark = _mark(width, height)
     if not data.startswith(mark) or len(data) > _LIMIT:
         return False
-    _write(_ENTER + data[len(mark) :])
+    paint(data[len(mark) :])
     return True
+
+
+def paint(frame: bytes) -> None:
+    """Paint a frame on the screen that the console has to itself."""
+    _write(_ENTER + frame)
 
 
 def hide() -> None:

@@ -5,7 +5,7 @@
 ``line``      one raw line made safe: carriage returns, colours, control characters
 ``index``     newlines counted by block, so that positions have line numbers
 ``document``  a file as :class:`~trainer_tui.core.logfile.lines.Lines`
-``spool``     the file that fetched text is written into
+``spool``     the file that fetched text is written into; ``spooled`` the one of a pipe
 ``pattern``   a regular expression with smart case
 ``search``    hits and errors in a file; ``listsearch`` in other lines; ``hits`` what both answer,
               ``asking`` how, ``blocks``, ``tally`` and ``seen`` what is known

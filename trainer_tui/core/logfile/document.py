@@ -92,6 +92,11 @@ class LogFile(Lines):
         """How much of it has line numbers, 0 to 1."""
         return self._index.part
 
+    @property
+    def few(self) -> bool:
+        """Whether its lines are counted in a moment, or are already."""
+        return self._index.waiting() <= FEW
+
     def update(self, source: LogSource | None = None) -> Change:
         """Take what is new; without a source, what the file is now.
 
@@ -317,7 +322,7 @@ class LogFile(Lines):
             return
         if self._indexer is not None and self._indexer.goes_on():
             return
-        if self._index.waiting() <= FEW:
+        if self.few:
             while self._index.waiting():
                 self._index.count_next(self._file.read)
             return

@@ -43,7 +43,7 @@ class HelpScreen(ModalScreen[None]):
         self._bindings_there = dict(about.active_bindings)
         focused = about.focused
         self._where = type(focused).__name__ if focused is not None else ""
-        self._on_main = about is about.app.screen_stack[0]
+        self._on_main = about is getattr(about.app, "main", None)
         self._view = LinesView(ground="surface")
 
     @property

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from trainer_tui.tui.pulse import Pulse
 from trainer_tui.tui.widgets.instead import Instead
-from trainer_tui.tui.widgets.log_question import Answer, AskingPane
+from trainer_tui.tui.widgets.log_question import AskingPane
 from trainer_tui.tui.widgets.log_tabs import LogTabs
 from trainer_tui.tui.widgets.log_view import LogView
 from trainer_tui.tui.widgets.log_words import as_text, told
@@ -28,30 +28,30 @@ class LogFrame(AskingPane):
             width: 1fr; height: 1; color: $text-muted;
             text-wrap: nowrap; text-overflow: ellipsis;
         }
-        & #log-sign { width: auto; height: 1; color: $accent; display: none; padding: 0 0 0 1; }
-        & #log-answer {
-            display: none; height: 1; width: 1fr; border: none; padding: 0;
-            background: transparent;
-        }
-        &.asking #log-sign, &.asking #log-answer { display: block; }
         &.asking #log-told { width: auto; max-width: 50%; padding: 0 1; }
         &.asking LogTabs.several { display: none; }
     }
     """
 
     def compose(self) -> ComposeResult:
-        """The view, what stands instead of it, and the line below."""
+        """The view and the line below; what is not seen at first is made when it is."""
         yield LogView(id="log-view")
-        yield Instead(id="log-instead")
         with Horizontal(id="log-line"):
-            yield Static(id="log-sign", markup=False)
-            yield Answer(id="log-answer", compact=True, select_on_focus=False)
             yield Static(id="log-told", markup=False)
             yield LogTabs()
 
+    @property
+    def instead(self) -> Instead:
+        """The words in the place of a log."""
+        found = self.query(Instead)
+        if found:
+            return found.first()
+        made = Instead(id="log-instead")
+        self.mount(made, after="#log-view")
+        return made
+
     def on_mount(self) -> None:
-        """No blinking; a first look at what there is to say."""
-        self.answer.cursor_blink = False
+        """A first look at what there is to say."""
         self.view.first_look = self.take_key
         self.counted = Pulse(self.view, self.view.lay)
         """To be told when more lines were counted."""

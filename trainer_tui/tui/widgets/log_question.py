@@ -27,12 +27,30 @@ _HINTS: dict[Question, str] = {
 }
 
 
+class Sign(Static):
+    """Which question it is."""
+
+    DEFAULT_CSS = """
+    Sign { width: auto; height: 1; color: $accent; display: none; padding: 0 0 0 1; }
+    .asking Sign { display: block; }
+    """
+    SCOPED_CSS = False
+
+
 class Answer(Input):
     """The input of a question.
 
     Keys that were typed ahead arrive here before the keys' focus has moved, or after it should
     have: those that answer the question are handled at once, those that come later go back.
     """
+
+    DEFAULT_CSS = """
+    Answer {
+        display: none; height: 1; width: 1fr; border: none; padding: 0; background: transparent;
+    }
+    .asking Answer { display: block; }
+    """
+    SCOPED_CSS = False
 
     async def _on_key(self, event: events.Key) -> None:
         pane = next(node for node in self.ancestors if isinstance(node, AskingPane))
@@ -65,8 +83,8 @@ def hand_on(event: events.Key, target: Widget) -> None:
 class AskingPane(InsteadPane):
     """A pane with a log view and questions about it.
 
-    A child composes a :class:`LogView` with the id ``log-view``, a ``Static`` ``log-sign`` and an
-    :class:`Answer` ``log-answer``.
+    A child composes a :class:`LogView` with the id ``log-view``, and a line with the id
+    ``log-line`` in which ``log-told`` stands where questions are asked.
     """
 
     KEYS_GO_TO = "#log-view"
@@ -104,8 +122,15 @@ class AskingPane(InsteadPane):
 
     @property
     def answer(self) -> Input:
-        """The input of the line below."""
-        return self.query_one("#log-answer", Input)
+        """The input of the line below, made when it is first needed."""
+        found = self.query("#log-answer")
+        if found:
+            return found.first(Input)
+        made = Answer(id="log-answer", compact=True, select_on_focus=False)
+        made.cursor_blink = False
+        sign = Sign(id="log-sign", markup=False)
+        self.query_one("#log-line").mount(sign, made, before="#log-told")
+        return made
 
     def tell(self) -> None:
         """Say where the reader is."""

@@ -8,10 +8,11 @@ from textual import events
 from textual.message import Message
 
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
+from trainer_tui.tui.widgets.log_paint import origin_colour
 
 
 class LogTabs(PieceLine):
-    """``log  build  events``; hidden where there is only one."""
+    """``log  build  events``; hidden where there is only one, unless it is to be told."""
 
     DEFAULT_CSS = """
     LogTabs { width: auto; height: 1; display: none; }
@@ -29,22 +30,34 @@ class LogTabs(PieceLine):
         super().__init__(id=id)
         self.names: tuple[str, ...] = ()
         self.chosen = ""
+        self.colours: tuple[int, ...] = ()
+        """The colour of each in a gutter, where they are merged."""
 
-    def show(self, names: tuple[str, ...], chosen: str) -> None:
-        """Show these names, one of them chosen."""
-        if (names, chosen) == (self.names, self.chosen):
+    def show(
+        self,
+        names: tuple[str, ...],
+        chosen: str,
+        colours: tuple[int, ...] = (),
+        *,
+        always: bool = False,
+    ) -> None:
+        """Show these names, one of them chosen; ``always``: also where there is only one."""
+        if (names, chosen, colours) == (self.names, self.chosen, self.colours):
             return
-        self.names, self.chosen = names, chosen
-        self.set_class(len(names) > 1, "several")
+        self.names, self.chosen, self.colours = names, chosen, colours
+        self.set_class(always or len(names) > 1, "several")
         self.styles.width = width_of(self.pieces(0))
         self.refresh()
 
     def pieces(self, width: int) -> Sequence[Piece]:
         """A piece a name."""
         out: list[Piece] = []
-        for name in self.names:
+        for place, name in enumerate(self.names):
             chosen = name == self.chosen
             colour, ground = ("accent", "panel") if chosen else ("text-muted", "")
+            if place < len(self.colours):
+                bar = "▎" if self.app.glyphs.unicode else "|"  # type: ignore[attr-defined]
+                out.append(Piece(bar, origin_colour(self.colours[place]), key=name))
             out.append(Piece(f" {name} ", colour, bold=chosen, ground=ground, key=name))
         return out
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
 
 from trainer_tui.core.logfile.document import LogFile
-from trainer_tui.core.logfile.lines import Line
-from trainer_tui.core.logfile.merge import Merged
 from trainer_tui.core.logfile.times import LineTimes
 from trainer_tui.core.messages import Aspect, AspectFailed, LogArrived
 from trainer_tui.model import Job, JobRef
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.log_frame import LogFrame
+from trainer_tui.tui.widgets.log_merging import MOST, Merging
 from trainer_tui.tui.widgets.log_paint import origin_colour
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
 
-MOST = 6
-"""Jobs whose logs are merged: more colours cannot be told apart."""
 _LONGEST_NAME = 24
 
 
@@ -38,25 +34,6 @@ class Source:
     times: LineTimes | None = None
     trouble: str = ""
     """Why there is no log of it."""
-
-
-class MergedTimes(LineTimes):
-    """The times of merged lines: what each log's own lines tell."""
-
-    def __init__(self, merged: Merged, each: Sequence[LineTimes]) -> None:
-        began = [times.began for times in each if times.began is not None]
-        super().__init__(merged, began=min(began, default=None))
-        self.merged, self.each = merged, each
-
-    def said(self, line: Line) -> datetime | None:
-        """What the line itself says."""
-        origin, position = self.merged.origin(line.position)
-        return self.each[origin].said(replace(line, position=position))
-
-    def seen(self, position: int) -> datetime | None:
-        """When its log was first seen to hold a line."""
-        origin, place = self.merged.origin(position)
-        return self.each[origin].seen(place)
 
 
 class Legend(PieceLine):
@@ -97,7 +74,7 @@ class MergedPane(LogFrame):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.sources: list[Source] = []
-        self.merged: Merged | None = None
+        self.merging: Merging | None = None
         self._order: list[JobRef] = []
 
     def compose(self) -> ComposeResult:
@@ -160,23 +137,23 @@ class MergedPane(LogFrame):
             return
         source.times.arrivals = message.source.arrivals
         change = source.file.update(message.source)
-        if change and self.merged is not None:
-            change = self.merged.changed(self._order.index(source.job.ref), change)
+        if self.merging is not None:
+            change = self.merging.changed(self._order.index(source.job.ref), change)
             if change:
                 self.view.grown(change.first_changed, reset=change.reset)
 
     def _merge(self) -> None:
         """Merge what has come so far. The colours are those of the jobs, not of their order."""
-        view = self.view
         here = [source for source in self.sources if source.times is not None]
-        each = [source.times for source in here if source.times is not None]
-        names = [source.job.name or source.job.ref.id for source in here]
         self._order = [source.job.ref for source in here]
-        self.merged = Merged(list(zip(names, each, strict=True)))
-        view.origins = tuple(self.sources.index(source) for source in here)
-        view.times.lines = MergedTimes(self.merged, each)
-        view.files = [source.file for source in here if source.file is not None]
-        view.open(self.merged)
+        self.merging = Merging(
+            [
+                (source.job.name or source.job.ref.id, source.file, source.times)
+                for source in here
+                if source.file is not None and source.times is not None
+            ]
+        )
+        self.merging.show(self.view, [self.sources.index(source) for source in here])
 
     # What is shown
 
