@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from textual import app, pilot
 from textual._context import active_app
+from textual.cache import LRUCache
+from textual.css.stylesheet import Stylesheet
 
 from trainer_tui.tui import typeahead
 from trainer_tui.tui.widgets.notice import Notice
@@ -90,6 +92,34 @@ def waits_for_quiet() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pilot, "wait_for_idle", quiet)
         patch.setattr(app, "wait_for_idle", quiet)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def stylesheets_are_parsed_once() -> Iterator[None]:
+    """The apps of all tests share what they parse, as far as their themes are the same.
+
+    Textual keeps parsed rules with each app, by their text and place; rules are never changed.
+    """
+    begin, change = Stylesheet.__init__, Stylesheet.set_variables
+    kept: dict[frozenset[tuple[str, str]], LRUCache[Any, Any]] = {}
+
+    def share(sheet: Stylesheet) -> None:
+        variables = frozenset(sheet._variables.items())
+        sheet._parse_cache = kept.setdefault(variables, LRUCache(1024))
+
+    def begun(self: Stylesheet, **variables: Any) -> None:
+        begin(self, **variables)
+        share(self)
+
+    def changed(self: Stylesheet, variables: dict[str, str]) -> None:
+        self._parse_cache = LRUCache(1)  # it is this one that is emptied
+        change(self, variables)
+        share(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "__init__", begun)
+        patch.setattr(Stylesheet, "set_variables", changed)
         yield
 
 
