@@ -23,7 +23,7 @@ from trainer_tui.core.yamlconfig.nodes import (
     value_start,
 )
 from trainer_tui.core.yamlconfig.pairs import content_end, newline
-from trainer_tui.core.yamlconfig.parse import Document, parse
+from trainer_tui.core.yamlconfig.parse import Document, parsed
 from trainer_tui.core.yamlconfig.render import render
 from trainer_tui.core.yamlconfig.values import ROOTS, Path, data, paths, split, values, written
 from trainer_tui.errors import UsageError
@@ -73,7 +73,7 @@ def set_value(text: str, path: str, value: object) -> str:
     else:
         change = _add(document, path, steps, value)
     changed = text[: change.start] + change.text + text[change.end :]
-    again = parse(changed)
+    again = parsed(changed)
     if again.broken or _others(again, change.path) != _others(document, change.path):
         raise UsageError(
             f"'{clean(str(value), limit=60)}' cannot be written at {clean(path, limit=80)}",
@@ -211,7 +211,7 @@ def _is_text(path: Path) -> bool:
 
 
 def _read(text: str) -> Document:
-    document = parse(text)
+    document = parsed(text)
     if document.broken:
         first = document.problems[-1]
         raise UsageError(
