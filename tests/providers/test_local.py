@@ -345,6 +345,18 @@ async def test_a_socket_in_a_foreign_folder_is_not_asked(
         ctx.paths.socket.parent.unlink()
 
 
+async def test_a_folder_that_takes_no_lock_is_said(tmp_path: Path) -> None:
+    """A read-only disk: the starters' lock cannot be made, and the error says where."""
+    paths = Paths.under(tmp_path)
+    (paths.runtime / "start.lock").mkdir(parents=True)
+
+    async def nobody() -> bool:
+        return False
+
+    with pytest.raises(ConfigError, match=r"no folder to live in.*start\.lock"):
+        await _autostart.Starter(paths, nobody).start()
+
+
 async def test_missing_packages_name_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

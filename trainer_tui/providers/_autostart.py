@@ -76,41 +76,17 @@ class Starter:
         try:
             for folder in (self._paths.runtime, self._paths.socket.parent, self._paths.server):
                 await asyncio.to_thread(private_folder, folder)
+            lock = os.open(
+                self._paths.runtime / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
         except OSError as problem:
             words = sanitize.line(problem)
         else:
-            async with self._lock():
+            async with _held(lock):
                 if not await self._answers():
                     await self._launch()
             return
         raise ConfigError(f"the local server has no folder to live in: {words}")
-
-    @contextlib.asynccontextmanager
-    async def _lock(self) -> AsyncIterator[None]:
-        """Hold the starters' lock; whoever had it before has started the server or given up."""
-        import fcntl
-
-        handle = os.open(
-            self._paths.runtime / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        try:
-            deadline = asyncio.get_running_loop().time() + 2 * PATIENCE
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    pass
-                if asyncio.get_running_loop().time() > deadline:
-                    raise NetworkError(
-                        "another process has been starting the local server for too long",
-                        hint="`trainer-tui serve --status` says what runs.",
-                        code="SERVER_START",
-                    )
-                await asyncio.sleep(_LOOK_EVERY)
-            yield
-        finally:
-            os.close(handle)
 
     async def _launch(self) -> None:
         log = self._paths.server / "server.log"
@@ -151,6 +127,34 @@ class Starter:
             hint=f"`trainer-tui serve` runs it here and shows all; its log is {log}.",
             code="SERVER_START",
         )
+
+
+@contextlib.asynccontextmanager
+async def _held(lock: int) -> AsyncIterator[None]:
+    """Hold the starters' lock, and close its file in the end.
+
+    Whoever held it before has started the server by then, or given up.
+    """
+    import fcntl
+
+    try:
+        deadline = asyncio.get_running_loop().time() + 2 * PATIENCE
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pass
+            if asyncio.get_running_loop().time() > deadline:
+                raise NetworkError(
+                    "another process has been starting the local server for too long",
+                    hint="`trainer-tui serve --status` says what runs.",
+                    code="SERVER_START",
+                )
+            await asyncio.sleep(_LOOK_EVERY)
+        yield
+    finally:
+        os.close(lock)
 
 
 def command(paths: Paths) -> list[str]:
