@@ -12,6 +12,11 @@ import pytest
 # tests anew, at every run.
 sys.dont_write_bytecode = False
 
+# For numpy, before it is imported: threads that wait for one another make matrices this small
+# slower. What a test starts inherits it.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 # What is imported and collected stays: looking through it for garbage is for nothing.
 gc.disable()
 
