@@ -156,7 +156,7 @@ def test_a_stopped_run_resumes_as_if_it_had_never_stopped(images: Path, tmp_path
     with the same weights as a run that was left alone. Half-written files do not matter."""
     out = tmp_path / "stopped"
     process = subprocess.Popen(
-        argv(quick(images, 100_000, save_every=50), out), stdout=subprocess.PIPE, text=True
+        argv(quick(images, 100_000, save_every=10), out), stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     said = ""
@@ -166,7 +166,7 @@ def test_a_stopped_run_resumes_as_if_it_had_never_stopped(images: Path, tmp_path
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     stopped = max(losses(out))
-    assert stopped >= 50
+    assert stopped >= 10
     assert f"Saved checkpoint to {out}/checkpoints/{NAME}_{stopped:09d}.safetensors" in said + rest
 
     (out / "checkpoints" / f"{NAME}_000099999.safetensors").write_bytes(b"half")
