@@ -131,8 +131,27 @@ def test_metrics_by_step_and_as_json(local: Cli, done: dict[str, object]) -> Non
     assert points[0]["time"] == "2001-09-09T01:46:41Z"
     tail = local("metrics", "finished", "--tail", "1", "--since", "2", "--json").json
     assert [point["step"] for point in tail] == [5]
+    assert local("metrics", "finished", "--tail", "0", "--json").json == []
     ran = local("metrics", "finished", "--key", "acc")
     assert (ran.code, "It has: loss" in ran.err) == (2, True)
+
+
+def test_metrics_are_fetched_once(local: Cli) -> None:
+    """What was read before is in the store: the service is asked for what came since."""
+    step = '{"step": %d, "time": 1000000000, "key": "loss", "value": 0.5}'
+    lines = "".join(f"{step % n}\\n" for n in (1, 2))
+    script = f"printf '{lines}' >> $TRAINER_TUI_METRICS; {WAITS}; "
+    job = local.started_job("growing", script + f"echo '{step % 3}' >> $TRAINER_TUI_METRICS")
+    wait_for(lambda: local("metrics", job["ref"], "--csv").out.count("loss") == 2, "two points")
+    local.release(job)
+    assert local("wait", job["ref"]).code == 0
+    for _ in range(2):
+        points = local("metrics", job["ref"], "--json").json
+        assert [(point["step"], point["value"]) for point in points] == [
+            (1, 0.5),
+            (2, 0.5),
+            (3, 0.5),
+        ]
 
 
 def test_metrics_as_a_table_in_a_file(local: Cli, done: dict[str, object]) -> None:
@@ -406,6 +425,43 @@ def test_edit_sends_the_text_and_tells_what_resume_does(local: Cli) -> None:
     ran = local("edit", running["ref"], local.config(present), "--yes")
     assert (ran.code, "is running" in ran.err) == (3, True)
     local.release(running)
+
+
+def test_what_it_will_do_is_said_before_the_question(local: Cli) -> None:
+    """Submit, edit and resume tell steps, and time by what a job like it took; ``no`` does none."""
+    text = smoke(local, "first").replace("steps: 2000", "steps: 20")
+    done = local.submit(text, "--runner", "smoke")
+    assert local("wait", done["ref"], "--timeout", "60").code == 0
+    file = local.config(text.replace("steps: 20 ", "steps: 9000 ").replace('"first"', '"second"'))
+    ran = local.on_terminal("submit", file, "--profile", "local", keys="n\n", NO_COLOR="1")
+    assert ran.code == 1 and "Runs 9,000 steps" in ran.out
+    assert "as in first" in ran.out and "Takes about" in ran.out
+    ran = local.on_terminal(
+        "edit", done["ref"], "--set", "train.steps=5000", keys="n\n", NO_COLOR="1"
+    )
+    assert ran.code == 1 and "Steps from 20 to 5,000, about" in ran.out
+    assert local("edit", done["ref"], "--set", "train.steps=5000", "--yes").code == 0
+    ran = local.on_terminal("resume", done["ref"], keys="n\n", NO_COLOR="1")
+    assert ran.code == 1 and "continues from step 20" in ran.out
+
+
+def test_a_dry_run_says_it_and_sends_nothing(local: Cli) -> None:
+    """``--dry-run`` tells what a submit or an edit would do, in words or as JSON."""
+    text = smoke(local, "dry").replace("steps: 2000", "steps: 4")
+    file = local.config(text)
+    before = len(local("jobs", "--json").json_lines)
+    ran = local("submit", file, "--profile", "local", "--dry-run")
+    assert ran.code == 0 and "Runs 4 steps" in ran.out and "nothing was sent" in ran.err
+    told = local("submit", file, "--profile", "local", "--dry-run", "--json").json
+    assert told["profile"] == "local" and told["forecast"]["steps_to_run"] == 4
+    assert len(local("jobs", "--json").json_lines) == before
+    job = local.submit(text, "--runner", "smoke")
+    assert job["forecast"]["steps"] == 4
+    assert local("wait", job["ref"], "--timeout", "60").code == 0
+    told = local("edit", job["ref"], "--set", "train.steps=10", "--dry-run", "--json").json
+    assert told["ref"] == job["ref"] and told["forecast"]["steps"] == 10
+    assert told["forecast"]["start_step"] == 4 and told["forecast"]["steps_to_run"] == 6
+    assert "steps: 4 " in local("show", job["ref"], "--config-text").out
 
 
 def test_edit_opens_the_editor_on_a_terminal(local: Cli) -> None:

@@ -125,6 +125,29 @@ def test_csv_of_a_part(axis: Axis) -> None:
     assert found[1][1] == "2026-02-02T02:40:20.000+00:00"
 
 
+@given(
+    st.lists(st.lists(st.integers(-50, 50), unique=True), max_size=4),
+    st.none() | st.integers(-60, 60),
+)
+def test_steps_of_several_curves_are_told_together(
+    steps: list[list[int]], first: int | None
+) -> None:
+    """Each step once, in order, with the place of its point in each curve that has one."""
+    curves = []
+    for its in steps:
+        made = Series("loss")
+        for step in its:
+            made.add(step, float(step))
+        curves.append(made)
+    told = list(curvecsv.by_step(curves, first))
+    wanted = {step for its in steps for step in its if first is None or step >= first}
+    assert [step for step, _ in told] == sorted(wanted)
+    for step, places in told:
+        for its, made, at in zip(steps, curves, places, strict=True):
+            assert (at is None) == (step not in its)
+            assert at is None or made.steps[at] == step
+
+
 def test_csv_of_several_jobs_names_them() -> None:
     """One more column says whose point it is."""
     found = rows(list(curvecsv.lines([("a", series([1])), ("b", series([2]))])))

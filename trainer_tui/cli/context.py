@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from trainer_tui.errors import TrainerError, UsageError
@@ -158,6 +158,18 @@ class CliContext:
         from trainer_tui.cli.jsontext import dumps
 
         self.stdout.write(dumps(value, indent=2 if self.stdout_tty else None) + "\n")
+
+    def print_json_pieces(self, pieces: Iterable[list[object]]) -> None:
+        """An array, as :meth:`print_json` prints it, of which no more than a piece is held."""
+        from trainer_tui.cli.jsontext import dumps
+
+        indent = 2 if self.stdout_tty else None
+        between = "["
+        for piece in pieces:
+            if piece:
+                self.stdout.write(between + dumps(piece, indent=indent)[1:-1].rstrip("\n"))
+                between = "," if indent else ", "
+        self.stdout.write("[]\n" if between == "[" else "\n]\n" if indent else "]\n")
 
     def print_json_line(self, value: object) -> None:
         """One JSON value on one line, at once: an element of a stream."""

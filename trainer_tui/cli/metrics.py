@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import time_value
 from trainer_tui.cli.service import Service, run_async
+from trainer_tui.core.curvecsv import by_step, lines
 from trainer_tui.core.metricrows import LOG
+from trainer_tui.core.series import Series, SeriesSet
 from trainer_tui.errors import StateError, TrainerError, UsageError
-from trainer_tui.model import Capability, Job, Metric
+from trainer_tui.model import Capability, Job
 from trainer_tui.providers.base import HasMetrics
+
+if TYPE_CHECKING:
+    from trainer_tui.core.store import Store
+
+_PIECE = 5_000
+"""Points that are written to standard output at once."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,64 +50,50 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         raise UsageError("--csv, --svg and --json exclude each other")
     if args.svg is not None and os.path.lexists(args.svg):
         raise UsageError(f"{args.svg} exists", hint="It is never written over: another name.")
-    job, points = run_async(_fetch(context, args.ref))
-    keys = list(dict.fromkeys(point.key for point in points))
-    if args.key:
-        missing = [key for key in args.key if key not in keys]
-        if missing and keys:
-            raise UsageError(
-                f"{job.ref} has no curve {missing[0]!r}", hint=f"It has: {', '.join(keys)}"
-            )
-        keys = args.key
-    points = [
-        point
-        for point in points
-        if point.key in keys and (args.since is None or point.step > args.since)
-    ]
-    steps = sorted({point.step for point in points})
-    if args.tail is not None:
-        steps = steps[-args.tail :] if args.tail > 0 else []
-        wanted = set(steps)
-        points = [point for point in points if point.step in wanted]
-    if args.svg is not None and points:
-        _draw(context, args.svg, job, keys, points)
+    job, held = run_async(_fetch(context, args.ref, args.key or (), args.since))
+    curves = [held[key] for key in args.key or held if key in held]
+    first = None if args.tail is None else _first_of(curves, args.tail)
+    if not any(len(series) for series in curves) or (args.tail is not None and first is None):
+        curves = []
+    if args.svg is not None and curves:
+        _draw(context, args.svg, job, curves, first)
     elif args.csv:
-        _print_csv(context, points)
+        window = None if first is None else (first, math.inf)
+        for piece in lines([("", series) for series in curves], window=window):
+            context.out(piece, end="")
     elif context.json:
-        context.print_json([_value(point) for point in points])
-    elif not points:
+        context.print_json_pieces(_values(curves, first))
+    elif not curves:
         context.say(f"{job.ref} has no metrics yet")
     else:
-        _print_table(context, keys, steps, points)
+        _print_table(context, curves, first)
     return DONE
 
 
-def _print_csv(context: CliContext, points: Sequence[Metric]) -> None:
-    from trainer_tui.core.curvecsv import lines
-    from trainer_tui.core.series import SeriesSet
-
-    held = SeriesSet()
-    held.add(points)
-    for piece in lines([("", held[key]) for key in held]):
-        context.out(piece, end="")
+def _first_of(curves: Sequence[Series], count: int) -> int | None:
+    """The first of the last steps that any of the curves has; ``None``: there is none."""
+    if count <= 0:
+        return None
+    last = sorted({step for series in curves for step in series.steps[-count:]})[-count:]
+    return last[0] if last else None
 
 
 def _draw(
-    context: CliContext, path: Path, job: Job, keys: Sequence[str], points: Sequence[Metric]
+    context: CliContext, path: Path, job: Job, curves: Sequence[Series], first: int | None
 ) -> None:
     """One chart a curve, beside each other where there are several."""
     from trainer_tui.core import chartsvg
     from trainer_tui.core.points import better
-    from trainer_tui.core.series import SeriesSet
 
-    held = SeriesSet()
-    held.add(points)
-    shown = [key for key in held if key in keys]
     name = job.name or job.ref.id
     steps = (job.checkpoint_step,) if job.checkpoint_step else ()
     scenes = [
-        chartsvg.Scene([chartsvg.Line(key, held[key], better(key), steps)], f"{name}: {key}")
-        for key in shown
+        chartsvg.Scene(
+            [chartsvg.Line(series.key, series, better(series.key), steps)],
+            f"{name}: {series.key}",
+            window=None if first is None else (first, max(first + 1, series.steps[-1])),
+        )
+        for series in curves
     ]
     drawn = chartsvg.draw(scenes[0]) if len(scenes) == 1 else chartsvg.sheet(scenes)
     try:
@@ -106,59 +104,96 @@ def _draw(
     context.say(f"Saved {path.resolve()}")
 
 
-def _print_table(
-    context: CliContext, keys: Sequence[str], steps: Sequence[int], points: Sequence[Metric]
-) -> None:
-    values = {(point.step, point.key): point.value for point in points}
-    columns = [render.Column("STEP", "right"), *(render.Column(key, "right") for key in keys)]
-    rows = []
-    for step in steps:
-        row = [values.get((step, key)) for key in keys]
-        rows.append([str(step), *("" if value is None else f"{value:.6g}" for value in row)])
-    for line in render.table(columns, rows, color=context.color):
-        context.out(line)
+def _print_table(context: CliContext, curves: Sequence[Series], first: int | None) -> None:
+    """A row a step, of which no more than some thousand are held."""
+    widths = [max(4, *(len(str(series.steps[-1])) for series in curves))]
+    for series in curves:
+        begin = 0 if first is None else bisect_left(series.steps, first)
+        shown = max((len(_cell(value)) for value in series.values[begin:]), default=0)
+        widths.append(max(shown, render.cell_width(series.key)))
+    columns = [
+        render.Column(" " * (width - render.cell_width(title)) + title, "right")
+        for title, width in zip(("STEP", *(series.key for series in curves)), widths, strict=True)
+    ]
+    rows = render.table(columns, [], color=context.color)
+    held = [series.values for series in curves]
+    for step, found in by_step(curves, first):
+        cells = [str(step)]
+        for values, at in zip(held, found, strict=True):
+            cells.append("" if at is None else _cell(values[at]))
+        rows.append("  ".join(map(str.rjust, cells, widths)).rstrip())
+        if len(rows) >= _PIECE:
+            context.out("\n".join(rows))
+            rows = []
+    if rows:
+        context.out("\n".join(rows))
 
 
-async def _fetch(context: CliContext, text: str) -> tuple[Job, list[Metric]]:
+def _cell(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _values(curves: Sequence[Series], first: int | None) -> Iterator[list[object]]:
+    """The points as JSON gives them, by step, in pieces."""
+    piece: list[object] = []
+    curves = sorted(curves, key=lambda series: series.key)
+    held = [(series.key, series.values, series.times) for series in curves]
+    for step, found in by_step(curves, first):
+        for (key, values, times), at in zip(held, found, strict=True):
+            if at is not None:
+                time = times[at]
+                moment = None if time != time else datetime.fromtimestamp(time, UTC)
+                value = {"key": key, "step": step, "value": values[at], "time": time_value(moment)}
+                piece.append(value)
+        if len(piece) >= _PIECE:
+            yield piece
+            piece = []
+    yield piece
+
+
+async def _fetch(
+    context: CliContext, text: str, wanted: Sequence[str], since: int | None
+) -> tuple[Job, SeriesSet]:
     """The job, and its points: all that the service has, what was seen from here, and of the log
-    the keys that neither tells."""
+    the keys that neither tells. All goes through the store, so the second time is quick."""
     async with Service(context) as service:
         job = await service.find(text)
-        provider = service.provider(job.ref.profile)
-        facts, store = provider.facts, context.store
-        points: list[Metric] = []
+        provider, store = service.provider(job.ref.profile), context.store
+        facts = provider.facts
         offered = isinstance(provider, HasMetrics) and Capability.METRICS in facts.capabilities
         if isinstance(provider, HasMetrics) and offered:
-            points = await _of_service(provider, job)
+            await _ask(store, provider, job)
         if context.config.metrics.from_log and Capability.LOGS in facts.capabilities:
             await _read_log(context, service, job)
-        stands = store.metric_keys(job.ref)
-        own = {point.key for point in points}
-        kept = [
-            point
-            for point in store.metrics(job.ref)
-            if not offered or (stands[point.key].origin == LOG and point.key not in own)
-        ]
+        keys = store.metric_keys(job.ref)
+        if not offered and not keys:
+            reason = facts.reasons.get(Capability.METRICS)
+            raise StateError(reason or f"{facts.title} has no metrics to give")
+        missing = [key for key in wanted if key not in keys]
+        if missing and keys:
+            raise UsageError(
+                f"{job.ref} has no curve {missing[0]!r}", hint=f"It has: {', '.join(keys)}"
+            )
         if not offered:
-            if not kept:
-                reason = facts.reasons.get(Capability.METRICS)
-                raise StateError(reason or f"{facts.title} has no metrics to give")
-            seen = any(stand.origin != LOG for stand in stands.values())
+            seen = any(key.origin != LOG for key in keys.values())
             where = "were seen from here" if seen else "are from the log"
             context.warn(f"{facts.title} has no metrics: these {where}")
-        unique = {(point.key, point.step): point for point in (*points, *kept)}
-        return job, sorted(unique.values(), key=lambda point: (point.step, point.key))
+        held = SeriesSet()
+        for piece in store.points(job.ref, {key: since for key in keys if key in (wanted or keys)}):
+            held.add(piece)
+        return job, held
 
 
-async def _of_service(provider: HasMetrics, job: Job) -> list[Metric]:
-    points: list[Metric] = []
-    cursor = 0
+async def _ask(store: Store, provider: HasMetrics, job: Job) -> None:
+    """Bring what the store has of the service's metrics up to date."""
+    cursor = store.metrics_cursor(job.ref)
     while True:
-        new, following = await provider.metrics(job.ref.id, since=cursor)
-        points += new
-        if following == cursor or not new:
-            return points  # a resume writes anew: of two points of a step the later one counts
-        cursor = following
+        points, following = await provider.metrics(job.ref.id, since=cursor)
+        if points or following != cursor:
+            store.set_metrics_cursor(job.ref, following, points)
+        if not points and following >= cursor:
+            return
+        cursor = following  # less than before: the service's list of points began anew
 
 
 async def _read_log(context: CliContext, service: Service, job: Job) -> None:
@@ -178,12 +213,3 @@ async def _read_log(context: CliContext, service: Service, job: Job) -> None:
             await log.look()
     except TrainerError as error:
         context.warn(f"the log could not be read: {error.message}")
-
-
-def _value(point: Metric) -> dict[str, object]:
-    return {
-        "key": point.key,
-        "step": point.step,
-        "value": point.value,
-        "time": time_value(point.time),
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -30,14 +30,36 @@ def lines(
     for name, series in curves:
         rows: list[tuple[object, ...]] = []
         key, name = clean(series.key), clean(name)
+        steps, values, times = series.steps, series.values, series.times
         for at in _inside(series, axis, window):
-            time = series.times[at]
-            row = (series.steps[at], _time(time), key, repr(series.values[at]))
+            row = (steps[at], _time(times[at]), key, repr(values[at]))
             rows.append((*row, name) if named else row)
             if len(rows) >= _LINES:
                 yield _written(rows)
                 rows = []
         yield _written(rows)
+
+
+def by_step(
+    curves: Sequence[Series], first: int | None = None
+) -> Iterator[tuple[int, tuple[int | None, ...]]]:
+    """Each step that any of the curves has, and where it stands in each: ``None``, nowhere.
+
+    Args:
+        curves: Of one job, say.
+        first: The first step that counts.
+    """
+    begins = [0 if first is None else bisect_left(series.steps, first) for series in curves]
+    pairs = list(zip(curves, begins, strict=True))
+    every = sorted(set().union(*(series.steps[begin:] for series, begin in pairs)))
+    places: list[Iterable[int | None]] = []
+    for series, begin in pairs:
+        if len(series) - begin == len(every):
+            places.append(range(begin, len(series)))
+        else:
+            held = {series.steps[at]: at for at in range(begin, len(series))}
+            places.append(map(held.get, every))
+    return zip(every, zip(*places, strict=True), strict=True)
 
 
 def _inside(
