@@ -58,6 +58,8 @@ class LogFile(Lines):
     _finder: Finder
     _last: int | None
     _numbered: tuple[int, int] | None
+    _plain: tuple[int, int]
+    """A stretch without escape sequences."""
 
     def __init__(self, source: LogSource) -> None:
         self._indexer: Indexer | None = None
@@ -250,7 +252,10 @@ class LogFile(Lines):
 
     def _look(self, position: int) -> Sgr:
         """What the lines before left on: looked for in the last few of them."""
-        data = self._bytes(max(self._finder.floor(position), position - BACK_BYTES), position)
+        start = max(self._finder.floor(position), position - BACK_BYTES)
+        if self._is_plain(start, position):
+            return PLAIN
+        data = self._bytes(start, position)
         if is_plain_after(data):
             return PLAIN
         at = len(data)
@@ -262,6 +267,19 @@ class LogFile(Lines):
                 at = data.find(b"\n", at + 1)
                 break
         return look_after(data[at + 1 :])
+
+    def _is_plain(self, start: int, stop: int) -> bool:
+        """Whether no escape sequence is in a stretch. Of lines that are asked for one after the
+        other each byte is looked at once."""
+        low, high = self._plain
+        known = low <= start <= high
+        if known and stop <= high:
+            return True
+        data = self._bytes(max(start, high - 1) if known else start, stop)
+        if b"\x1b" in data or b"\xc2\x9b" in data:
+            return False
+        self._plain = low if known else start, stop
+        return True
 
     def _bytes(self, start: int, stop: int) -> bytes:
         """A few bytes, read together with those around them."""
@@ -283,6 +301,7 @@ class LogFile(Lines):
         self._finder = Finder(self._file, self._index, source.size, source.gaps)
         self._lines = KeptLines()
         self._last = self._numbered = None
+        self._plain = (0, 0)
         self._file.mark(source)
 
     def _reset(self, new: LogSource) -> Change:
@@ -303,6 +322,7 @@ class LogFile(Lines):
         stop = max(gap.stop for gap in moved)
         self._lines.clear()
         self._file.forget()
+        self._plain = (0, 0)
         grown = new.size > old.size
         return self._changed(start, new.size if grown else min(stop, new.size), grown=grown)
 

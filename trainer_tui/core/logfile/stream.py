@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -75,14 +75,29 @@ class Stream:
         self._hint = self._number(self.end)
 
     def grown(self) -> None:
-        """There is more at the end."""
-        old = self._number(self.end)
+        """There is more at the end: of its last chunk only what is new is read."""
+        old, end = self._number(self.end), self.end
         held = self._chunk(old)
         self.end = self.lines.last() or 0
+        if self._hint >= old:
+            self._hint = self._number(self.end)  # whoever asked about the end will ask again
+        empty, kept = not held.positions, bisect_left(held.positions, end)
+        del held.positions[kept:], held.micros[kept:]
+        if kept:
+            self._extend(held, old, end)
+            return
         del self._chunks[old]
-        if not held.positions:
+        if empty:
             del self._bounds[old]
         self._chunk(old)
+
+    def _extend(self, chunk: _Chunk, number: int, start: int) -> None:
+        """Read the rest of a chunk, from a line on."""
+        known = self._bounds[number]
+        positions, said = self._read(number, start)
+        chunk.positions.extend(positions)
+        chunk.micros.extend(_rising(chunk.micros[-1], said, known.ceiling))
+        self._bounds[number] = known._replace(last=chunk.micros[-1])
 
     def is_note(self, position: int) -> bool:
         """Whether this is the line that tells what was left out."""
@@ -187,12 +202,8 @@ class Stream:
             carried = self._carried(number, positions, said)
         else:
             floor, ceiling, carried = known.floor, known.ceiling, known.carried
-        micros = []
         now = max(floor, 0 if carried is None else min(carried, ceiling))
-        for moment in said:
-            if moment is not None:
-                now = max(now, min(moment, ceiling))
-            micros.append(now)
+        micros = list(_rising(now, said, ceiling))
         if number == 0 and self.start:
             positions.insert(0, 0)
             micros.insert(0, micros[0] if micros else now)
@@ -203,12 +214,14 @@ class Stream:
             self._chunks.popitem(last=False)
         return chunk
 
-    def _read(self, number: int) -> tuple[list[int], list[int | None]]:
-        """The lines of a chunk and what each says of its time."""
+    def _read(
+        self, number: int, start: int | None = None
+    ) -> tuple[list[int], list[int | None]]:
+        """The lines of a chunk, all or from one on, and what each says of its time."""
         stop = self.start + (number + 1) * CHUNK
         positions: list[int] = []
         said: list[int | None] = []
-        here = self.lines.after(self.start + number * CHUNK - 1)
+        here = self.lines.after(self.start + number * CHUNK - 1 if start is None else start - 1)
         while here is not None and here < stop and here <= self.end:
             positions.append(here)
             said.append(micro_of(self.times.said(self.lines.line(here))))
@@ -237,6 +250,15 @@ class Stream:
                 return micro_of(moment)
             here = self.lines.before(here)
         return leading(self.times, positions[0], said)
+
+
+def _rising(now: int, said: Iterable[int | None], ceiling: int) -> Iterator[int]:
+    """What lines count as, by what they say: no earlier than those above, no later than what is
+    known of those below."""
+    for moment in said:
+        if moment is not None:
+            now = max(now, min(moment, ceiling))
+        yield now
 
 
 def micro_of(moment: datetime | None) -> int | None:
