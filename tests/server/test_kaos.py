@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import stat
@@ -376,6 +377,24 @@ def start_with(server: LocalServer, *more: str, env: dict[str, str] | None = Non
     return url
 
 
+def quick_venv(folder: Path) -> dict[str, str]:
+    """Variables with which ``-m venv`` links the pip that is here, where it would unpack one."""
+    pip = importlib.util.find_spec("pip")
+    if pip is None or pip.origin is None:
+        return {}
+    folder.mkdir()
+    (folder / "venv.py").write_text(f"""
+import pathlib, sys
+sys.path.remove({str(folder)!r})
+import venv
+assert "--without-pip" not in sys.argv
+venv.main(["--without-pip", *sys.argv[1:]])
+(packages,) = pathlib.Path(sys.argv[-1]).glob("lib/python*/site-packages")
+(packages / "pip").symlink_to({str(Path(pip.origin).parent)!r})
+""")
+    return {"PYTHONPATH": str(folder)}
+
+
 def test_requirements_are_installed_where_that_is_wished(idle_server: LocalServer) -> None:
     """With the setting they are in an environment of the job's own, which train runs with."""
     wheel = zip_of(
@@ -390,7 +409,8 @@ def test_requirements_are_installed_where_that_is_wished(idle_server: LocalServe
     name = "kaos_try-1-py3-none-any.whl"
     script = "#!/usr/bin/env python3\nimport kaos_try, sys\nprint(kaos_try.VALUE, sys.prefix)\n"
     changes = {"model/requirements.txt": f"./model/{name}\n", f"model/{name}": wheel}
-    client = PageClient(start_with(idle_server, "--bundle-venv"), TOKEN, "mnist")
+    env = quick_venv(idle_server.home / "quick")
+    client = PageClient(start_with(idle_server, "--bundle-venv", env=env), TOKEN, "mnist")
     client.create(source_zip(script, changes=changes)).raise_for_status()
     job_id = the_job(client)["job_id"]
     venv = idle_server.folder(job_id) / "work" / "venv"
