@@ -442,7 +442,7 @@ def test_what_it_will_do_is_said_before_the_question(local: Cli) -> None:
     assert ran.code == 1 and "Steps from 20 to 5,000, about" in ran.out
     assert local("edit", done["ref"], "--set", "train.steps=5000", "--yes").code == 0
     ran = local.on_terminal("resume", done["ref"], keys="n\n", NO_COLOR="1")
-    assert ran.code == 1 and "continues from step 20" in ran.out
+    assert ran.code == 1 and "Runs 4,980 steps, from 20 to 5,000" in ran.out
 
 
 def test_a_dry_run_says_it_and_sends_nothing(local: Cli) -> None:

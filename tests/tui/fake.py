@@ -12,6 +12,7 @@ from trainer_tui.config import Config, Profile
 from trainer_tui.core.acts import Act, Outcome, why_not
 from trainer_tui.core.board import Board, Delta
 from trainer_tui.core.messages import ActDone, Aspect, BoardChanged, Message, ProfileChanged
+from trainer_tui.core.metricrows import Key
 from trainer_tui.core.poller import ProfileState
 from trainer_tui.core.rows import DownloadPhase, DownloadRow, Draft
 from trainer_tui.errors import ConfigError, NotFoundError
@@ -118,6 +119,9 @@ class MemoryStore:
         self, ref: JobRef, key: str | None = None, since_step: int | None = None
     ) -> list[Metric]:
         return []
+
+    def metric_keys(self, ref: JobRef) -> dict[str, Key]:
+        return {}
 
     def points(self, ref: JobRef) -> Iterable[list[Metric]]:
         return ()

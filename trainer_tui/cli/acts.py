@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
+from trainer_tui.cli import forecasts
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.acts import Act, Outcome, consequence, why_not
 from trainer_tui.errors import StateError, TrainerError
 from trainer_tui.model import Job
+
+if TYPE_CHECKING:
+    from trainer_tui.core.forecast import Forecast
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +70,8 @@ async def _run(args: argparse.Namespace, context: CliContext, act: Act) -> int:
     return code
 
 
-def report(context: CliContext, outcome: Outcome, job: Job) -> int:
-    """Tell how an act went; gives its exit code."""
+def report(context: CliContext, outcome: Outcome, job: Job, will: Forecast | None = None) -> int:
+    """Tell how an act went, and in JSON what it will do; gives its exit code."""
     if not outcome.ok:
         error = outcome.error or TrainerError(outcome.message)
         error.message = f"{job.ref}: {outcome.message}"
@@ -74,7 +79,8 @@ def report(context: CliContext, outcome: Outcome, job: Job) -> int:
         return error.exit_code
     after = outcome.job or job
     if context.json:
-        context.print_json_line(job_value(after))
+        more = {"forecast": will.data()} if will is not None else {}
+        context.print_json_line(job_value(after) | more)
     else:
         now = f" (now {after.status})" if after.status is not job.status else ""
         context.say(f"{job.ref}: {outcome.message}{now}")
@@ -92,10 +98,12 @@ def refuse_if_not_allowed(service: Service, job: Job, act: Act) -> None:
 
 def ask(service: Service, jobs: list[Job], act: Act) -> bool:
     """Confirm an act on some jobs, with what it does to each."""
-    lines = [
-        f"{job.ref} ({job.name}): {consequence(job, act, service.facts(job.ref.profile))}"
-        for job in jobs
-    ]
+    lines = []
+    for job in jobs:
+        said = consequence(job, act, service.facts(job.ref.profile))
+        if act is Act.RESUME and (will := forecasts.of_resume(service, job)):
+            said = f"{said} {will}"
+        lines.append(f"{job.ref} ({job.name}): {said}")
     what = f"{act} {jobs[0].ref}" if len(jobs) == 1 else f"{act} {len(jobs)} jobs"
     return service.context.confirm(
         f"{what[0].upper()}{what[1:]}?", consequence="\n".join(lines), what=what

@@ -9,13 +9,21 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from trainer_tui.cli import render
+from trainer_tui.cli import forecasts, render
 from trainer_tui.cli.acts import refuse_if_not_allowed, report
 from trainer_tui.cli.check import read_config
 from trainer_tui.cli.context import DONE, FAILED, CliContext
-from trainer_tui.cli.service import Service, run_async, utcnow
-from trainer_tui.cli.submit import known_datasets, refuse_mistakes, with_changes
+from trainer_tui.cli.jsontext import job_value
+from trainer_tui.cli.service import Service, run_async
+from trainer_tui.cli.submit import (
+    add_dry_run,
+    dry_run,
+    known_datasets,
+    refuse_mistakes,
+    with_changes,
+)
 from trainer_tui.core.acts import Act, consequence, resume_point
+from trainer_tui.core.forecast import compared
 from trainer_tui.errors import UsageError
 from trainer_tui.model import Capability, Job
 from trainer_tui.providers.base import HasConfig
@@ -38,11 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-check", action="store_true", help="send it even where mistakes are found in it"
     )
+    add_dry_run(parser)
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
     """Show what changes, ask, send the text byte for byte."""
-    if args.file == "-" and not context.yes:
+    if args.file == "-" and not context.yes and not args.dry_run:
         raise UsageError("standard input is the config, so nobody can be asked: add --yes")
     return run_async(_run(args, context))
 
@@ -69,36 +78,23 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             )
         if not context.yes and base is not None and context.can_ask:
             _show_diff(context, base, text)
+        old, will = forecasts.of_edit(service, job, base, text)
+        words = [*compared(old, will), *(will.words() if will is not None else ())]
+        if args.dry_run:
+            return dry_run(context, job_value(job), will, words)
         if not context.confirm(
             f"Send the new config of {job.ref}?",
-            consequence="\n".join(
-                [consequence(job, Act.EDIT, provider.facts), *_will(context, job, base, text)]
-            ),
+            consequence="\n".join([consequence(job, Act.EDIT, provider.facts), *words]),
             what=f"edit {job.ref}",
         ):
             context.say("nothing was changed")
             return FAILED
         outcome = await service.actions().perform(Act.EDIT, job, config_text=text, base_text=base)
-    code = report(context, outcome, job)
+    code = report(context, outcome, job, will)
     after = outcome.job or job
     if code == DONE and not context.json and Capability.RESUME in after.allowed:
         context.say(f"it {resume_point(after)}: trainer-tui resume {job.ref}")
     return code
-
-
-def _will(context: CliContext, job: Job, base: str | None, text: str) -> list[str]:
-    """What the edit changes of what the job does, and what it will do."""
-    from trainer_tui.core.forecast import compared, forecast
-    from trainer_tui.core.pace import pace_of
-
-    now = utcnow()
-    pace, prices = pace_of(job, None, (), now), context.config.pricing
-    start = job.checkpoint_step
-    old, new = (
-        forecast(config, start=start, pace=pace, gpu=job.gpu, pricing=prices)
-        for config in (base or "", text)
-    )
-    return [*compared(old, new), *(new.words() if new is not None else ())]
 
 
 def _new_text(args: argparse.Namespace, context: CliContext, job: Job, base: str | None) -> str:

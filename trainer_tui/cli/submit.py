@@ -8,19 +8,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_tui.cli import render
+from trainer_tui.cli import forecasts, render
 from trainer_tui.cli.check import dataset_states, read_config
-from trainer_tui.cli.context import FAILED, CliContext
+from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.jsontext import dumps, job_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.config import LOCAL
 from trainer_tui.core.acts import Act, why_not
 from trainer_tui.core.board import unseen
 from trainer_tui.errors import StateError, TrainerError, UsageError
-from trainer_tui.model import Capability, Job, JobRef
+from trainer_tui.model import Capability, Gpu, Job, JobRef
 from trainer_tui.providers.base import Facts, HasLogs, Submission
 
 if TYPE_CHECKING:
+    from trainer_tui.core.forecast import Forecast
     from trainer_tui.core.yamlconfig import Problem
 
 RUNNERS = ("smoke", "ai-toolkit", "command", "bundle")
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-check", action="store_true", help="send it even where mistakes are found in it"
     )
+    add_dry_run(parser)
     parser.add_argument(
         "--follow", "-f", action="store_true", help="print its log and wait until it has ended"
     )
@@ -67,7 +69,15 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         if not args.no_check:
             datasets = await known_datasets(service, profile.name)
             refuse_mistakes(context, args.file, text, facts.name, submission, datasets=datasets)
-        if not _confirmed(context, profile.name, facts, submission, args.file):
+        kind = submission.gpu_type or (facts.gpu_types[0] if facts.gpu_types else None)
+        gpu = Gpu(kind, submission.gpu_count or 1) if kind is not None else None
+        will = forecasts.of_new(service, profile.name, text, gpu)
+        words = will.words() if will is not None else []
+        if gpu is not None:
+            words.append(f"gpu: {gpu.type} x{gpu.count}")
+        if args.dry_run:
+            return dry_run(context, {"profile": profile.name}, will, words)
+        if not _confirmed(context, profile.name, facts, words, args.file):
             context.say("nothing was submitted")
             return FAILED
         sending = _Sending(context)
@@ -80,9 +90,8 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         if not outcome.ok:  # the service has it, and then something failed: the id is kept
             context.warn(outcome.message)
         if context.json:
-            context.print_json_line(job_value(job)) if args.follow else context.print_json(
-                job_value(job)
-            )
+            value = job_value(job) | ({"forecast": will.data()} if will is not None else {})
+            context.print_json_line(value) if args.follow else context.print_json(value)
         else:
             context.out(str(job.ref))
             context.say(f"submitted: {job.name}, {job.status}")
@@ -231,24 +240,35 @@ def _submission(args: argparse.Namespace, text: str, facts: Facts) -> Submission
 
 
 def _confirmed(
-    context: CliContext, profile: str, facts: Facts, submission: Submission, file: str
+    context: CliContext, profile: str, facts: Facts, words: Sequence[str], file: str
 ) -> bool:
-    if context.yes:
-        return True
-    from trainer_tui.core.forecast import forecast
-
     told = facts.consequences.get(Capability.SUBMIT) or f"Starts a new job at {facts.title}."
-    will = forecast(submission.config_text) if context.can_ask else None
-    lines = [told, *(will.words() if will is not None else ())]
-    gpu = submission.gpu_type or (facts.gpu_types[0] if facts.gpu_types else None)
-    if gpu is not None:
-        lines.append(f"gpu: {gpu} x{submission.gpu_count or 1}")
     what = "standard input" if file == "-" else file
     return context.confirm(
         f"Submit {what} to {profile}?",
-        consequence="\n".join(lines),
+        consequence="\n".join([told, *words]),
         what=f"submit {what} to {profile}",
     )
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """``--dry-run``, as ``submit`` and ``edit`` have it."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check it, say what it would do, and send nothing"
+    )
+
+
+def dry_run(
+    context: CliContext, value: Mapping[str, object], will: Forecast | None, words: Sequence[str]
+) -> int:
+    """Say what would be done, on standard output: that is what was asked for."""
+    if context.json:
+        context.print_json({**value, "forecast": will.data() if will is not None else None})
+    else:
+        for line in words or ["What this config does is not known here."]:
+            context.out(line)
+        context.say("nothing was sent")
+    return DONE
 
 
 async def _follow(service: Service, job: Job) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack, cast
 
+from trainer_tui.core import pastwork
 from trainer_tui.core.acts import (
     Act,
     Outcome,
@@ -196,6 +197,8 @@ class Actions:
         provider = await self._provider(job.ref.profile)
         answer = await _call(provider, act, job, params)
         self._note(job.ref, EventKind.ACT, f"{act} accepted")
+        if params.config_text is not None:
+            pastwork.remember(self._store, job.ref, params.config_text)
         if act is Act.DELETE:
             self._drop(job.ref)
             return Outcome(job.ref, act, True, f"{job.name} is deleted")
@@ -290,6 +293,7 @@ class Actions:
                 accepted(job.ref.id)
             self._take_in(job)
             self._note(job.ref, EventKind.ACT, "submitted")
+            pastwork.remember(self._store, job.ref, submission.config_text)
             if self._hurrier is not None:
                 self._hurrier.wake(job.ref)
             outcome = Outcome(

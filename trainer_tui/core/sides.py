@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from trainer_tui.config import MetricsSettings
+from trainer_tui.core import pastwork
 from trainer_tui.core.board import Board
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.messages import (
@@ -140,6 +141,7 @@ class ConfigSide(Side):
         if text != self._told:
             self._told = text
             self.around.publish(ConfigArrived(self.ref, text))
+            pastwork.remember(self.around.store, self.ref, text)
         return None
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.forecast import Forecast, compared, forecast, resume_words
-from trainer_tui.core.pace import Pace, pace_of
-from trainer_tui.errors import TrainerError
-from trainer_tui.model import Gpu, Job, JobRef, Metric
+from trainer_tui.core.pace import Pace
+from trainer_tui.core.pastwork import like_pace, other_work, own_pace
+from trainer_tui.model import Gpu, Job, JobRef
 
 if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
-
-_POINTS = 1000
 
 
 def pace_for(app: TrainerApp, ref: JobRef) -> Pace | None:
@@ -21,19 +18,13 @@ def pace_for(app: TrainerApp, ref: JobRef) -> Pace | None:
     entry = app.board.get(ref)
     if entry is None:
         return None
-    return pace_of(entry.job, entry.estimate, _recent(app, ref), app.now())
+    return own_pace(app.store, entry.job, entry.estimate, app.now())
 
 
-def _recent(app: TrainerApp, ref: JobRef) -> Sequence[Metric]:
-    """The end of the job's longest known curve."""
-    try:
-        keys = app.store.metric_keys(ref)
-        if not keys:
-            return ()
-        key = "loss" if "loss" in keys else next(iter(keys))
-        return app.store.metrics(ref, key, since_step=max(-1, keys[key].last - _POINTS))
-    except (TrainerError, AttributeError):
-        return ()  # the store says so itself where it is asked for more than a guess
+def _like(app: TrainerApp, profile: str, text: str, gpu: Gpu | None) -> Pace | None:
+    """The pace of a past job that did the same work."""
+    jobs = [entry.job for entry in app.board.entries()]
+    return like_pace(app.store, jobs, profile, text, gpu, app.now())
 
 
 def forecasts(
@@ -42,14 +33,15 @@ def forecasts(
     """What an edited job does by its old config, and by the new one."""
     entry = app.board.get(ref)
     job = entry.job if entry is not None else None
-    pace = pace_for(app, ref)
+    gpu = job.gpu if job is not None else None
+    pace = pace_for(app, ref) or _like(app, ref.profile, text, gpu)
 
     def of(config: str) -> Forecast | None:
         return forecast(
             config,
             start=job.checkpoint_step if job is not None else None,
             pace=pace,
-            gpu=job.gpu if job is not None else None,
+            gpu=gpu,
             pricing=app.config.pricing,
         )
 
@@ -57,16 +49,25 @@ def forecasts(
 
 
 def forecast_new(
-    app: TrainerApp, text: str, gpu_type: str | None, gpu_count: int | None, like: JobRef | None
+    app: TrainerApp,
+    text: str,
+    profile: str,
+    gpu_type: str | None,
+    gpu_count: int | None,
+    like: JobRef | None,
 ) -> Forecast | None:
-    """What a new job does; at the pace of the job that it was made from, on the same GPUs."""
+    """What a new job does; at the pace of a past one of the same work on the same GPUs, else of
+    the job that it was made from."""
     gpu = Gpu(gpu_type, gpu_count or 1) if gpu_type else None
-    pace = None
+    pace = _like(app, profile, text, gpu)
     entry = app.board.get(like) if like is not None else None
-    if entry is not None and like is not None and (entry.job.gpu in (None, gpu) or gpu is None):
-        found = pace_for(app, like)
+    if pace is None and entry is not None and (entry.job.gpu in (None, gpu) or gpu is None):
+        found = pace_for(app, entry.job.ref)
         if found is not None:
-            pace = Pace(found.seconds, f"as in {entry.job.name}")
+            other = (
+                " (its steps were other work)" if other_work(app.store, entry.job.ref, text) else ""
+            )
+            pace = Pace(found.seconds, f"as in {entry.job.name}{other}")
     return forecast(text, pace=pace, gpu=gpu, pricing=app.config.pricing)
 
 

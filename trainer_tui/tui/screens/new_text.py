@@ -162,7 +162,9 @@ class NewTextScreen(TextFlows):
             notes.append(("warning", f"This very text was submitted before, {when}."))
         target = self.target
         like = JobRef.parse(self.place.like) if self.place.like else None
-        will = forecasting.forecast_new(self.console, text, target.gpu_type, target.gpu_count, like)
+        will = forecasting.forecast_new(
+            self.console, text, target.profile, target.gpu_type, target.gpu_count, like
+        )
         if will is not None:
             notes += forecasting.told(None, will)
         else:
