@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from trainer_tui.core.logfile.client import Client
+from trainer_tui.core.logfile.client import Blockwise, Client
 
 _ROOT = str(Path(__file__).parents[3])
 _START = (
@@ -30,7 +30,7 @@ class Work:
 
     __slots__ = ("client", "next", "number", "stop", "void")
 
-    def __init__(self, client: Client, first: int, stop: int) -> None:
+    def __init__(self, client: Blockwise, first: int, stop: int) -> None:
         self.client, self.next, self.stop = client, first, stop
         self.number = client.number
         self.void = stop

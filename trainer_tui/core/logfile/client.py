@@ -14,16 +14,37 @@ class Client(ABC):
     changed = False
     """Whether ``notify`` is due."""
     notified = 0.0
-    later = 0.0
-    """No work is given out before this moment of the monotonic clock."""
 
     @abstractmethod
     def opening(self) -> tuple[Any, ...]:
         """What a process must know first."""
 
-    @abstractmethod
     def view(self) -> tuple[Any, ...] | None:
-        """What it must know of the file's present state."""
+        """What it must know of the file's present state; ``None``: it searches in no file."""
+        return None
+
+    @abstractmethod
+    def fail(self, why: str) -> None:
+        """There will be no more."""
+
+    @abstractmethod
+    def notify(self) -> None:
+        """Tell the interface; called without the lock."""
+
+
+class Asker(Client):
+    """A client that asks by itself, whenever a process has time."""
+
+    @abstractmethod
+    def go_on(self) -> None:
+        """A process has time: ask."""
+
+
+class Blockwise(Client):
+    """A client of which processes search block after block."""
+
+    later = 0.0
+    """No work is given out before this moment of the monotonic clock."""
 
     @abstractmethod
     def next_work(self) -> tuple[int, int, bool] | None:
@@ -42,11 +63,3 @@ class Client(ABC):
     @abstractmethod
     def returned(self, first: int, stop: int) -> None:
         """Blocks that were given out were not looked at."""
-
-    @abstractmethod
-    def fail(self, why: str) -> None:
-        """There will be no more."""
-
-    @abstractmethod
-    def notify(self) -> None:
-        """Tell the interface; called without the lock."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trainer_tui.core.logfile.asking import SPANS_ASKED, Asking
+from trainer_tui.core.logfile.client import Asker
 from trainer_tui.core.logfile.hits import Spans
 from trainer_tui.core.logfile.lines import Line, Lines
 from trainer_tui.core.logfile.pattern import Pattern
@@ -19,7 +20,7 @@ _SLICE = 0.005
 _AT_ONCE = 0.01
 
 
-class ListSearch(Asking):
+class ListSearch(Asking, Asker):
     """The lines of any :class:`Lines` that match, as :class:`Search` does it for a file's.
 
     Lines are read by the thread that asks: some at the beginning, the rest a slice of 5 ms at each
@@ -39,7 +40,6 @@ class ListSearch(Asking):
         pattern: Pattern | None,
         *,
         notify: Callable[[], None],
-        origin: int | None = None,
         scanner: Scanner | None = None,
     ) -> None:
         super().__init__(pattern, notify, scanner)
@@ -203,21 +203,7 @@ class ListSearch(Asking):
     def opening(self) -> tuple[Any, ...]:
         return self.expression()
 
-    def view(self) -> None:
-        return None
-
-    def waiting(self) -> int:
-        return 0
-
-    def next_work(self) -> None:
-        # Called when a process has time: one may just have been started.
+    def go_on(self) -> None:
+        # A process may just have been started.
         if self._batch and not self._under_way and not self._stopped:
             self._send()
-
-    def took(
-        self, first: int, counts: bytes, seconds: float, hits: bytes | None, skipped: int
-    ) -> None:
-        raise NotImplementedError("lines are sent, not given out as blocks")
-
-    def returned(self, first: int, stop: int) -> None:
-        raise NotImplementedError("lines are sent, not given out as blocks")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trainer_tui.core.logfile.child import Answer, Asked, Child, Work
-from trainer_tui.core.logfile.client import Client
+from trainer_tui.core.logfile.client import Asker, Blockwise, Client
 
 MOST = 4
 """Processes at once; one processor is left to the interface, but there are two even so."""
@@ -88,7 +88,7 @@ class Scanner:
             known = number in child.opened
             for work in child.work.values():
                 if work.number == number:
-                    client.returned(work.next, work.stop)
+                    work.client.returned(work.next, work.stop)
             for answer in child.forget(number):
                 answer(None)
             if known:
@@ -191,7 +191,7 @@ class Scanner:
         """Seconds until something is due; ``None``: nothing is."""
         now = time.monotonic()
         due = [client.notified + NOTIFY for client in self._clients if client.changed]
-        due += [client.later for client in self._clients if client.later > self._given]
+        due += [client.later for client in self._blockwise() if client.later > self._given]
         for child in self._children:
             if child.ready and not child.killed:
                 due += child.closing.values()
@@ -239,7 +239,7 @@ class Scanner:
         """A process ended: killed by us, or by somebody else."""
         self._children.remove(child)
         code = child.reap()
-        lost = [work.client for work in child.work.values()]
+        lost: list[Client] = [work.client for work in child.work.values()]
         for work in child.work.values():
             work.client.returned(work.next, work.stop)
         lost += [asked.client for asked in child.asked.values() if asked.matters]
@@ -273,8 +273,11 @@ class Scanner:
 
     def _give_to(self, child: Child) -> None:
         for client in self._clients:
-            found = client.next_work() if client.later <= self._given else None
-            if found is not None:
+            if isinstance(client, Asker):
+                client.go_on()
+            if not isinstance(client, Blockwise) or client.later > self._given:
+                continue
+            if (found := client.next_work()) is not None:
                 first, stop, eager = found
                 child.open(client)
                 number = next(self._numbers)
@@ -282,11 +285,14 @@ class Scanner:
                 child.send("scan", client.number, number, first, stop, eager)
                 return
 
+    def _blockwise(self) -> list[Blockwise]:
+        return [client for client in self._clients if isinstance(client, Blockwise)]
+
     def _start(self) -> None:
         """Start processes while one more is of use; without the lock, as it takes a while."""
         while not self._closed:
             with self.lock:
-                waiting = sum(client.waiting() for client in self._clients)
+                waiting = sum(client.waiting() for client in self._blockwise())
                 have = len(self._children)
                 wanted = waiting >= _ENOUGH and have < self._most
                 if not wanted and (have or not (waiting or self._warm)):

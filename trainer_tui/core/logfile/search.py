@@ -16,6 +16,7 @@ from typing import Any
 
 from trainer_tui.core.logfile.asking import SPANS_ASKED, Asking
 from trainer_tui.core.logfile.blocks import Blocks
+from trainer_tui.core.logfile.client import Blockwise
 from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.filtered import Filtered
 from trainer_tui.core.logfile.hits import Hits, Spans
@@ -31,7 +32,7 @@ _HITS_KEPT = 400_000
 _ALL = 1 << 62
 
 
-class Search(Asking):
+class Search(Asking, Blockwise):
     """The lines of a file that match; begins at once.
 
     Questions are for the one thread that also asks ``log``.

@@ -94,7 +94,7 @@ class LogFinding(LogMotion):
 
             files = self.files
             return MergedSearch(document, files, pattern, notify=self._pulse, origin=origin)
-        return ListSearch(document, pattern, notify=self._pulse, origin=origin)
+        return ListSearch(document, pattern, notify=self._pulse)
 
     def _filtered(self) -> Filtered:
         from trainer_tui.core.logfile.filtered import Filtered
