@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from trainer_tui.core.yamlconfig import Change, Problem, changes, check_document, parsed, summary
+from trainer_tui.core.yamlconfig import Change, Problem, changes, check, parsed, summary
 from trainer_tui.core.yamlconfig.keyhelp import keys_by_line
 from trainer_tui.core.yamlconfig.setvalue import Path
 from trainer_tui.tui.check_child import CheckChild
@@ -59,8 +59,8 @@ class Checked:
 def look(text: str, rules: Rules) -> Checked:
     """Find out all that the editor shows about a text."""
     document = parsed(text)
-    problems = check_document(
-        document,
+    problems = check(
+        text,
         provider=rules.provider,
         base_text=rules.base_text,
         extra_keys=rules.extra_keys,

@@ -37,7 +37,6 @@ __all__ = [
     "Sequence",
     "changes",
     "check",
-    "check_document",
     "diff",
     "get_value",
     "in_words",
@@ -82,32 +81,7 @@ def check(
 
     Gives at most ``MAX_TOLD`` problems, and then one that says how many more there are.
     """
-    return check_document(
-        parsed(text),
-        provider=provider,
-        base_text=base_text,
-        extra_keys=extra_keys,
-        gpu_type=gpu_type,
-        gpu_count=gpu_count,
-        checkpoint_step=checkpoint_step,
-        base_folder=base_folder,
-        datasets=datasets,
-    )
-
-
-def check_document(
-    document: Document,
-    *,
-    provider: str | None = None,
-    base_text: str | None = None,
-    extra_keys: Iterable[str] = (),
-    gpu_type: str | None = None,
-    gpu_count: int | None = None,
-    checkpoint_step: int | None = None,
-    base_folder: Path | None = None,
-    datasets: StringMapping[str, str] | None = None,
-) -> list[Problem]:
-    """As :func:`check`, for a text that has been parsed already."""
+    document = parsed(text)
     found = Found(list(document.problems), document.more)
     if document.broken:  # why it is broken is the last of them, and must not be left out
         return told(found.kept[:-1], found.more, found.kept[-1])
