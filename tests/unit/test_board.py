@@ -294,3 +294,16 @@ def test_the_open_jobs_are_those_that_have_not_ended() -> None:
     assert open_ids() == ["2", "3"]
     board.remove([ref("2")])
     assert open_ids() == ["3"]
+
+
+def test_a_night_s_sleep_of_the_machine_is_no_stall() -> None:
+    """The calendar went on by hours, the monotonic clock by seconds: no step is missing."""
+    seconds = 0.0
+    board = Board(monotonic=lambda: seconds)
+    for step in range(3):
+        board.merge("comfy", [job(step=step)], at(seconds))
+        seconds += 5
+    board.merge("comfy", [job(step=2)], at(30_000))
+    entry = board.get(ref("1"))
+    assert entry is not None and entry.estimate is not None
+    assert not entry.estimate.stalled

@@ -40,6 +40,22 @@ def test_one_look_gives_no_rate() -> None:
     assert found is not None and (found.rate, found.eta, found.finish) == (None, None, None)
 
 
+def test_steps_that_were_told_late_are_no_pace() -> None:
+    """A server that was away tells of its steps at once; time left goes by the usual pace."""
+    seen = samples((0, 10), (1, 1000), (3, 1004), (5, 1008), (7, 1012))
+    found = estimate(seen, Progress.of(1012, 1212), at(7), Status.RUNNING)
+    assert found is not None
+    assert (found.rate, found.eta) == (2.0, 100.0)
+
+
+def test_a_clock_that_is_set_back_leaves_the_rate() -> None:
+    """The one pair that seems to go backwards is passed over."""
+    seen = samples((9000, 0), (9010, 20), (10, 22), (20, 42))
+    found = estimate(seen, Progress.of(42, 1042), at(20), Status.RUNNING)
+    assert found is not None
+    assert (found.rate, found.stalled) == (2.0, False)
+
+
 def test_the_window_slides() -> None:
     """Only the last ten minutes count, so a change of speed shows."""
     slow = [(i * 100.0, i) for i in range(20)]

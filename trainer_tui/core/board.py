@@ -81,8 +81,15 @@ class Board:
         recorder: Recorder | None = None,
         *,
         on_trouble: Callable[[TrainerError], None] = lambda error: None,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
-        """``on_trouble`` hears of what could not be written; the picture goes on without."""
+        """
+        Args:
+            on_trouble: Hears of what could not be written; the picture goes on without.
+            monotonic: Seconds that only go forward, and not while the machine sleeps: a clock that
+                is set, or a night's sleep, makes no stall then. By default the calendar's.
+        """
+        self._monotonic = monotonic
         self._recorder = recorder
         self._on_trouble = on_trouble
         self.stall = STALL_STEPS
@@ -255,13 +262,14 @@ class Board:
 
     def _updated(self, old: Entry | None, job: Job, now: datetime, *, borrowed: bool) -> Entry:
         samples = self._samples.get(job.ref, ())
+        moment = self._monotonic() if self._monotonic is not None else now.timestamp()
         if job.status is Status.RUNNING and job.progress is not None:
-            samples = add_sample(samples, Sample(now.timestamp(), job.progress.current))
+            samples = add_sample(samples, Sample(moment, job.progress.current))
             self._samples[job.ref] = samples
         elif not job.status.active:
             self._samples.pop(job.ref, None)
             samples = ()
-        guess = estimate(samples, job.progress, now, job.status, stall=self.stall)
+        guess = estimate(samples, job.progress, now, job.status, stall=self.stall, moment=moment)
         if old is None:
             return Entry(job, estimate=guess, borrowed=borrowed)
         return dataclasses.replace(old, job=job, estimate=guess, stale=False, borrowed=borrowed)

@@ -20,13 +20,15 @@ short enough to follow a change of speed."""
 MIN_WINDOW_SAMPLES = 6
 """At least so many samples are looked at, however old, so that slow steps have a rate too."""
 MAX_SAMPLES = 240
+CATCH_UP = 20.0
+"""Steps that came so many times quicker than the usual were only told late, not made then."""
 STALL_FLOOR = 60.0
 STALL_STEPS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A step count and when it was first seen (seconds since the epoch)."""
+    """A step count and when it was first seen (seconds of any one clock)."""
 
     time: float
     step: int
@@ -67,16 +69,19 @@ def estimate(
     status: Status,
     *,
     stall: float = STALL_STEPS,
+    moment: float | None = None,
 ) -> Estimate | None:
     """What the samples say about a job; ``None`` for one that does not run or says no steps.
 
-    ``stall``: so many times its own pace without a step is a stall; 0: never.
+    Args:
+        stall: So many times its own pace without a step is a stall; 0: never.
+        moment: This moment by the samples' clock; the calendar's where they were taken from it.
     """
     if status is not Status.RUNNING or progress is None or not samples:
         return None
     window = _window(samples)
     rate = _rate(window)
-    silent = now.timestamp() - samples[-1].time
+    silent = (now.timestamp() if moment is None else moment) - samples[-1].time
     stalled = bool(stall) and silent > max(STALL_FLOOR, stall * _median_step_time(window))
     eta: float | None = None
     finish: datetime | None = None
@@ -85,8 +90,7 @@ def estimate(
         seconds = left / rate
         eta = _rounded_seconds(seconds)
         if not stalled and seconds < timedelta(days=3650).total_seconds():
-            last = datetime.fromtimestamp(samples[-1].time, now.tzinfo)
-            finish = _to_minute(last + timedelta(seconds=seconds))
+            finish = _to_minute(now + timedelta(seconds=seconds - silent))
     return Estimate(_significant(rate) if rate else None, eta, finish, stalled)
 
 
@@ -114,21 +118,22 @@ def _window(samples: Sequence[Sample]) -> Sequence[Sample]:
 
 
 def _rate(window: Sequence[Sample]) -> float | None:
-    if len(window) < 2:
-        return None
-    seconds = window[-1].time - window[0].time
-    steps = window[-1].step - window[0].step
-    return steps / seconds if seconds > 0 and steps > 0 else None
+    usual = _median_step_time(window)
+    real = [pair for pair in _pairs(window) if pair[0] * CATCH_UP >= usual * pair[1]]
+    seconds, steps = sum(pair[0] for pair in real), sum(pair[1] for pair in real)
+    return steps / seconds if real else None
 
 
 def _median_step_time(window: Sequence[Sample]) -> float:
-    times = [
-        (b.time - a.time) / (b.step - a.step)
-        for a, b in itertools.pairwise(window)
-        if b.step > a.step and b.time > a.time
-    ]
+    times = [seconds / steps for seconds, steps in _pairs(window)]
     # (the statistics module's median would cost the first frame several milliseconds of import)
     return sorted(times)[len(times) // 2] if times else 0.0
+
+
+def _pairs(window: Sequence[Sample]) -> list[tuple[float, int]]:
+    """Seconds and steps from each sample to the next."""
+    pairs = [(b.time - a.time, b.step - a.step) for a, b in itertools.pairwise(window)]
+    return [(seconds, steps) for seconds, steps in pairs if seconds > 0 and steps > 0]
 
 
 def _significant(value: float, digits: int = 3) -> float:

@@ -78,12 +78,16 @@ class Runtime:
         self.paths = paths
         self._own_store = store is None
         self.store = store if store is not None else Store(paths.store)
-        self.board = Board(self.store, on_trouble=lambda error: self._trouble(error.message))
+        self._clock = SystemClock(now)
+        self.board = Board(
+            self.store,
+            on_trouble=lambda error: self._trouble(error.message),
+            monotonic=self._clock.monotonic,
+        )
         self._profiles = Profiles(config, self.store, provider_facts, read_only=read_only)
         self._subscribers: list[Callable[[Message], None]] = []
         self._faults = FaultLog(paths.state / "console.log", now, self._profiles.literal_secrets)
         self._net = NetThread(self._faults.write)
-        self._clock = SystemClock(now)
         self._links = Links(
             self._profiles.get,
             lambda profile: open_provider(Context(profile, paths, now)),
