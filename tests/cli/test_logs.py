@@ -237,6 +237,18 @@ def test_a_log_here_is_not_asked_for(local: Cli, job: dict[str, Any]) -> None:
         assert numbers(local("logs", job["ref"], "--tail", "1")) == ["599"]
 
 
+def test_a_log_that_was_deleted_is_told(local: Cli) -> None:
+    """Where the file of an ended job is gone nothing is printed, and it is said why (exit 4)."""
+    job = local.submit(timed("gone", 0, 3))
+    assert local("wait", job["ref"], "--timeout", "60").code == 0
+    (path,) = local.home.glob(f"state/server/**/{job['id']}/log.txt")
+    path.unlink()
+    ran = local("logs", job["ref"])
+    assert (ran.code, ran.out) == (4, "")
+    assert f"the log of {job['ref']} was deleted" in ran.err
+    assert local("--json", "logs", job["ref"]).error["code"] == "NO_LOG"
+
+
 @pytest.mark.parametrize("away", [False, True])
 def test_matches_come_while_it_is_followed(local: Cli, away: bool) -> None:
     """``-f --grep`` prints each line that matches when it is written, and ends with the job."""

@@ -17,6 +17,7 @@ from tests.unit.searching import Told, hits, settle, small_and_patient, spans, t
 from tests.unit.test_logfile_lines import LOGS
 from trainer_tui.core.logfile import search as search_module
 from trainer_tui.core.logfile.document import LogFile
+from trainer_tui.core.logfile.jobs import FileJob
 from trainer_tui.core.logfile.pattern import Pattern, PatternError, compile_pattern
 from trainer_tui.core.logfile.scanner import Scanner
 from trainer_tui.core.logfile.search import ListSearch, Search
@@ -217,15 +218,28 @@ def test_a_log_that_begins_anew_is_searched_anew(scanner: Scanner, tmp_path: Pat
         assert walk(partial(search.after, wrap=False), -1) == [2]
 
 
-def test_another_file_in_its_place_is_not_searched(scanner: Scanner, tmp_path: Path) -> None:
-    """A search that meets another file than the log's says so."""
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_deleted_log_is_searched_all_the_same(
+    scanner: Scanner, tmp_path: Path, replaced: bool
+) -> None:
+    """What is open can still be read, and so it is what is searched, whatever took its place."""
     path = tmp_path / "log"
-    path.write_text("x\n")
-    told = Told()
+    path.write_text("x\ny\n")
     with closing(LogFile.open(path)) as log:
         path.unlink()
-        with closing(Search(log, compile_pattern("x"), notify=told, scanner=scanner)) as search:
-            told.until(lambda: search.failed)
+        if replaced:
+            path.write_text("x\nx\nx\n")
+        with closing(searched(log, compile_pattern("x"), scanner)) as search:
+            assert (search.failed, search.count) == (None, 1)
+
+
+def test_a_file_that_cannot_be_searched_is_told(tmp_path: Path) -> None:
+    """A process that finds no file, or another one, says what that means."""
+    with pytest.raises(OSError, match="the log was deleted; what is seen can be saved"):
+        FileJob(mock.Mock(), str(tmp_path / "log"), (1, 2), 64)
+    (tmp_path / "log").touch()
+    with pytest.raises(OSError, match="the file was replaced"):
+        FileJob(mock.Mock(), str(tmp_path / "log"), (1, 2), 64)
 
 
 @pytest.mark.parametrize("block", [24, 64, 1 << 18])

@@ -18,6 +18,7 @@ from trainer_tui.core.logfile.spool import Spool
 from trainer_tui.core.logfile.times import LineTimes
 from trainer_tui.errors import (
     NetworkError,
+    NotFoundError,
     RateLimitError,
     ServiceError,
     StateError,
@@ -223,6 +224,7 @@ async def open_feed(
     Raises:
         StateError: The provider has no logs to give.
         UsageError: The job has no log of that name.
+        NotFoundError: It had one, and the file is gone.
     """
     provider = service.provider(job.ref.profile)
     if not isinstance(provider, HasLogs) or Capability.LOGS not in provider.facts.capabilities:
@@ -239,4 +241,11 @@ async def open_feed(
     path = None
     if name == LOG and isinstance(provider, HasLogFile):
         path = await provider.log_path(job.ref.id)
+    waited_for = follow and not job.status.ended
+    if path is not None and not path.exists() and job.started_at is not None and not waited_for:
+        raise NotFoundError(
+            f"the log of {job.ref} was deleted: {path} is not there any more",
+            hint=f"What else is known of the job: trainer-tui show {job.ref}",
+            code="NO_LOG",
+        )
     return Feed(service, job, provider, name, path, folder, follow=follow)

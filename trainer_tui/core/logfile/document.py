@@ -90,6 +90,16 @@ class LogFile(Lines):
         return self._source.gaps
 
     @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode of the file that is read."""
+        return self._file.identity
+
+    @property
+    def way(self) -> str:
+        """What leads another process to the file that is read, also when it was deleted."""
+        return self._file.way(self._source.path)
+
+    @property
     def indexed(self) -> float:
         """How much of it has line numbers, 0 to 1."""
         return self._index.part

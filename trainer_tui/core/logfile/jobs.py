@@ -44,7 +44,10 @@ class FileJob:
         self.block = block
         self.closed = False
         self._notes = False
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise OSError("the log was deleted; what is seen can be saved, not searched") from None
         self._chunks = Chunks(fd)
         stat = os.fstat(fd)
         if (stat.st_dev, stat.st_ino) != identity:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from trainer_tui.core.logfile.source import LogSource
 
@@ -24,10 +26,11 @@ class RawFile:
         self._fd = fd
         self._window: tuple[int, bytes] = (0, b"")
         self._marks: tuple[tuple[int, bytes], ...] = ()
-        self._identity: tuple[int, int] | None = None
+        self.identity = (0, 0)
+        """Device and inode."""
         if fd is not None:
             stat = os.fstat(fd)
-            self._identity = (stat.st_dev, stat.st_ino)
+            self.identity = (stat.st_dev, stat.st_ino)
 
     @classmethod
     def of(cls, source: LogSource) -> RawFile:
@@ -45,6 +48,16 @@ class RawFile:
     def twin(self) -> RawFile:
         """The same open file, for another thread."""
         return RawFile(None if self._fd is None else os.dup(self._fd))
+
+    def way(self, path: Path) -> str:
+        """What leads another process to this very file: its path, or where it was deleted or
+        another took its place, the descriptor that is open here (Linux)."""
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            if (stat.st_dev, stat.st_ino) == self.identity:
+                return str(path.absolute())
+        held = Path(f"/proc/{os.getpid()}/fd/{self._fd}")
+        return str(held if held.exists() else path.absolute())
 
     def close(self) -> None:
         """Let it go; reads are empty from now on."""
@@ -98,7 +111,7 @@ class RawFile:
             stat = source.path.stat()
         except OSError:
             return False  # gone or not to be reached: what is open can still be read
-        if (stat.st_dev, stat.st_ino) != self._identity:
+        if (stat.st_dev, stat.st_ino) != self.identity:
             return True
         return any(self.read(at, at + len(data)) != data for at, data in self._marks)
 

@@ -333,7 +333,7 @@ class Search(Asking, Blockwise):
     # -- for the scanner ----------------------------------------------------------------------
 
     def opening(self) -> tuple[Any, ...]:
-        return *self.expression(), str(self._log.source.path.absolute()), self._seen.file, BLOCK
+        return *self.expression(), self._log.way, self._seen.file, BLOCK
 
     def view(self) -> tuple[Any, ...]:
         return self._seen.size, self._seen.gaps, self._log.source.notes

@@ -17,7 +17,7 @@ class Seen:
     def __init__(self, log: LogFile) -> None:
         self.size = log.size
         self.gaps = tuple((gap.start, gap.stop) for gap in log.gaps)
-        self.file = _file(log) or (0, 0)
+        self.file = log.identity
         """The file's device and inode."""
         self._generation = log.source.generation
         self._marks = [
@@ -30,7 +30,7 @@ class Seen:
         """Whether the log was replaced, cut or written anew since."""
         if log.size < self.size or log.source.generation != self._generation:
             return True
-        if _file(log) not in (None, self.file):
+        if log.identity != self.file:
             return True
         return any(log.read(at, at + len(data)) != data for at, data in self._marks)
 
@@ -40,12 +40,3 @@ class Seen:
         if not gaps:
             return None
         return min(start for start, _ in gaps), min(log.size, max(stop for _, stop in gaps))
-
-
-def _file(log: LogFile) -> tuple[int, int] | None:
-    """The file's device and inode; ``None`` when it is gone."""
-    try:
-        stat = log.source.path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino

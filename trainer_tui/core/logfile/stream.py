@@ -214,9 +214,7 @@ class Stream:
             self._chunks.popitem(last=False)
         return chunk
 
-    def _read(
-        self, number: int, start: int | None = None
-    ) -> tuple[list[int], list[int | None]]:
+    def _read(self, number: int, start: int | None = None) -> tuple[list[int], list[int | None]]:
         """The lines of a chunk, all or from one on, and what each says of its time."""
         stop = self.start + (number + 1) * CHUNK
         positions: list[int] = []
