@@ -19,7 +19,13 @@ from trainer_tui.core.downloads import TRIES, Downloads
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.core.store import Store
 from trainer_tui.core.transfer import part_of, safetensors_problem, sidecar_of
-from trainer_tui.errors import NetworkError, NotFoundError, RateLimitError, StateError
+from trainer_tui.errors import (
+    NetworkError,
+    NotFoundError,
+    RateLimitError,
+    StateError,
+    TrainerError,
+)
 from trainer_tui.model import Artifact, ArtifactKind, JobRef
 
 REF = JobRef("p", "1")
@@ -341,6 +347,21 @@ async def test_a_fault_of_the_program_fails_the_row_only(rig: Rig) -> None:
     await rig.queue.run(until_idle=True)
     assert rig.row(first.id).phase is DownloadPhase.FAILED
     assert rig.row(second.id).phase is DownloadPhase.DONE and len(rig.bugs) == 1
+
+
+async def test_a_store_that_cannot_be_written_holds_up_no_download(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files come, the rows say so, and later ones are not kept from their turn."""
+    rows = rig.add(rig.artifact("a.bin"), rig.artifact("b.bin"))
+
+    def full(row: DownloadRow) -> DownloadRow:
+        raise TrainerError("database or disk is full")
+
+    monkeypatch.setattr(rig.store, "put_download", full)
+    await asyncio.wait_for(rig.queue.run(until_idle=True), 30)
+    assert [rig.row(row.id).phase for row in rows] == ["done", "done"]
+    assert names(rig) == ["a.bin", "b.bin"]
 
 
 async def test_a_file_of_the_same_name_is_never_written_over(rig: Rig) -> None:

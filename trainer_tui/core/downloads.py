@@ -192,8 +192,13 @@ class Downloads:
         return row
 
     def _change(self, row_id: int, **fields: object) -> None:
+        """Show a row as it now is; on a full disk it goes on without having been written."""
         with self._lock:
-            row = self._keep(self._rows[row_id].replace(**fields))
+            row = self._rows[row_id] = self._rows[row_id].replace(**fields)
+            try:
+                self._store.put_download(row)
+            except TrainerError as error:
+                self._on_bug(error)
         self._on_change(row)
 
     def _steer(self, row_id: int, from_: frozenset[DownloadPhase], to: DownloadPhase) -> None:
