@@ -229,7 +229,7 @@ def test_a_deleted_log_is_searched_all_the_same(
         path.unlink()
         if replaced:
             path.write_text("x\nx\nx\n")
-        with closing(searched(log, compile_pattern("x"), scanner)) as search:
+        with closing(searched(log, "x", scanner)) as search:
             assert (search.failed, search.count) == (None, 1)
 
 
