@@ -401,6 +401,40 @@ async def test_edit_that_changes_the_name(server: HostileServer, comfy: RunComfy
         await comfy.edit("a", CONFIG)
 
 
+async def test_edit_notices_that_somebody_else_edited(
+    server: HostileServer, cdn: HostileServer, comfy: RunComfy
+) -> None:
+    """A config that is neither the edit's base nor what was read here is not written over."""
+    server.route("POST", f"{JOBS}/a/edit", json_answer({"id": "a", "status": "STOPPED"}))
+    status(server, "a", "STOPPED", 500)
+    result(server, "a", at=cdn.url)
+    theirs = CONFIG + "# theirs\n"
+    cdn.play(in_turn(*(file_answer(text.encode()) for text in (CONFIG, theirs, theirs, theirs))))
+    assert await comfy.config_text("a") == CONFIG
+    with pytest.raises(StateError) as caught:
+        await comfy.edit("a", CONFIG + "# mine\n", base_text=CONFIG)
+    assert caught.value.code == "CONFLICT"
+    assert not server.asked("POST")
+    assert await comfy.config_text("a") == theirs  # read and chosen from
+    await comfy.edit("a", CONFIG + "# mine\n", base_text=theirs)
+    assert len(server.asked("POST")) == 1
+
+
+async def test_edit_after_an_edit_that_the_result_does_not_show_yet(
+    server: HostileServer, cdn: HostileServer, comfy: RunComfy
+) -> None:
+    """RunComfy gives the config that was run: it is not what was sent since, and no conflict."""
+    server.route("POST", f"{JOBS}/a/edit", json_answer({"id": "a", "status": "STOPPED"}))
+    status(server, "a", "STOPPED", 500)
+    result(server, "a", at=cdn.url)
+    cdn.play(in_turn(*(file_answer(CONFIG.encode()) for _ in range(3))))
+    assert await comfy.config_text("a") == CONFIG
+    for number in (1, 2):
+        base = CONFIG if number == 1 else CONFIG + "# 1\n"
+        await comfy.edit("a", CONFIG + f"# {number}\n", base_text=base)
+    assert len(server.asked("POST")) == 2
+
+
 # -- files -----------------------------------------------------------------------------------
 
 

@@ -122,6 +122,7 @@ class RunComfy(Datasets):
         self._profile = context.profile.name
         self._last: dict[str, Job] = {}
         self._ask_until: dict[str, float] = {}
+        self._read: dict[str, int] = {}  # hashes of the configs that were read last
         self._gone_until: dict[str, float] = {}
         self._result_until: dict[str, float] = {}
         self._limited: tuple[float, RateLimitError] | None = None
@@ -334,7 +335,26 @@ class RunComfy(Datasets):
     async def edit(
         self, job_id: str, config_text: str, *, base_text: str | None = None
     ) -> Job | None:
-        """Replace the config of a job that does not run; RunComfy cannot notice a conflict."""
+        """Replace the config of a job that does not run.
+
+        RunComfy itself notices no conflict: the config is asked for once more, and one that is
+        neither what the edit began from nor what was read here last is somebody else's.
+
+        Raises:
+            StateError: The job runs; or (``CONFLICT``) the config has changed meanwhile.
+        """
+        read = self._read.get(job_id)
+        if base_text is not None and read is not None:
+            try:
+                now = await self._config(job_id)
+            except TrainerError:
+                now = base_text  # nothing is known against it
+            if hash(now) not in (read, hash(base_text)):
+                raise StateError(
+                    "the config at RunComfy has changed since this edit began",
+                    hint="Your text is kept as a draft; compare the two before you send it.",
+                    code="CONFLICT",
+                )
         await self._act(job_id, "edit", _config(config_text))
         job = await self._after(job_id)
         if job is not None and job.status.ended:
@@ -384,6 +404,11 @@ class RunComfy(Datasets):
 
     async def config_text(self, job_id: str) -> str:
         """The resolved config. Its host gets no credential; an expired address is asked anew."""
+        text = await self._config(job_id)
+        self._read[job_id] = hash(text)
+        return text
+
+    async def _config(self, job_id: str) -> str:
         for attempt in range(2):
             url = (await self._result(job_id)).config_url
             if url is None:
