@@ -12,6 +12,7 @@ and what is common to all; bars are in ``logbars``, Ultralytics' tables in ``log
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_NAME = 60
 """Characters of a metric's name."""
@@ -63,6 +64,7 @@ _SAID_WITH = frozenset(
     }
 )
 """Words that belong to the name that follows them."""
+_SAID_WITH_RAW = frozenset(word.encode() for word in _SAID_WITH)
 _NO_METRIC = re.compile(
     r"(?:.*_)?(?:eta|time|runtime|elapsed|remaining|date|seconds|secs?|ms|mem|memory|v_num"
     r"|epochs?|steps?|global_step|iters?|iterations?|batch|update|total_flos|size|seed|rank|pid"
@@ -116,6 +118,7 @@ def _key(raw: bytes) -> str:
     return name if per is not None and _PROPER.fullmatch(_last_word(per[1])) else ""
 
 
+@lru_cache(maxsize=_MAX_NAMES)
 def _last_word(key: str) -> str:
     return re.split(r"[\W_]", _AT.sub("", key.lower()))[-1]
 
@@ -179,6 +182,10 @@ def words(state: bytes, names: Names) -> Said | None:
             continue
         at = pair.start()
         said_with = state[max(0, at - 2 * MAX_NAME) : at].split()[-2:]
+        while said_with and said_with[0].lower() not in _SAID_WITH_RAW:
+            del said_with[0]  # says nothing of the name, and is another in each line
+        if len(said_with) == 2 and said_with[1].lower() not in _SAID_WITH_RAW:
+            said_with.clear()
         if key := names.of(b" ".join([*said_with, raw])):
             found.append((key, float(number)))
             ends.append("loss" if key.lower().startswith("loss_") else end)

@@ -11,6 +11,7 @@ be near, the zone from the machine.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
@@ -97,6 +98,13 @@ def time_of(text: str, near: datetime | None = None, *, zone: Zone = None) -> da
     head = text[:HEAD]
     if head.startswith("{"):
         return _field_time(text[:_FIELDS], near, zone)
+    if match := _USUAL.match(head):
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            second = _second(match[1], zone)
+            fraction = match[2]
+            return (
+                second.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else second
+            )
     if not _DIGITS.search(head):
         return None
     for pattern in _dated():
@@ -111,6 +119,17 @@ def time_of(text: str, near: datetime | None = None, *, zone: Zone = None) -> da
 
 
 _DIGITS = re.compile(r"\d\d:?\d\d")
+# The first form of all, at a line's beginning and without a zone: most lines with a time.
+_USUAL = re.compile(
+    r"([12]\d{3}-[01]\d-[0-3]\d[T ][0-2]\d:[0-5]\d:[0-5]\d)(?:[.,](\d{1,9}))?"
+    r"(?![\d:.,+-])(?!\s?(?:Z\b|UTC\b|GMT\b|[+-]\d\d))"
+)
+
+
+@lru_cache(maxsize=256)
+def _second(text: str, zone: Zone) -> datetime:
+    """A second that many lines name. Raises ValueError where there is none."""
+    return wall(datetime.fromisoformat(text), zone)
 
 
 def value_time(value: object, *, zone: Zone = None) -> datetime | None:
