@@ -16,6 +16,8 @@ from trainer_tui.tui.screens.compare_screen import CompareScreen
 
 START = NOW - timedelta(hours=2)
 STALL = timedelta(minutes=25)
+END = START + timedelta(minutes=48)
+"""Not long after the last point."""
 
 REFS = (REF, JobRef("comfy", "8f31"), JobRef("vision", "forklift/7"), JobRef("kaos", "e23a2"))
 _NAMES = ("dog_portrait_lora", "dog_portrait_higher_lr", "forklift-detector/7", "mnist:e23a2")
@@ -78,6 +80,7 @@ async def compare(app: PaneApp, count: int = 3) -> CompareScreen:
     screen = CompareScreen(
         [*REFS[:count], *(JobRef("local", f"old-{n}") for n in range(count - 4))]
     )
+    screen.panel.clock = END.timestamp
     await app.push_screen(screen)
     return screen
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.charts import answer, compare, points
+from tests.tui.charts import END, answer, compare, points
 from tests.tui.panes import REF, PaneApp, entry
 from tests.tui.waiting import until
 from trainer_tui.core.messages import ArtifactsArrived, MetricsArrived
@@ -37,13 +37,14 @@ async def drawn(pilot: Pilot[None], panel: ChartPanel) -> None:
 
 def look(
     snap_compare: Snap, size: tuple[int, int], *keys: str, ascii_only: bool = False,
-    light: bool = False
+    light: bool = False, now: datetime = END
 ) -> bool:  # fmt: skip
     """Compare a job's curves, after some keys, with the picture that is kept."""
     pane = MetricsPane()
     app = PaneApp(pane, ascii_only=ascii_only, light=light)
 
     async def prepare(pilot: Pilot[None]) -> None:
+        pane.panel.clock = now.timestamp
         pane.panel.look = replace(pane.panel.look, zone=UTC)
         pane.show(entry(checkpoint_step=750))
         pane.receive(MetricsArrived(REF, points(), reset=True))
@@ -73,6 +74,12 @@ def test_several_keys(snap_compare: Snap, size: tuple[int, int]) -> None:
 def test_several_keys_apart(snap_compare: Snap) -> None:
     """The loss and the learning rate, each on its own scale, read by the cursor."""
     assert look(snap_compare, (120, 40), "space", "G", "left", "left")
+
+
+@pytest.mark.parametrize("axis", [(), ("X", "X")], ids=["steps", "clock"])
+def test_a_stall_that_goes_on(snap_compare: Snap, axis: tuple[str, ...]) -> None:
+    """At the end of the steps, or up to now on the clock."""
+    assert look(snap_compare, (120, 40), *axis, now=END + timedelta(minutes=20))
 
 
 @pytest.mark.parametrize("size", SIZES[:2])

@@ -16,7 +16,7 @@ from tests.tui.waiting import screen_text, until
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, MetricsArrived
 from trainer_tui.core.series import Axis
 from trainer_tui.errors import NetworkError
-from trainer_tui.model import Artifact, ArtifactKind, Capability, JobRef, Metric
+from trainer_tui.model import Artifact, ArtifactKind, Capability, JobRef, Metric, Status
 from trainer_tui.tui.screens.metrics_screen import MetricsScreen
 from trainer_tui.tui.screens.save_as import SaveScreen
 from trainer_tui.tui.widgets.chart_panel import ChartPanel
@@ -119,6 +119,35 @@ async def test_nan_is_seen_in_the_list_and_on_the_axis() -> None:
         pane.receive(MetricsArrived(REF, [*points(), Metric("loss", 500, math.nan)], reset=True))
         await until(pilot, lambda: "nan" in screen(pane))
         await until(pilot, lambda: "×" in screen(pane))
+
+
+async def test_a_stall_is_marked_while_it_goes_on() -> None:
+    """With nothing coming at all; the next point ends it, and so does the end of the job."""
+    pane, now = MetricsPane(), NOW + timedelta(seconds=495)
+    pane_now = [now.timestamp()]
+    async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
+        panel = pane.panel
+        panel.clock = lambda: pane_now[0]
+        pane.show(entry())
+        pane.receive(MetricsArrived(REF, points(), reset=True))
+        await until(pilot, lambda: "◆ 0.1695" in screen(pane))
+        panel.look_for_stalls()
+        assert "no step for" not in screen(pane)
+        pane_now[0] += 300
+        panel.look_for_stalls()
+        await until(pilot, lambda: "‖ no step for 5m5s" in screen(pane))
+        pane_now[0] += 60
+        panel.look_for_stalls()
+        await until(pilot, lambda: "‖ no step for 6m5s" in screen(pane))
+        time = NOW + timedelta(seconds=860)
+        pane.receive(MetricsArrived(REF, [Metric("loss", 500, 0.2, time)]))
+        await until(pilot, lambda: "‖ 6m10s without a step" in screen(pane))
+        pane_now[0] += 600
+        panel.look_for_stalls()
+        await until(pilot, lambda: "‖ no step for" in screen(pane))
+        pane.show(entry(Status.FAILED))
+        panel.look_for_stalls()
+        await until(pilot, lambda: "‖ 6m10s without a step" in screen(pane))
 
 
 async def test_a_quiet_poll_paints_nothing() -> None:

@@ -20,6 +20,32 @@ def test_a_pause_much_longer_than_usual_is_a_stall() -> None:
     assert Stalls(series).find() == (Stall(20, START + 200, START + 3800),)
 
 
+def test_a_stall_that_goes_on_is_one_already() -> None:
+    """From the last point to now, until the next one comes; a clock that is behind is known by
+    when points came. Asked without now, of a job that does not run, it is none."""
+    series = Series("loss")
+    for step in range(20):
+        series.add(step, 1.0, START + step * 10)
+    stalls, last = Stalls(series), START + 190
+    assert stalls.find(last + 80) == ()
+    assert stalls.find(last + 81) == (Stall(19, last, last + 81, open=True),)
+    assert stalls.find(last + 500, heard=last + 450) == ()
+    assert stalls.find() == ()
+    series.add(20, 1.0, last + 500)
+    assert stalls.find(last + 510) == (Stall(19, last, last + 500),)
+
+
+def test_nobody_knows_how_long_a_curve_of_three_points_pauses() -> None:
+    """Nor one without times."""
+    short, timeless = Series("loss"), Series("loss")
+    for step in range(3):
+        short.add(step, 1.0, START + step)
+    for step in range(30):
+        timeless.add(step, 1.0)
+    assert Stalls(short).find(START + 9e9) == ()
+    assert Stalls(timeless).find(START + 9e9) == ()
+
+
 def test_slow_steps_are_not_stalls() -> None:
     """A service that tells a point every ten minutes does not stand still between them."""
     series = Series("loss")

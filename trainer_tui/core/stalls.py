@@ -26,7 +26,9 @@ class Stall:
     began: float
     """Unix seconds of that step."""
     ended: float
-    """Unix seconds of the next."""
+    """Unix seconds of the next; of one that goes on: now."""
+    open: bool = False
+    """It goes on."""
 
     @property
     def seconds(self) -> float:
@@ -46,8 +48,23 @@ class Stalls:
         self._tip: tuple[int, float] | None = None
         self._found: list[Stall] = []
 
-    def find(self) -> tuple[Stall, ...]:
-        """All stalls, oldest first."""
+    def find(self, now: float | None = None, heard: float = -math.inf) -> tuple[Stall, ...]:
+        """All stalls, oldest first.
+
+        Args:
+            now: Unix seconds, of a job that runs: no point for long is a stall that goes on.
+            heard: When a point came last, by the same clock: that of the points may be slow.
+        """
+        found = self._ended()
+        if now is None or self._tip is None:
+            return found
+        step, last = self._tip
+        if now - max(last, heard) <= max(_SHORTEST, self._limit):
+            return found
+        return (*found, Stall(step, last, now, open=True)) if last == last else found
+
+    def _ended(self) -> tuple[Stall, ...]:
+        """Those between two points."""
         series = self.series
         if series.version == self._version:
             return tuple(self._found)

@@ -221,7 +221,7 @@ def _behind_stalls(curve: Curve, frame: Frame, axis: Axis, count: int) -> set[in
     """The columns that a stall ends in, where it is wider than a column."""
     if axis is Axis.STEP or not curve.stalls:
         return set()
-    shift = (curve.series.start or 0.0) if axis is Axis.RELATIVE else 0.0
+    shift = curve.shift(axis)
     found = set()
     for stall in curve.stalls:
         begin, end = frame.cell(stall.began - shift, count), frame.cell(stall.ended - shift, count)

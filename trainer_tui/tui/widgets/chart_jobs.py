@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.widgets.chart_look import Curve
 
 if TYPE_CHECKING:
+    from trainer_tui.core.messages import MetricsArrived
     from trainer_tui.core.store import Store
 
 _AT_ONCE = 20_000
@@ -30,7 +32,16 @@ class JobCurves:
     name: str
     held: SeriesSet = field(default_factory=SeriesSet)
     checkpoints: set[int] = field(default_factory=set)
+    running: bool = False
+    heard: float = -math.inf
+    """When points came last, in Unix seconds of this machine."""
     _stalls: dict[str, Stalls] = field(default_factory=dict)
+
+    def take(self, message: MetricsArrived, now: float) -> bool:
+        """Take what was told of its curves; whether anything came."""
+        if message.metrics and not message.reset:
+            self.heard = now
+        return self.held.add(message.metrics, reset=message.reset)
 
     def remember(self, store: Store) -> None:
         """What is known of it at once; of very many points the first ones, until all are told."""
@@ -41,13 +52,13 @@ class JobCurves:
             if count >= _AT_ONCE:
                 break
 
-    def stalls(self, key: str) -> tuple[Stall, ...]:
-        """Where the curve stood still."""
+    def stalls(self, key: str, now: float | None = None) -> tuple[Stall, ...]:
+        """Where the curve stood still, and whether it does ``now``."""
         series = self.held[key]
         known = self._stalls.get(key)
         if known is None or known.series is not series:
             known = self._stalls[key] = Stalls(series)
-        return known.find()
+        return known.find(now if self.running else None, self.heard)
 
 
 def keys_of(jobs: Sequence[JobCurves]) -> list[str]:
@@ -73,7 +84,12 @@ def cell_of(jobs: Sequence[JobCurves], key: str, glyphs: Glyphs) -> tuple[str, s
     )
 
 
-def curves_of(jobs: Sequence[JobCurves], keys: Sequence[str], every: Sequence[str]) -> list[Curve]:
+def curves_of(
+    jobs: Sequence[JobCurves],
+    keys: Sequence[str],
+    every: Sequence[str],
+    now: float | None = None,
+) -> list[Curve]:
     """The curves of some keys of one job, each in the colour of its key; or of the first key of
     several jobs, each in the colour and with the name of its job.
 
@@ -81,6 +97,7 @@ def curves_of(jobs: Sequence[JobCurves], keys: Sequence[str], every: Sequence[st
         jobs: Whose curves.
         keys: Which, the first one on top.
         every: All keys that are listed, which give the colours.
+        now: Unix seconds; with it a stall that goes on is marked.
     """
     if len(jobs) > 1:
         return [
@@ -89,14 +106,14 @@ def curves_of(jobs: Sequence[JobCurves], keys: Sequence[str], every: Sequence[st
                 job.held[key],
                 COLOURS[place % len(COLOURS)],
                 better(key),
-                job.stalls(key),
+                job.stalls(key, now),
             )
             for key in keys[:1]
             for place, job in enumerate(jobs)
             if key in job.held
         ]
     return [
-        Curve(key, job.held[key], colour_of(key, every), better(key), job.stalls(key))
+        Curve(key, job.held[key], colour_of(key, every), better(key), job.stalls(key, now))
         for job in jobs
         for key in keys
         if key in job.held

@@ -26,6 +26,10 @@ class Curve:
     """Which value is worth a mark."""
     stalls: Sequence[Stall] = ()
 
+    def shift(self, axis: Axis) -> float:
+        """What to take from Unix seconds to have a place on an axis of time."""
+        return (self.series.start or 0.0) if axis is Axis.RELATIVE else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -68,11 +72,14 @@ class Frame:
 
 
 def extent(curves: Sequence[Curve], axis: Axis) -> tuple[float, float] | None:
-    """From where to where the curves lie along an axis; never without a length."""
+    """From where to where the curves lie along an axis, a stall that goes on included; never
+    without a length."""
     found = [span for curve in curves if (span := curve.series.extent(axis)) is not None]
     if not found:
         return None
     left, right = min(span[0] for span in found), max(span[1] for span in found)
+    if axis is not Axis.STEP:
+        right = max([right, *(c.stalls[-1].ended - c.shift(axis) for c in curves if c.stalls)])
     return (left, right) if right > left else (left, left + 1)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,6 +21,8 @@ from trainer_tui.tui.widgets.chart_view import Chart
 from trainer_tui.tui.widgets.key_list import KeyList
 
 _NARROW, _WIDE = 76, 110
+_LOOK = 5.0
+"""Seconds between two looks for a stall."""
 
 
 class ChartPanel(Widget):
@@ -86,8 +89,11 @@ class ChartPanel(Widget):
         super().__init__(id=id)
         self.jobs: Sequence[JobCurves] = ()
         self.look = Look()
+        self.clock: Callable[[], float] = time.time
+        """Unix seconds now."""
         self._whole: tuple[float, float] | None = None
         self._stale = False
+        self._stalled = False
 
     def compose(self) -> ComposeResult:
         """Keys, chart, small charts."""
@@ -127,13 +133,20 @@ class ChartPanel(Widget):
     @property
     def curves(self) -> list[Curve]:
         """What the chart shows."""
-        return curves_of(self.jobs, self.chosen, self.listing.keys)
+        return self._curves_of(self.chosen)
+
+    def _curves_of(self, keys: Sequence[str]) -> list[Curve]:
+        return curves_of(self.jobs, keys, self.listing.keys, self.clock())
 
     def focus(self, scroll_visible: bool = True, **_: object) -> ChartPanel:
         """The list, or the small charts, have the keys."""
         target = self.grid if self.has_class("grid") else self.listing
         target.focus(scroll_visible)
         return self
+
+    def on_mount(self) -> None:
+        """Stalls begin and grow while nothing comes."""
+        self.set_interval(_LOOK, self.look_for_stalls)
 
     def on_resize(self, event: events.Resize) -> None:
         """Narrow: the keys above the chart."""
@@ -166,7 +179,8 @@ class ChartPanel(Widget):
 
     def _draw(self) -> None:
         listing, chosen = self.listing, self.chosen
-        curves = curves_of(self.jobs, chosen, listing.keys)
+        curves = self._curves_of(chosen)
+        self._stalled = _going(curves)
         whole = extent(curves, self.look.axis)
         if whole is not None:
             self.look = moves.followed(self.look, self._whole, whole)
@@ -189,9 +203,13 @@ class ChartPanel(Widget):
     def _tiles(self) -> list[Tile]:
         listing = self.listing
         return [
-            Tile(key, curves_of(self.jobs, [key], listing.keys), "  ".join(listing.cells[key]))
-            for key in listing.keys
+            Tile(key, self._curves_of([key]), "  ".join(listing.cells[key])) for key in listing.keys
         ]
+
+    def look_for_stalls(self) -> None:
+        """Mark a curve that stands still as long as it does."""
+        if self._stalled or (self.is_on_screen and _going(self.curves)):
+            self._draw()
 
     # Keys
 
@@ -322,3 +340,8 @@ class ChartPanel(Widget):
             self.listing.marked.clear()
             self.listing.refresh()
             self._draw()
+
+
+def _going(curves: Sequence[Curve]) -> bool:
+    """Whether any of them stands still now."""
+    return any(curve.stalls[-1].open for curve in curves if curve.stalls)

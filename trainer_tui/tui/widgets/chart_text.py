@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from trainer_tui.core import ticks
 from trainer_tui.core.chartscale import place_of
 from trainer_tui.core.series import Axis, Columns
+from trainer_tui.core.stalls import Stall
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.widgets.chart_look import Curve, Frame, Look, Row, read
 
@@ -50,8 +51,12 @@ def note_words(
     if any(any(each.odd) for each in columns):
         words.append(f"{glyphs.times} not finite")
     stalls = _stalls_in(curves, look.axis, window)
-    if stalls:
-        words.append(f"{glyphs.pause} {ticks.duration(max(stalls))} without a step")
+    going = [stall.seconds for stall in stalls if stall.open]
+    if going:
+        words.append(f"{glyphs.pause} no step for {ticks.duration(max(going))}")
+    elif stalls:
+        longest = max(stall.seconds for stall in stalls)
+        words.append(f"{glyphs.pause} {ticks.duration(longest)} without a step")
     if look.log:
         words.append("log")
     if look.weight:
@@ -61,13 +66,13 @@ def note_words(
     return words
 
 
-def _stalls_in(curves: Sequence[Curve], axis: Axis, window: tuple[float, float]) -> list[float]:
+def _stalls_in(curves: Sequence[Curve], axis: Axis, window: tuple[float, float]) -> list[Stall]:
     found = []
     for curve in curves:
         for stall in curve.stalls:
             x = place_of(curve.series, stall.step, axis)
             if x is not None and window[0] <= x <= window[1]:
-                found.append(stall.seconds)
+                found.append(stall)
     return found
 
 
@@ -230,13 +235,13 @@ def _stalls(curves: Sequence[Curve], frame: Frame, axis: Axis) -> list[tuple[int
     """The first and the last cell of each stall; on an axis of steps they are the same."""
     found = []
     for curve in curves:
-        shift = (curve.series.start or 0.0) if axis is Axis.RELATIVE else 0.0
+        shift = curve.shift(axis)
         for stall in curve.stalls:
             if axis is Axis.STEP:
                 begin = end = frame.cell(stall.step)
             else:
                 begin = frame.cell(stall.began - shift) + 1
-                end = max(begin, frame.cell(stall.ended - shift) - 1)
+                end = max(begin, frame.cell(stall.ended - shift) - (not stall.open))
             if end >= 0 and begin < frame.width:
                 found.append((begin, end))
     return found

@@ -68,11 +68,14 @@ class MetricsPane(InsteadPane):
                 held = JobCurves(job.ref, job.name or job.ref.id)
                 held.remember(self.console.runtime.store)
             self.shown = held
-            if held is not None and job is not None and job.checkpoint_step:
-                held.checkpoints.add(job.checkpoint_step)
+            if held is not None and job is not None:
+                held.running = job.status is Status.RUNNING
+                if job.checkpoint_step:
+                    held.checkpoints.add(job.checkpoint_step)
             self.panel.show([held] if held is not None else [])
         elif held is not None and job is not None:
             step = job.checkpoint_step
+            held.running = job.status is Status.RUNNING
             if step and step not in held.checkpoints:
                 held.checkpoints.add(step)
                 self.panel.renew()
@@ -85,7 +88,7 @@ class MetricsPane(InsteadPane):
             return
         if isinstance(message, MetricsArrived):
             self._error = None
-            if not self.shown.held.add(message.metrics, reset=message.reset):
+            if not self.shown.take(message, self.panel.clock()):
                 return
         elif isinstance(message, ArtifactsArrived):
             steps = {
