@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
@@ -15,7 +15,7 @@ from trainer_tui.config import Config, NotifySettings
 from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.messages import ActDone, Aspect, JobEnded, MetricsArrived
 from trainer_tui.core.poller import ProfileState
-from trainer_tui.errors import AuthError, NetworkError, StateError
+from trainer_tui.errors import AuthError, NetworkError, StateError, TrainerError
 from trainer_tui.model import JobRef, Metric, Status
 from trainer_tui.tui import notify, start
 from trainer_tui.tui.commands import document
@@ -122,6 +122,27 @@ async def test_the_session_is_restored(tmp_path: Path) -> None:
         assert again.selected is not None and again.selected.job.ref == held.job.ref
         assert again.filter.text == "dog" and again.main.table.jobs.sort == "name"
         assert again.main.detail.tab == "events" and again.session.split == 51
+
+
+async def test_a_store_that_fails_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the console goes on, and says so; it can be left as always."""
+    runtime = FakeRuntime(few())
+
+    def full(*arguments: object) -> Never:
+        raise TrainerError("the store cannot be used: database or disk is full")
+
+    app = make(tmp_path, runtime=runtime)
+    async with running(app) as pilot:
+        for name in ("set_value", "events"):
+            monkeypatch.setattr(runtime.store, name, full)
+        before = app.selected
+        await pilot.press("down")
+        await until(pilot, lambda: "disk is full" in screen_text(app))
+        await pilot.press("7", "2")
+        assert app.selected != before
+    assert app.return_code in (None, 0)
 
 
 def test_a_broken_session_is_forgotten() -> None:

@@ -105,7 +105,10 @@ class Downloads:
             for row in [row for row in self._rows.values() if row.phase.ended]:
                 del self._rows[row.id]
                 self._artifacts.pop(row.id, None)
-                self._store.drop_download(row.id)
+                try:
+                    self._store.drop_download(row.id)
+                except TrainerError as error:  # it is on the list again next time
+                    self._on_bug(error)
 
     async def run(self, *, until_idle: bool = False) -> None:
         """Carry out what is queued; until canceled, or until nothing is left to do."""

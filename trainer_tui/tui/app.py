@@ -13,7 +13,7 @@ from textual.binding import BindingType
 
 from trainer_tui.config import Config
 from trainer_tui.errors import ConfigError, TrainerError
-from trainer_tui.model import Artifact, Capability, Job, JobRef
+from trainer_tui.model import Artifact, Capability, Event, Job, JobRef
 from trainer_tui.paths import Paths
 from trainer_tui.tui import palette, themes
 from trainer_tui.tui.base_app import BaseApp
@@ -98,6 +98,7 @@ class TrainerApp(BaseApp):
         self.feed = Feed(self, self._take)
         self._facts: dict[str, Facts | None] = {}
         self._save_asked = False
+        self._unkept = False
         self.bulk: dict[str, list[int]] = {}
         """Act → [asked, accepted, refused] of an act on several jobs that is under way."""
         self.unrefunded: list[JobRef] = []
@@ -222,6 +223,14 @@ class TrainerApp(BaseApp):
             self._save_asked = True
             self.set_timer(_SAVE_AFTER, self._save_session)
 
+    def past_events(self, ref: JobRef) -> Sequence[Event]:
+        """What is on disk of a job's history; nothing where it cannot be read."""
+        try:
+            return self.store.events(ref)
+        except TrainerError as error:
+            self.say_error(error)
+            return ()
+
     def badges(self) -> tuple[str, ...]:
         """Words for the status bar."""
         return ("read-only",) if self.read_only else ()
@@ -338,7 +347,12 @@ class TrainerApp(BaseApp):
     def _save_session(self) -> None:
         self._save_asked = False
         self.session.filter = self.filter.text
-        self.session.write(self.store)
+        try:
+            self.session.write(self.store)
+        except TrainerError as error:
+            if not self._unkept:  # said once: the disk may be full for hours
+                self._unkept = True
+                self.say_error(error)
         palette.keep_theme(self.paths.cache, self.session.theme)
 
     def _start_filter(self, text: str) -> None:

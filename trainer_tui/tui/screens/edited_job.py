@@ -201,7 +201,16 @@ class EditedJob(TextFlows):
         if draft is not None and draft.text != text:
             self._offer(draft)
         elif draft is not None:
+            self._drop(draft)
+
+    def _drop(self, draft: Draft) -> bool:
+        """Drop a draft for good, or say why that is not possible."""
+        try:
             self.console.store.discard_draft(draft.id)
+        except TrainerError as error:
+            self.console.say_error(error)
+            return False
+        return True
 
     def _go_on(self, draft: Draft) -> None:
         """Go on with a draft, of the text that it was begun from."""
@@ -270,8 +279,7 @@ class EditedJob(TextFlows):
                 self._go_on(draft)
             elif choice == "diff":
                 self._show_draft(draft)
-            elif choice == "discard":
-                self.console.store.discard_draft(draft.id)
+            elif choice == "discard" and self._drop(draft):
                 self.console.say("The unsent edit is gone.")
 
         self.app.push_screen(ChooseScreen("Unsent edit", words, answers), answered)

@@ -46,7 +46,7 @@ class EventsPane(JobPane):
         if entry is None or self._entry is None or entry.job.ref != self._entry.job.ref:
             self._events, self._failed = (), ""
             if entry is not None:
-                self._events = self.console.store.events(entry.job.ref)
+                self._events = self.console.past_events(entry.job.ref)
         self._entry = entry
         self._renew()
 

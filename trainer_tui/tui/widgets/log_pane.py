@@ -75,7 +75,7 @@ class LogPane(LogFrame):
         job = entry.job if entry else None
         if (job and job.ref) != (self.job and self.job.ref):
             self._error = None
-            self._events = tuple(self.console.runtime.store.events(job.ref)) if job else ()
+            self._events = tuple(self.console.past_events(job.ref)) if job else ()
             self._names, self.name_shown = (), ""
             self.close_question()
             self.view.forget_finding()
