@@ -89,6 +89,23 @@ def test_standing_still_becomes_stalled_once() -> None:
     assert entry and entry.estimate and entry.estimate.stalled
 
 
+def test_a_curve_that_stands_still_is_a_stall_where_no_progress_is_told() -> None:
+    """Its steps are the job's own pace; a step more ends it."""
+    board = Board()
+
+    def look(seconds: float) -> bool:
+        board.merge("comfy", [job().replace(progress=None)], at(seconds))
+        (entry,) = board.entries()
+        return bool(entry.estimate and entry.estimate.stalled)
+
+    assert not look(0)
+    for step in range(5):
+        board.set_loss(ref("1"), step, 1 / (step + 1), at(step * 10))
+    assert not look(135) and look(145)
+    board.set_loss(ref("1"), 5, 0.1, at(150))
+    assert not look(151)
+
+
 def test_an_end_is_told_as_an_end() -> None:
     """Active to ended is in ``ended``; ended to ended is not."""
     board = Board()
@@ -233,17 +250,17 @@ def test_the_loss_of_a_curve_shows_where_the_status_tells_none() -> None:
     recorder = Recorder()
     board = Board(recorder)
     board.merge("comfy", [job(step=5)], T0)
-    assert board.set_loss(ref("1"), 0.25, at(1)).changed == (ref("1"),)
-    assert not board.set_loss(ref("1"), 0.25, at(2))
-    assert board.set_loss(ref("1"), math.nan, at(2))
-    assert not board.set_loss(ref("1"), math.nan, at(3))
+    assert board.set_loss(ref("1"), 6, 0.25, at(1)).changed == (ref("1"),)
+    assert not board.set_loss(ref("1"), 6, 0.25, at(2))
+    assert board.set_loss(ref("1"), 6, math.nan, at(2))
+    assert not board.set_loss(ref("1"), 6, math.nan, at(3))
     board.merge("comfy", [job(step=6)], at(3))
     assert math.isnan(recorder.jobs[-1].loss or 0.0) and not recorder.points
     board.merge("comfy", [job(step=7, loss=0.5)], at(4))
-    assert not board.set_loss(ref("1"), 0.1, at(5))
+    assert not board.set_loss(ref("1"), 6, 0.1, at(5))
     (entry,) = board.entries()
     assert (entry.job.loss, entry.borrowed) == (0.5, False)
-    assert not board.set_loss(ref("no such"), 0.1, at(6))
+    assert not board.set_loss(ref("no such"), 6, 0.1, at(6))
 
 
 def test_a_store_that_cannot_be_written_does_not_hide_the_picture() -> None:

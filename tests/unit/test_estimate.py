@@ -107,7 +107,9 @@ def test_only_what_runs_is_estimated(status: Status) -> None:
 def test_no_progress_no_estimate_no_total_no_eta() -> None:
     """Without steps nothing is said; without a total only the rate is."""
     seen = samples((0, 0), (1, 5))
-    assert estimate(seen, None, at(1), Status.RUNNING) is None
+    assert estimate((), None, at(1), Status.RUNNING) is None
+    found = estimate(seen, None, at(1), Status.RUNNING)
+    assert found is not None and (found.rate, found.eta) == (5.0, None)
     assert estimate((), Progress.of(1, 2), at(1), Status.RUNNING) is None
     found = estimate(seen, Progress.of(5, None), at(1), Status.RUNNING)
     assert found is not None and (found.rate, found.eta) == (5.0, None)

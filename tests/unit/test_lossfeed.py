@@ -73,8 +73,8 @@ class Rig:
         return self.provider
 
     def _take(self, message: MetricsArrived) -> None:
-        if (loss := self.losses.take(message)) is not None:
-            self.board.set_loss(message.ref, loss, self.clock.now())
+        if (last := self.losses.take(message)) is not None:
+            self.board.set_loss(message.ref, *last, self.clock.now())
         held = self.seen.setdefault(message.ref, {})
         for one in message.metrics:
             points = [(one.step, one.value)] if isinstance(one, Metric) else [p[:2] for p in one]
@@ -212,11 +212,11 @@ def test_the_best_of_several_losses_counts() -> None:
     """``loss`` before what is an average of it, whichever comes last; anew after a reset."""
     losses = LastLosses()
     told = (Metric("loss", 1, 0.5), Metric("train_loss", 1, 9.0), Metric("val_loss", 1, 8.0))
-    assert losses.take(MetricsArrived(REF, told, reset=True)) == 0.5
+    assert losses.take(MetricsArrived(REF, told, reset=True)) == (1, 0.5)
     more = Points("loss", (2, 3), (0.4, 0.3), (1.0, 2.0))
     assert losses.take(MetricsArrived(REF, (more,), more=True)) is None
-    assert losses.take(MetricsArrived(REF, ())) == 0.3
-    assert losses.take(MetricsArrived(REF, (Metric("train_loss", 1, 9.0),), reset=True)) == 9.0
+    assert losses.take(MetricsArrived(REF, ())) == (3, 0.3)
+    assert losses.take(MetricsArrived(REF, (Metric("train_loss", 1, 9.0),), reset=True)) == (1, 9.0)
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.STOPPING])

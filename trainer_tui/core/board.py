@@ -229,12 +229,17 @@ class Board:
         """Show what is wrong with a job's training, or that nothing is any more."""
         return self._change([ref], finding=finding)
 
-    def set_loss(self, ref: JobRef, loss: float, now: datetime) -> Delta:
-        """Show the last loss of a job's curve, where its status tells none."""
+    def set_loss(self, ref: JobRef, step: int, loss: float, now: datetime) -> Delta:
+        """Show the last point of a job's curve, where its status tells no loss.
+
+        Where it tells no progress either, the curve's steps are what the job's pace is known by.
+        """
         with self._changing:
             entry = self._entries.get(ref)
             if entry is None or not (entry.borrowed or entry.job.loss is None):
                 return Delta()
+            if entry.job.status is Status.RUNNING and entry.job.progress is None:
+                self._sampled(ref, Sample(now.timestamp(), step))
             before, job = entry.job.loss, entry.job.replace(loss=loss)
             if before == loss or (before is not None and math.isnan(before) and math.isnan(loss)):
                 return Delta()
@@ -273,6 +278,9 @@ class Board:
         if old is None:
             return Entry(job, estimate=guess, borrowed=borrowed)
         return dataclasses.replace(old, job=job, estimate=guess, stale=False, borrowed=borrowed)
+
+    def _sampled(self, ref: JobRef, sample: Sample) -> None:
+        self._samples[ref] = add_sample(self._samples.get(ref, ()), sample)
 
     def _record(
         self, recorder: Recorder, write: list[tuple[Job, Metric | None]], now: datetime

@@ -71,13 +71,14 @@ def estimate(
     stall: float = STALL_STEPS,
     moment: float | None = None,
 ) -> Estimate | None:
-    """What the samples say about a job; ``None`` for one that does not run or says no steps.
+    """What the samples say about a job; ``None`` for one that does not run, or of whose steps
+    nothing was seen.
 
     Args:
         stall: So many times its own pace without a step is a stall; 0: never.
         moment: This moment by the samples' clock; the calendar's where they were taken from it.
     """
-    if status is not Status.RUNNING or progress is None or not samples:
+    if status is not Status.RUNNING or not samples:
         return None
     window = _window(samples)
     rate = _rate(window)
@@ -85,7 +86,7 @@ def estimate(
     stalled = bool(stall) and silent > max(STALL_FLOOR, stall * _median_step_time(window))
     eta: float | None = None
     finish: datetime | None = None
-    if rate and progress.total:
+    if rate and progress is not None and progress.total:
         left = max(0, progress.total - progress.current)
         seconds = left / rate
         eta = _rounded_seconds(seconds)

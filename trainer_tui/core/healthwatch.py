@@ -146,7 +146,9 @@ class HealthWatch:
         job = entry.job
         stalled = entry.estimate is not None and entry.estimate.stalled
         if finding is None and stalled and self.settings.stall:
-            step = job.progress.current if job.progress is not None else 0
+            watch = self._watches.get(job.ref)
+            step = watch.step if watch is not None else 0
+            step = job.progress.current if job.progress is not None else step
             finding = Finding(Ailment.STALL, step, f"no step after {step:,} for a while")
         before = entry.finding
         if finding == before:

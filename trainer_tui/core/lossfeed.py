@@ -42,11 +42,11 @@ class LastLosses:
     """The last point of each job's loss, out of what is told of its curves."""
 
     def __init__(self) -> None:
-        self._held: dict[JobRef, tuple[int, float]] = {}
-        """The place of its key among those that are losses, and the value."""
+        self._held: dict[JobRef, tuple[int, int, float]] = {}
+        """The place of its key among those that are losses, the step, and the value."""
 
-    def take(self, message: MetricsArrived) -> float | None:
-        """Take points; the loss, once all of the past is there, where a loss is known."""
+    def take(self, message: MetricsArrived) -> tuple[int, float] | None:
+        """Take points; step and loss, once all of the past is there, where a loss is known."""
         if message.reset:
             self._held.pop(message.ref, None)
         for one in message.metrics:
@@ -55,10 +55,13 @@ class LastLosses:
             rank = LOSSES.index(one.key)
             held = self._held.get(message.ref)
             if held is None or rank <= held[0]:
-                value = one.value if isinstance(one, Metric) else one.values[-1]
-                self._held[message.ref] = (rank, value)
+                if isinstance(one, Metric):
+                    step, value = one.step, one.value
+                else:
+                    step, value = one.steps[-1], one.values[-1]
+                self._held[message.ref] = (rank, step, value)
         held = self._held.get(message.ref)
-        return None if message.more or held is None else held[1]
+        return None if message.more or held is None else held[1:]
 
 
 @dataclass(slots=True)
@@ -186,11 +189,11 @@ class LossFeed:
         if chunk.offset:
             reader.skip()
         points = [*reader.feed(chunk.data), *reader.finish()]
-        loss, entry = LastLosses().take(MetricsArrived(ref, points)), around.board.get(ref)
-        if loss is not None and entry is not None:
+        last, entry = LastLosses().take(MetricsArrived(ref, points)), around.board.get(ref)
+        if last is not None and entry is not None:
             progress = entry.job.progress
-            step = progress.current if progress is not None else points[-1].step
-            self._take(MetricsArrived(ref, (Metric("loss", step, loss),)))
+            step = progress.current if progress is not None else last[0]
+            self._take(MetricsArrived(ref, (Metric("loss", step, last[1]),)))
         return TAIL_EVERY if running else math.inf
 
     def _told(self, message: Message) -> None:

@@ -434,9 +434,9 @@ class Runtime:
 
     def _judge(self, message: MetricsArrived) -> None:
         self._health.points(message.ref, message.metrics, more=message.more)
-        loss = self._last_losses.take(message)
-        if loss is not None:
-            self.board.set_loss(message.ref, loss, self._clock.now())
+        last = self._last_losses.take(message)
+        if last is not None:
+            self.board.set_loss(message.ref, *last, self._clock.now())
 
     # Helpers.
 
