@@ -6,22 +6,25 @@ import asyncio
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from tests.unit.fakes import FakeClock, FakeProvider, facts, job
 from trainer_tui.config import MetricPattern, MetricsSettings
-from trainer_tui.core import logpoints, metricrows
+from trainer_tui.core import logpoints, metricrows, metricsside
 from trainer_tui.core.board import Board
-from trainer_tui.core.logpoints import LogPoints, of_file
+from trainer_tui.core.logfile.spool import Spool, open_spool
+from trainer_tui.core.logpoints import FileLog, LogPoints, of_spool
 from trainer_tui.core.messages import Message, MetricsArrived
 from trainer_tui.core.metricsside import MetricsSide
 from trainer_tui.core.series import Points, SeriesSet
 from trainer_tui.core.sides import METRICS_PIECE, Surroundings
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NotFoundError, RateLimitError, StateError
-from trainer_tui.model import Capability, JobRef, Metric, Status
+from trainer_tui.model import Capability, JobRef, LogChunk, Metric, Status
 from trainer_tui.providers.base import Facts
 
 pytestmark = pytest.mark.anyio
@@ -351,7 +354,7 @@ async def test_a_log_of_this_machine_is_read_as_a_file(tmp_path: Path) -> None:
     """In pieces, as it grows, and anew when it was replaced."""
     path = tmp_path / "log.txt"
     store = Store(tmp_path / "s.db")
-    points = _points(store, of_file(path, lambda: False))
+    points = _points(store, FileLog(path, lambda: False))
     assert await _all(points) == []
     with path.open("wb") as file:
         for step in range(150_000):
@@ -373,6 +376,51 @@ async def test_of_a_very_long_log_the_end_is_read(tmp_path: Path) -> None:
         b"".join(b"a: |x| %d/90 [00:01<00:01, 1it/s, loss=1]\n" % s for s in range(90))
     )
     store = Store(tmp_path / "s.db")
-    found = await _all(_points(store, of_file(path, lambda: True), most=100))
+    found = await _all(_points(store, FileLog(path, lambda: True), most=100))
     assert found == [("loss", 88, 1.0), ("loss", 89, 1.0)]
     store.close()
+
+
+async def test_what_somebody_reads_of_a_log_is_not_fetched_twice(tmp_path: Path) -> None:
+    """While a log is fetched to be read, its metrics come out of the same file; only what is
+    missing there is asked for. A log that begins anew there begins anew here."""
+    log = b"".join(b"step %d loss: 0.5\n" % step for step in range(1000))
+    asked: list[tuple[int, int]] = []
+
+    async def ask(offset: int, limit: int) -> LogChunk:
+        asked.append((offset, limit))
+        start = max(0, len(log) + offset) if offset < 0 else offset
+        data = log[start : start + min(limit, 4_000)]
+        return LogChunk(data, start, start + len(data))
+
+    held: list[Spool] = []
+    store = Store(tmp_path / "s.db")
+    points = _points(store, of_spool(lambda: held[0] if held else None, ask))
+    await points.look()
+    assert asked == [(-1, 1), (0, logpoints.PIECE)]
+    held.append(open_spool(tmp_path / "spools", REF, "log"))
+    held[0].write(LogChunk(log, 0, len(log)))
+    await points.look()
+    assert len(asked) == 2
+    assert {point.step for point in store.metrics(REF)} == set(range(1000))
+    held[0].write(LogChunk(b"step 3 loss: 0.25\n", 0, 18, reset=True))
+    assert [(p.step, p.value) for p in await points.look()] == [(3, 0.25)]
+    held.pop().close()
+    await points.look()
+    assert len(asked) == 3
+    store.close()
+
+
+async def test_a_log_that_is_printed_faster_than_it_is_read_falls_not_ever_more_behind(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading rests long after each piece, and shorter where much waits to be read."""
+    log = Mock(behind=0, more=True, complete=False, look=AsyncMock(return_value=[]))
+    monkeypatch.setattr(rig.side, "_open_log", AsyncMock(return_value=log))
+    monkeypatch.setattr(metricsside, "time", Mock(thread_time=count(0.0, 1.0).__next__))
+    rig.lacks(Capability.METRICS)
+    _, rest, _ = await rig.looks()
+    log.behind = 1 << 30
+    short, *_ = await rig.looks()
+    assert rest is not None and short is not None
+    assert rest >= 10.0 and short <= 5.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from trainer_tui.config import MetricsSettings
 from trainer_tui.core.clock import Clock
@@ -14,6 +15,9 @@ from trainer_tui.core.logmetrics import VERSION, Reader, own_patterns
 from trainer_tui.core.store import Store
 from trainer_tui.model import Capability, JobRef, LogChunk, Metric
 from trainer_tui.providers.base import HasLogFile, HasLogs, Provider
+
+if TYPE_CHECKING:
+    from trainer_tui.core.logfile.spool import Spool
 
 PIECE = 1 << 20
 """Bytes that are asked for at once."""
@@ -64,6 +68,8 @@ class LogPoints:
         self._tail = b""
         self._live = False
         self._complete = False
+        self.behind = 0
+        """Bytes that wait to be read, where that is known."""
         self.more = True
         """Whether there is more to be read at once."""
 
@@ -91,6 +97,8 @@ class LogPoints:
             await asyncio.sleep(0)
         self._offset = chunk.next_offset
         self._tail = (self._tail + chunk.data)[-_TAIL:]
+        if isinstance(self._ask, FileLog):
+            self.behind = self._ask.size - self._offset
         self._live = self._live or len(chunk.data) < PIECE
         self.more = not chunk.complete and len(chunk.data) >= PIECE // 2
         if chunk.complete and not self._complete:
@@ -153,32 +161,48 @@ async def opened(
     provider: Provider,
     clock: Clock,
     ended: Callable[[], bool],
+    fetched: Callable[[], Spool | None] = lambda: None,
 ) -> LogPoints:
-    """The metrics in the log of a job whose service gives logs."""
+    """The metrics in the log of a job whose service gives logs.
+
+    Args:
+        fetched: What was fetched of the log for a person to read, while that is done.
+    """
     path = await provider.log_path(ref.id) if isinstance(provider, HasLogFile) else None
     if path is not None:
-        return LogPoints(store, ref, settings, of_file(path, ended), clock)
+        return LogPoints(store, ref, settings, FileLog(path, ended), clock)
     source = cast(HasLogs, provider)
 
     async def ask(offset: int, limit: int) -> LogChunk:
         return await source.logs(ref.id, offset=offset, limit=limit)
 
     beside = Capability.METRICS in provider.facts.capabilities
-    return LogPoints(store, ref, settings, ask, clock, MOST_BESIDE if beside else MOST)
+    most = MOST_BESIDE if beside else MOST
+    return LogPoints(store, ref, settings, of_spool(fetched, ask), clock, most)
 
 
-def of_file(path: Path, ended: Callable[[], bool]) -> Ask:
-    """Pieces of a log that is a file of this machine."""
-    inode: int | None = None
+class FileLog:
+    """Pieces of a log that is a file of this machine.
 
-    async def ask(offset: int, limit: int) -> LogChunk:
-        nonlocal inode
-        complete = ended()  # before the size: an ended job's file grows no more
+    Args:
+        path: The file; it need not be there yet.
+        ended: Whether nothing writes it any more.
+    """
+
+    def __init__(self, path: Path, ended: Callable[[], bool]) -> None:
+        self._path, self._ended = path, ended
+        self._inode: int | None = None
+        self.size = 0
+        """As of the last piece."""
+
+    async def __call__(self, offset: int, limit: int) -> LogChunk:
+        """A piece: offset (negative: from the end) and bytes at most."""
+        complete = self._ended()  # before the size: an ended job's file grows no more
         try:
-            with path.open("rb") as file:
+            with self._path.open("rb") as file:
                 stat = os.fstat(file.fileno())
-                reset = offset > stat.st_size or (inode is not None and inode != stat.st_ino)
-                inode = stat.st_ino
+                reset = offset > stat.st_size or self._inode not in (None, stat.st_ino)
+                self._inode, self.size = stat.st_ino, stat.st_size
                 start = 0 if reset else max(0, stat.st_size + offset) if offset < 0 else offset
                 data = os.pread(file.fileno(), limit, start)
         except OSError:  # not there yet, or no more
@@ -186,4 +210,23 @@ def of_file(path: Path, ended: Callable[[], bool]) -> Ask:
         end = start + len(data)
         return LogChunk(data, start, end, reset, complete and end >= stat.st_size)
 
-    return ask
+
+def of_spool(fetched: Callable[[], Spool | None], ask: Ask) -> Ask:
+    """Pieces of a log out of what was fetched of it, while somebody reads it; what is not there is
+    asked for."""
+    base: int | None = None
+
+    async def read(offset: int, limit: int) -> LogChunk:
+        nonlocal base
+        spool = fetched()
+        if spool is None or offset < 0:
+            base = None
+            return await ask(offset, limit)
+        anew = base is not None and base != spool.base
+        base = spool.base
+        chunk = spool.read(0 if anew else offset, limit)
+        if chunk is None:
+            return await ask(offset, limit)
+        return replace(chunk, reset=anew)
+
+    return read

@@ -92,8 +92,11 @@ class LogSide(Side):
 
     def close(self) -> None:
         if self._open is not None:
-            self._open[1].close()
+            name, way = self._open
+            way.close()
             self._open = None
+            if isinstance(way, Fetched):
+                self.around.fetched.pop((self.ref, name), None)
 
     def _tell(self) -> None:
         if self._open is None:
@@ -121,6 +124,7 @@ class LogSide(Side):
         else:
             spool = open_spool(self.around.spools, self.ref, name)
             way = Fetched(spool, self._ask(name), self.around.clock, self._pause)
+            self.around.fetched[self.ref, name] = spool
         self._open = (name, way)
         if path is None:
             prune(self.around.spools)

@@ -14,7 +14,7 @@ from trainer_tui.core.messages import MetricsArrived
 from trainer_tui.core.sides import METRICS_PIECE, Side, Surroundings
 from trainer_tui.errors import RateLimitError, TrainerError
 from trainer_tui.model import Capability, JobRef, Metric, Status
-from trainer_tui.providers.base import HasLogFile, HasMetrics, Provider
+from trainer_tui.providers.base import LOG, HasLogFile, HasMetrics, Provider
 
 if TYPE_CHECKING:
     from trainer_tui.core.logpoints import LogPoints
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 _LOG_AFTER = 1.0
 """Seconds for which a job is followed before its log is read: not for a glance at it."""
 _PIECE_OF_TIME = 0.05
-_REST = 4.0
-"""Reading a log for its metrics takes so much shorter than the rest after it."""
+_REST = 11.0
+"""The rest after reading a piece of a log for its metrics takes so much longer than that did."""
+_SHORT_REST = 4.0
+_FAR = 32 << 20
+"""Bytes behind the log's end from which the rest is short: what is printed faster than it is read
+waits, but not ever more of it."""
 _LOG_PAUSE = 15.0
 """Seconds until a log that could not be read is tried again."""
 
@@ -178,7 +182,7 @@ class MetricsSide(Side):
             return None
         wait = 0.0 if self._log.more else self.pace(2.0, _LOG_PAUSE) or _LOG_PAUSE
         if spent > _PIECE_OF_TIME:  # a log that is one long curve must not take the keys' time
-            wait = max(wait, _REST * spent)
+            wait = max(wait, (_SHORT_REST if self._log.behind > _FAR else _REST) * spent)
         self._log_due = clock.monotonic() + wait
         return wait
 
@@ -196,6 +200,7 @@ class MetricsSide(Side):
             provider,
             around.clock,
             lambda: self._status().ended,
+            lambda: around.fetched.get((self.ref, LOG)),
         )
 
     def _status(self) -> Status:

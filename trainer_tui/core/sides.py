@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from trainer_tui.config import MetricsSettings
 from trainer_tui.core import pastwork
@@ -40,6 +40,9 @@ from trainer_tui.providers.base import (
     Provider,
 )
 
+if TYPE_CHECKING:
+    from trainer_tui.core.logfile.spool import Spool
+
 NO_CAPABILITY = "NO_CAPABILITY"
 """Code of the error that says that a service does not give a side at all."""
 METRICS_PIECE = 5_000
@@ -60,6 +63,8 @@ class Surroundings:
     """Folder of the logs that are fetched."""
     metrics: Callable[[], MetricsSettings]
     """Where metrics come from, as the config says now."""
+    fetched: dict[tuple[JobRef, str], Spool] = field(default_factory=dict)
+    """Logs that are being fetched, by job and name: what is there need not be asked for again."""
 
 
 class Side(ABC):

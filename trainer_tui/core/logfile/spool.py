@@ -115,6 +115,28 @@ class Spool:
         start = max(start, stop - limit)
         return start - self._base, stop - start
 
+    @property
+    def base(self) -> int:
+        """Where the log as it is now begins in the file; another number after it began anew."""
+        return self._base
+
+    def read(self, offset: int, limit: int) -> LogChunk | None:
+        """A piece as the service would give it, of what was fetched; ``None``: it must be asked.
+
+        Args:
+            offset: The service's; what was never seen is empty.
+            limit: Bytes at most.
+        """
+        start = self._base + offset
+        if start >= self._size:
+            return LogChunk(b"", offset, offset, complete=self._complete)
+        held = self._held.within(start, min(self._size, start + limit))
+        if not held or held[0][0] > start:
+            return None
+        data = os.pread(self._fd, held[0][1] - start, start)
+        end = offset + len(data)
+        return LogChunk(data, offset, end, complete=self._complete and end >= self.next)
+
     # -- writing ------------------------------------------------------------------------------
 
     def write(self, chunk: LogChunk, now: float | None = None) -> None:
