@@ -46,7 +46,7 @@ async def test_every_draft_is_listed(tmp_path: Path) -> None:
         await until(pilot, lambda: "4 in all" in shown(app))
         lines = shown(app).split("\n")
         assert "edit" in lines[1] and "dog_portrait_lora  comfy/j1" in lines[1]
-        assert "12 min ago" in lines[1] and "train.steps 2000 → 50 and 1 more" in lines[1]
+        assert "12m ago" in lines[1] and "train.steps 2000 → 50 and 1 more" in lines[1]
         assert "new" in lines[2] and "my_idea" in lines[2]
         assert "sent" in lines[3] and "set aside" in lines[4]
         assert "2 not sent, 4 in all" in lines[0]

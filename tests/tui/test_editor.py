@@ -25,6 +25,7 @@ from trainer_tui.tui.screens.diff import DiffScreen
 from trainer_tui.tui.screens.editor import EditorScreen
 from trainer_tui.tui.screens.odds import OddsScreen
 from trainer_tui.tui.screens.text_screen import TextScreen
+from trainer_tui.tui.widgets.find_bar import FindBar
 
 SIZE = (100, 30)
 
@@ -198,6 +199,36 @@ async def test_what_is_typed_is_on_disk_soon(tmp_path: Path) -> None:
         assert draft.base_text == FLUX
 
 
+async def test_esc_closes_one_thing_at_a_time(tmp_path: Path) -> None:
+    """Completions, the find bar, then the focus of the list of problems; then the editor."""
+    app = EditApp(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await opened(pilot, app)
+        area = screen.area
+        await pilot.press("ctrl+f", *"rank")
+        await until(pilot, lambda: len(screen.query(FindBar)) == 1)
+        area.focus()
+        area.go_to(42, 1)
+        await pilot.press("end", "enter", "o", "p")
+        await until(pilot, lambda: area._offers is not None)
+        await until(pilot, lambda: screen.problem_list.display)
+        await pilot.press("escape")
+        assert area._offers is None and screen.query_one(FindBar).display
+        await pilot.press("escape")
+        assert not screen.query_one(FindBar).display and app.screen is screen
+        area.go_to(42, 1)
+        await pilot.press("f1")
+        assert area._panel is not None
+        await pilot.press("escape")
+        assert area._panel is None and app.screen is screen
+        screen.problem_list.focus()
+        await until(pilot, lambda: screen.problem_list.has_focus)
+        await pilot.press("escape")
+        assert area.has_focus and app.screen is screen
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not screen)
+
+
 async def test_leaving_keeps_the_draft_and_says_so(tmp_path: Path) -> None:
     """esc with something unsent keeps it; without, it says nothing."""
     app = EditApp(tmp_path)
@@ -211,6 +242,7 @@ async def test_leaving_keeps_the_draft_and_says_so(tmp_path: Path) -> None:
         await pilot.press("#", "escape")
         await until(pilot, lambda: app.screen is not screen)
         assert "kept as a draft" in app.said[-1]
+        assert app.said_on[-1] is app.screen, "it stays to be read when the editor is gone"
         assert unsent_edit(app.store, REF) is not None
 
 
@@ -231,7 +263,7 @@ async def test_an_unsent_edit_is_offered_and_restored(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app)
         assert isinstance(app.screen, ChooseScreen)
-        assert "unsent edit of this config, 12 min ago" in shown(app)
+        assert "unsent edit of this config, 12m ago" in shown(app)
         await pilot.press("r")
         await until(pilot, lambda: app.screen is screen)
         assert screen.area.text == mine

@@ -79,9 +79,9 @@ async def test_the_same_edit_twice_is_noticed(tmp_path: Path) -> None:
     app.store.put_draft(Draft("s", "comfy", mine, then, "edit", REF, FLUX, None, then))
     async with app.run_test(size=(100, 50)) as pilot:
         await to_question(pilot, app, 50)
-        assert "This very text was sent for this job before, 3 h ago." in shown(app)
+        assert "This very text was sent for this job before, 3h ago." in shown(app)
         await pilot.press("b")
-        await until(pilot, lambda: "(last sent, 3 h ago)" in shown(app))
+        await until(pilot, lambda: "(last sent, 3h ago)" in shown(app))
 
 
 async def test_the_same_new_job_twice_is_noticed(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_the_same_new_job_twice_is_noticed(tmp_path: Path) -> None:
         await to_text(pilot, app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, DiffScreen))
-        await until(pilot, lambda: "submitted before, 5 min ago." in shown(app))
+        await until(pilot, lambda: "submitted before, 5m ago." in shown(app))
 
 
 async def test_a_refusal_keeps_cursor_and_history(tmp_path: Path) -> None:

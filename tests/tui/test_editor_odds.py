@@ -59,7 +59,7 @@ async def test_the_choice_says_what_each_side_changed(tmp_path: Path) -> None:
             "yours   train.steps  2000 → 50",
             "train.lr  1e-4 → 2e-4",
             "- comfy has   + yours",
-            "you choose in 1 place that both changed",
+            "you choose in 1 place changed by both",
         ):
             assert part in text
         await pilot.press("b")

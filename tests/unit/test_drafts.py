@@ -189,7 +189,7 @@ def test_rebase_keeps_the_text(store: Store, clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "just now"), (59, "just now"), (60, "1 min ago"), (7300, "2 h ago"), (200000, "2 d ago")],
+    [(0, "just now"), (59, "just now"), (60, "1m ago"), (7300, "2h ago"), (200000, "2d ago")],
 )
 def test_ago(seconds: int, words: str) -> None:
     """One rough unit is enough to recognise one's own edit."""

@@ -134,11 +134,11 @@ def set_aside(
 
 
 def ago(then: datetime, now: datetime) -> str:
-    """How long ago, in one rough unit: ``12 min ago``."""
+    """How long ago, in one rough unit: ``12m ago``."""
     seconds = max(0.0, (now - then).total_seconds())
-    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, word in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
-            return f"{int(seconds // size)} {word} ago"
+            return f"{int(seconds // size)}{word} ago"
     return "just now"
 
 

@@ -67,7 +67,9 @@ class AddProfileScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "Add a profile"
-        card.border_subtitle = "ctrl+s saves · pgdn another provider · esc"
+        card.border_subtitle = self.console.glyphs.dotted(
+            "ctrl+s saves", "pgdn another provider", "esc closes"
+        )
         with card:
             yield self._provider
             for key in _FIELDS:

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from trainer_tui.errors import UsageError
+from trainer_tui.tui.glyphs import UNICODE
 from trainer_tui.tui.screens.new_job_parts import PathSuggester, Said, completions, read_file
 
 
@@ -32,17 +33,18 @@ class AskFileScreen(ModalScreen["tuple[str, str] | None"]):
         self.field.cursor_blink = False
 
     def compose(self) -> ComposeResult:
+        glyphs = getattr(self.app, "glyphs", UNICODE)
         card = Vertical(classes="card")
         card.border_title = self._title
-        card.border_subtitle = "enter, esc"
+        card.border_subtitle = glyphs.dotted("enter compares", "esc closes")
         with card:
             yield self.field
             yield self._said
 
     def on_mount(self) -> None:
         """Symbols that the terminal has."""
-        glyphs = getattr(self.app, "glyphs", None)
-        self.set_class(glyphs is not None and not glyphs.unicode, "-ascii")
+        glyphs = getattr(self.app, "glyphs", UNICODE)
+        self.set_class(not glyphs.unicode, "-ascii")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what the path could become."""

@@ -48,9 +48,9 @@ class CompareTitle(PieceLine):
     def pieces(self, width: int) -> Sequence[Piece]:
         """How many, and which curve."""
         text = f"  {self.count} jobs"
-        out = [Piece(" Compare", "foreground", True), Piece(text, "text-muted")]
+        out = [Piece(" Compare", "accent", True), Piece(text, "text-muted")]
         if self.key:
-            out.append(Piece(f"  {self.key}", "accent"))
+            out.append(Piece(f"  {self.key}", "foreground"))
         return out
 
 
@@ -114,7 +114,7 @@ class CompareScreen(Screen[None]):
         keys = [Hint("esc", "back", "screen.dismiss")]
         if self.panel.has_curves:
             words = {"L": ("log", "scale"), "S": ("smooth", "smooth"), "X": ("axis", "axis"),
-                     "A": ("all keys", "grid"), "^s": ("export", "export"), **words}  # fmt: skip
+                     "A": ("all", "grid"), "ctrl+s": ("export", "export"), **words}  # fmt: skip
         keys += [Hint(key, label, action) for key, (label, action) in words.items()]
         return [*keys, Hint("?", "help", "app.command('app.help')")]
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 68
 _MOST = 14
+_AROUND = 8
+"""Rows of the card that are not the list: its frame, the question, the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class ConfirmScreen(ModalScreen[bool]):
         card.border_title = self._title
         with card:
             yield self._list
+            yield Static(self._asked(), id="question", markup=False)
             if self._word:
                 field = Input(placeholder=f"type {self._word} and press enter", compact=True)
                 field.cursor_blink = False
@@ -106,13 +109,13 @@ class ConfirmScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Show the list as high as it is, within reason."""
         self.set_class(not self.console.glyphs.unicode, "-ascii")
-        lines = self.lines()
-        self._list.styles.height = min(len(lines), max(4, self.app.size.height - 9))
+        lines, room = self.lines(), max(3, self.app.size.height * 9 // 10 - _AROUND)
+        self._list.styles.height = min(len(lines), room)
         self._list.set_lines(lines)
-        self._list.can_focus = len(lines) > self.app.size.height - 9
+        self._list.can_focus = len(lines) > room
 
     def lines(self) -> list[Line]:
-        """The jobs, what the act brings about, what is left out, the question."""
+        """The jobs, what the act brings about, what is left out."""
         width = min(_WIDTH, self.app.size.width - 10)
         told = {item.consequence for item in self._items if item.consequence}
         once = len(told) == 1
@@ -144,11 +147,13 @@ class ConfirmScreen(ModalScreen[bool]):
                 lines += [[Piece(f"  {part}", "text-muted")] for part in wrap(reason, width - 2)]
             if len(self._left_out) > _MOST:
                 lines.append([Piece(f"  and {len(self._left_out) - _MOST} more", "text-muted")])
-        question = self._question
-        if self._word:
-            question = f"{question} Type the word {self._word}; esc leaves them alone."
-        lines += [[], [Piece(question, "foreground")], []]
         return lines
+
+    def _asked(self) -> str:
+        """The question, which stays in sight however long the list is."""
+        if not self._word:
+            return self._question
+        return f"{self._question} Type the word {self._word}; esc leaves them alone."
 
     def action_answer(self, yes: bool) -> None:
         """Answer, unless a word is asked for."""

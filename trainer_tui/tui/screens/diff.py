@@ -31,7 +31,7 @@ class Other:
     """A text to compare with."""
 
     name: str
-    """``comfy has``, ``last sent, 3 h ago``, ``config.yaml on disk``."""
+    """``comfy has``, ``last sent, 3h ago``, ``config.yaml on disk``."""
     text: str
 
 
@@ -84,7 +84,7 @@ class Back(PieceLine):
         self._hints = hints
 
     def pieces(self, width: int) -> Sequence[Piece]:
-        left = [Piece(" esc", "accent", True), Piece(" back", "text-muted")]
+        left = [Piece(" esc", "accent"), Piece(" back", "text-muted")]
         return spread(left, self._hints(), width)
 
 
@@ -181,12 +181,12 @@ class DiffScreen(Screen[bool]):
             hints.append(("s", "one below the other" if self.beside else "side by side"))
         if len(self._others) > 1:
             hints.append(("b", "compare with the next"))
-        hints.append(("f", "a file"))
-        return [
-            piece
-            for key, word in hints
-            for piece in (Piece(key, "accent"), Piece(f" {word}  ", "text-muted"))
-        ]
+        hints.append(("f", "with a file" if len(self._others) > 1 else "compare with a file"))
+        pieces: list[Piece] = []
+        for key, word in hints:
+            lead = "  " if pieces else ""
+            pieces += [Piece(f"{lead}{key}", "accent"), Piece(f" {word}", "text-muted")]
+        return pieces
 
     def _lines(self) -> list[Line]:
         width = max(20, self.app.size.width - 6)

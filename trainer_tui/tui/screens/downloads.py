@@ -18,6 +18,7 @@ from trainer_tui.core.messages import DownloadChanged
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.tui.present import fit, size, span
 from trainer_tui.tui.widgets import transfer
+from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line_view import ColumnNames, LineList
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Cells = tuple[str, ...]
 _BAR = 16
+_NAME = 56
+"""Cells of a name at most, so that on a wide terminal its numbers stay near it."""
 
 
 class Queue(LineList):
@@ -99,7 +102,7 @@ class Queue(LineList):
             return max(10, room), 0, 0
         state = min(36, room // 4)
         job = min(28, (room - state) // 3)
-        return room - state - job, job, state
+        return min(room - state - job, _NAME), job, state
 
     def render_row(self, row: int, width: int) -> Strip:
         """``⇣ file   job   ██████····  61%  171 MB  12.4 MB/s  <1m  running``."""
@@ -136,10 +139,9 @@ class DownloadsScreen(Screen[None]):
             height: 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis;
         }
         & #queue-head { margin: 1 0 0 0; }
-        & #queue-line, & #queue-keys {
+        & #queue-line {
             height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
         }
-        & #queue-keys { color: $text-faint; }
         & #queue-empty { display: none; padding: 1 3; color: $text-muted; height: 1fr; }
         &.empty #queue-empty { display: block; }
         &.empty #queue-head, &.empty Queue, &.empty #queue-line { display: none; }
@@ -163,6 +165,7 @@ class DownloadsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._told: dict[str, str] = {}
+        self._keys = KeyBar(self._hints)
 
     def compose(self) -> ComposeResult:
         """Title, column names, rows, a line about the row under the cursor, keys."""
@@ -176,13 +179,12 @@ class DownloadsScreen(Screen[None]):
             markup=False,
         )
         yield Static(id="queue-line", markup=False)
-        yield Static(id="queue-keys", markup=False)
+        yield self._keys
 
     def on_mount(self) -> None:
         """All that the queue holds."""
         self._read()
         self.queue.focus()
-        self._put("#queue-keys", self._keys())
 
     @property
     def console_app(self) -> TrainerApp:
@@ -218,9 +220,27 @@ class DownloadsScreen(Screen[None]):
             self._told[where] = told
             self.query_one(where, Static).update(text)
 
-    def _keys(self) -> Text:
-        shown = ("p pause", "r retry", "x give up", "C clear ended", "y copy path", "esc back")
-        return Text(" " + "   ".join(shown), no_wrap=True)
+    def _hints(self) -> list[Hint]:
+        """The keys, faint where the row under the cursor does not allow them."""
+        row = self.queue.current
+        held = row is not None and row.phase is DownloadPhase.PAUSED
+        words = {
+            "p": ("go on" if held else "pause", "pause"),
+            "r": ("retry", "retry"),
+            "x": ("give up", "cancel"),
+            "y": ("copy path", "copy"),
+        }
+        hints = [
+            Hint(key, label, f"screen.{action}", bool(self.check_action(action, ())))
+            for key, (label, action) in words.items()
+        ]
+        ended = any(one.phase.ended for one in self.queue.rows)
+        hints.append(Hint("C", "clear ended", "screen.clear", ended))
+        return [*hints, Hint("esc", "back", "screen.dismiss")]
+
+    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
+        """A click on a key."""
+        self.run_worker(self.app.run_action(event.action, self), group="keys")
 
     def _tell(self) -> None:
         queue, glyphs = self.queue, self.queue.glyphs
@@ -239,11 +259,12 @@ class DownloadsScreen(Screen[None]):
             f"{size(left)} to go" if left else "",
         ]
         title = Text(no_wrap=True)
-        title.append(" Downloads", queue.paint("foreground", extra="bold"))
+        title.append(" Downloads", queue.paint("accent", extra="bold"))
         said = f" {glyphs.dot} ".join(filter(None, parts))
         title.append(f"   {said}" if said else "", queue.paint("text-muted"))
         self._put("#queue-title", title)
         self._put("#queue-line", self._about(queue.current))
+        self._keys.renew()
 
     def _about(self, row: DownloadRow | None) -> Text:
         """Where the file goes, and under another name when one was taken."""

@@ -146,10 +146,11 @@ class DraftsScreen(Screen[None]):
         kind = kind_of(draft)
         when = ago(draft.sent_at or draft.updated_at, app.now())
         base, colour = self._base(draft)
+        title = self._title(draft, wide)
         pieces = [
             Piece(f"{kind:<10}", _COLOURS[kind], kind in ("edit", "new")),
-            Piece(fit(self._title(draft), 40 if wide else 22, app.glyphs), "foreground", True),
-            Piece(f"  {when:<11}", "text-muted"),
+            Piece(fit(title, 40 if wide else 26, app.glyphs), "foreground", True),
+            Piece(f"  {when:<8}", "text-muted"),
         ]
         if self._now:
             pieces.append(Piece(f"  {base:<12}", colour))
@@ -157,7 +158,7 @@ class DraftsScreen(Screen[None]):
             pieces.append(Piece(f"  {self._changed(draft)}", "text-muted"))
         return pieces
 
-    def _title(self, draft: Draft) -> str:
+    def _title(self, draft: Draft, full: bool = True) -> str:
         if draft.ref is None:
             name = self._first.get(f"name {draft.id}")
             if name is None:
@@ -167,7 +168,7 @@ class DraftsScreen(Screen[None]):
             return f"{name}  {draft.profile}"
         entry = self.console.board.get(draft.ref)
         name = entry.job.name if entry is not None and entry.job.name else draft.ref.id
-        return f"{name}  {draft.ref}"
+        return f"{name}  {draft.ref if full else draft.ref.profile}"
 
     def _base(self, draft: Draft) -> tuple[str, str]:
         """Whether the service still has what the edit began from."""
@@ -200,8 +201,8 @@ class DraftsScreen(Screen[None]):
         if self._failed:
             return "error", f"The drafts cannot be read: {self._failed}"
         return "text-muted", (
-            "No drafts. What you type in an editor and do not send is kept here: e edits the"
-            " config of a job, n writes a new one."
+            "No drafts. What you type in an editor and do not send is kept here.\n"
+            "In the jobs table, e edits a job's config and n writes a new one."
         )
 
     # Keys -------------------------------------------------------------------------------------

@@ -54,13 +54,16 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "Keys"
-        card.border_subtitle = "esc closes · : finds a command"
+        card.border_subtitle = self.console.glyphs.dotted("esc closes", ": finds a command")
         with card:
             yield self._view
 
     def on_mount(self) -> None:
-        """Lines for the width there is."""
+        """Symbols that the terminal has."""
         self.set_class(not self.console.glyphs.unicode, "-ascii")
+
+    def on_resize(self) -> None:
+        """Lines for the width there is."""
         self._view.set_lines(self.lines())
 
     def lines(self) -> list[Line]:
@@ -116,7 +119,8 @@ class HelpScreen(ModalScreen[None]):
 
     def _group(self, lines: list[Line], title: str, rows: list[tuple[list[str], str, str]]) -> None:
         lines += [[], [Piece(f"  {title}", "accent", True)]]
-        width = max(20, min(_WIDTH, self.app.size.width) - _KEYS - 10)
+        card = min(_WIDTH, self.app.size.width * 96 // 100)  # as wide as the stylesheet makes it
+        width = max(20, card - _KEYS - 10)
         for keys, text, reason in rows:
             shade = "text-faint" if reason else ""
             first, *rest = wrap(text, width)

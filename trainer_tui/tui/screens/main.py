@@ -195,6 +195,9 @@ class MainScreen(Screen[None]):
         app = self.console
         if app.screen is not self:
             return self._hints
+        if self.focused is not None and self.focused.id == "filter-text":
+            self._hints = [Hint("enter", "keep", "submit"), Hint("esc", "undo", "drop")]
+            return self._hints
         found: list[Hint] = []
         for key, active in self.active_bindings.items():
             binding = active.binding

@@ -75,7 +75,9 @@ class NewJobScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "New job"
-        card.border_subtitle = "enter opens the text   tab next   esc leaves"
+        card.border_subtitle = self.console.glyphs.dotted(
+            "enter opens the text", "tab next", "esc leaves"
+        )
         with card:
             yield self.profile
             yield self.gpu

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -17,11 +17,13 @@ from trainer_tui.core.templates import Template
 from trainer_tui.core.yamlconfig.parse import MAX_SIZE
 from trainer_tui.errors import UsageError
 from trainer_tui.model import JobRef
-from trainer_tui.tui.widgets.line import Piece, PieceLine
+from trainer_tui.tui.widgets.line import Piece, PieceLine, abreast
 from trainer_tui.tui.widgets.line_view import LineList
 
 if TYPE_CHECKING:
     from textual.strip import Strip
+
+    from trainer_tui.tui.app import TrainerApp
 
 _LABEL = 12
 
@@ -86,14 +88,15 @@ class Options(PieceLine, can_focus=True):
         self.renew()
 
     def pieces(self, width: int) -> Sequence[Piece]:
-        out = [Piece(f"{self.label:<{_LABEL}}", "foreground" if self.has_focus else "text-muted")]
+        label = Piece(f"{self.label:<{_LABEL}}", "foreground" if self.has_focus else "text-muted")
+        words = []
         for index, option in enumerate(self.options):
             chosen = index == self.index
             ground = ("cursor-row" if self.has_focus else "panel") if chosen else "surface"
             colour = "accent" if chosen else "text-muted"
-            out.append(Piece(f" {option} ", colour, chosen, ground, str(index)))
-            out.append(Piece(" "))
-        return out
+            words.append(Piece(f" {option} ", colour, chosen, ground, str(index)))
+        ellipsis = cast("TrainerApp", self.app).glyphs.ellipsis
+        return [label, *abreast(words, self.index, width - label.width, ellipsis)]
 
     def action_step(self, step: int) -> None:
         """The word beside it."""

@@ -89,7 +89,7 @@ class OddsScreen(ChoicesScreen["Settled | None"]):
             how = "both sides' changes; they are of different lines"
         else:
             places = "1 place" if self._open == 1 else f"{self._open} places"
-            how = f"both sides' changes; you choose in {places} that both changed"
+            how = f"both sides' changes; you choose in {places} changed by both"
         return [
             Answer("k", "Keep mine", "go on with your text; theirs is kept in :drafts", "mine"),
             Answer("t", "Take theirs", "go on with theirs; yours is kept in :drafts", "theirs"),

@@ -17,7 +17,7 @@ class OutlineScreen(PickerScreen):
     """Goes to a key of the text below it."""
 
     HEADING = "Outline"
-    HINT = "enter goes there, esc closes"
+    HINT = ("enter goes there", "esc closes")
 
     def __init__(self, area: FoldingText, entries: Sequence[Entry] | None = None) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ class PaletteScreen(PickerScreen):
     """All commands, with what they do and their keys."""
 
     HEADING = "Commands"
-    HINT = "enter runs it · esc"
+    HINT = ("enter runs it", "esc closes")
 
     def choices(self) -> Sequence[Choice]:
         """Every command that makes sense where the palette was opened."""

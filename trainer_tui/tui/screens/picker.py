@@ -99,15 +99,15 @@ class ChoiceList(ScrollView):
         choice, glyphs = self.choices[row], cast("TrainerApp", self.app).glyphs
         chosen = row == self.row
         ground = "cursor-row" if chosen else "surface"
-        loud = "foreground" if choice.enabled else "text-faint"
-        room = width - len(choice.right) - 4
+        loud, sign = ("foreground", "accent") if choice.enabled else ("text-faint", "text-faint")
+        room = width - len(choice.right) - 5
         title = fit(choice.title, min(len(choice.title), room), glyphs)
         note = fit(choice.note, max(0, room - len(title) - 2), glyphs)
         segments = [
             Segment(f"{glyphs.cursor if chosen else ' '} ", paint("accent", ground, bold=True)),
             Segment(title, paint(loud, ground, bold=chosen)),
             Segment("  " + note, paint("text-faint" if not chosen else "text-muted", ground)),
-            Segment(choice.right, paint("accent" if choice.enabled else "text-faint", ground)),
+            Segment(f" {choice.right} ", paint(sign, ground)),
         ]
         return Strip(segments).adjust_cell_length(width, paint("foreground", ground))
 
@@ -124,7 +124,7 @@ class PickerScreen(ModalScreen[None]):
 
     CSS_PATH = "picker.tcss"
     HEADING = ""
-    HINT = ""
+    HINT: tuple[str, ...] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,ctrl+n", "move(1)", "down", show=False, priority=True),
         Binding("up,ctrl+p", "move(-1)", "up", show=False, priority=True),
@@ -156,7 +156,7 @@ class PickerScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = self.HEADING
-        card.border_subtitle = self.HINT
+        card.border_subtitle = self.console.glyphs.dotted(*self.HINT)
         with card:
             field = Input(placeholder="a few letters", compact=True)
             field.cursor_blink = False

@@ -70,7 +70,9 @@ class ProfilesScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "Profiles"
-        card.border_subtitle = "a add · c check · x remove · R ask now · esc"
+        card.border_subtitle = self.console.glyphs.dotted(
+            "a add", "c check", "x remove", "R ask now", "esc closes"
+        )
         with card:
             yield self._list
             yield self._text
@@ -99,10 +101,12 @@ class ProfilesScreen(ModalScreen[None]):
         app, states = self.console, self.console.runtime.states()
         names = list(dict.fromkeys([*states, *app.config.profiles]))
         choices = []
+        wide = max((len(name) for name in names), default=0)
+        kinds = max((len(state.provider) for state in states.values()), default=0)
         for name in names:
             state = states.get(name)
             if state is None:
-                choices.append(Choice(name, f"  {name}", "not polled", "", False))
+                choices.append(Choice(name, f"  {name:<{wide}}", "not polled", "", False))
                 continue
             shape, _ = present.profile_shape(state, app.glyphs)
             word = present.profile_word(state, app.now()) or ("ok" if state.phase == "ok" else "")
@@ -111,7 +115,8 @@ class ProfilesScreen(ModalScreen[None]):
                 for count, word in ((state.running, "running"), (state.queued, "queued"))
                 if count
             )
-            choices.append(Choice(name, f"{shape} {name}", f"{state.provider}  {word}", counts))
+            note = f"{state.provider:<{kinds}}  {word}"
+            choices.append(Choice(name, f"{shape} {name:<{wide}}", note, counts))
         self._list.show(choices, self._list.row)
         lines = self.lines()
         self._text.styles.height = max(8, len(lines))

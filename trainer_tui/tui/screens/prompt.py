@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from trainer_tui.tui.widgets.line import Piece, PieceLine
+from trainer_tui.tui.widgets.line import Piece, PieceLine, abreast
 
 if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
@@ -36,15 +36,16 @@ class ChoiceLine(PieceLine):
             self.renew()
 
     def pieces(self, width: int) -> Sequence[Piece]:
-        out = [Piece(f"{self.label:<12}", "text-faint")]
+        words = []
         for choice in self.choices:
             here = choice == self.chosen
             ground = "cursor-row" if here else "surface"
-            out.append(
-                Piece(f" {choice} ", "accent" if here else "text-muted", here, ground, choice)
-            )
-            out.append(Piece(" "))
-        return out
+            colour = "accent" if here else "text-muted"
+            words.append(Piece(f" {choice} ", colour, here, ground, choice))
+        at = self.choices.index(self.chosen) if self.choices else 0
+        ellipsis = cast("TrainerApp", self.app).glyphs.ellipsis
+        label = Piece(f"{self.label:<12}", "text-faint")
+        return [label, *abreast(words, at, width - label.width, ellipsis)]
 
 
 class TrackScreen(ModalScreen[tuple[str, str] | None]):
@@ -64,7 +65,9 @@ class TrackScreen(ModalScreen[tuple[str, str] | None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "Track a job"
-        card.border_subtitle = "↑ ↓ profile · enter · esc" if self._unicode else "enter, esc"
+        glyphs = cast("TrainerApp", self.app).glyphs
+        keys = ("tab next profile",) if len(self._line.choices) > 1 else ()
+        card.border_subtitle = glyphs.dotted(*keys, "enter follows it", "esc closes")
         with card:
             yield self._line
             field = Input(placeholder="the job's id at the service", compact=True)

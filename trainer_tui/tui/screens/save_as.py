@@ -44,8 +44,7 @@ class SaveScreen(ModalScreen[Path | None]):
         card.border_title = self._heading
         glyphs = getattr(self.app, "glyphs", UNICODE)
         kinds = " or ".join(ending.lstrip(".").upper() for ending in self._endings)
-        dot = f" {glyphs.dot} " if glyphs.unicode else ", "
-        card.border_subtitle = dot.join((f"tab {kinds}", "enter", "esc"))
+        card.border_subtitle = glyphs.dotted(f"tab {kinds}", "enter saves", "esc closes")
         with card:
             field = Input(self._proposed, compact=True, select_on_focus=False)
             field.cursor_blink = False

@@ -54,7 +54,7 @@ class KeyHelp(PieceLine):
             problem = self._problem
             signs = {"error": glyphs.bad, "warning": glyphs.warn, "info": glyphs.info}
             fix = f"  {problem.fix}" if problem.fix else ""
-            hint = "  F2 fixes it" if problem.edit is not None else ""
+            hint = "  f2 fixes it" if problem.edit is not None else ""
             room = width - 4 - len(hint)
             message = fit(problem.message, min(len(problem.message), room), glyphs)
             return [

@@ -13,7 +13,7 @@ class ThemePicker(PickerScreen):
     """Shipped themes, the user's own, then Textual's."""
 
     HEADING = "Theme"
-    HINT = "enter keeps it · esc goes back"
+    HINT = ("enter keeps it", "esc goes back")
 
     def __init__(self) -> None:
         super().__init__()

@@ -54,7 +54,9 @@ class WelcomeScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "Welcome to trainer-tui"
-        card.border_subtitle = "enter chooses · esc looks around · q quits"
+        card.border_subtitle = self.console.glyphs.dotted(
+            "enter chooses", "esc looks around", "q quits"
+        )
         with card:
             yield self._text
             yield self._list

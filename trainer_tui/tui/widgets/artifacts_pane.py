@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SIZE, _AGE = 10, 6
 _BAR = 10
+_NAME = 72
 
 
 class FileTree(LineList):
@@ -63,12 +64,18 @@ class FileTree(LineList):
 
     def transfer_width(self, width: int) -> int:
         """Cells of the download column: bar, percentage and words, or less."""
-        return 38 if width >= 100 else 26 if width >= 70 else 8
+        if not self.downloads or width < 70:
+            return 8
+        return 38 if width >= 100 else 26
+
+    def name_width(self, width: int) -> int:
+        """Cells of the name: what is left, but not so many that its numbers are far away."""
+        room = max(8, width - 3 - _SIZE - _AGE - self.transfer_width(width) - 2)
+        return min(room, _NAME)
 
     def header(self, width: int) -> str:
         """The names of the columns."""
-        wide = self.transfer_width(width)
-        room = max(8, width - 3 - _SIZE - _AGE - wide - 2)
+        room = self.name_width(width)
         return f"   {'NAME':<{room}}{'SIZE':>{_SIZE}}{'AGE':>{_AGE}}  DOWNLOAD"
 
     def render_row(self, row: int, width: int) -> Strip:
@@ -77,8 +84,7 @@ class FileTree(LineList):
         at_cursor = row == self.cursor
         base = self.rich_style + self.paint(ground="cursor-row" if at_cursor else "")
         faint = base + self.paint("text-faint")
-        wide = self.transfer_width(width)
-        room = max(8, width - 3 - _SIZE - _AGE - wide - 2)
+        wide, room = self.transfer_width(width), self.name_width(width)
         keys = {key_of(file) for file in node.files}
         whole = keys <= self.marked
         mark = glyphs.mark if whole else glyphs.dot if keys & self.marked else " "
@@ -210,6 +216,7 @@ class ArtifactsPane(InsteadPane):
                 for row in self.console.runtime.downloads():
                     if row.ref == job.ref:
                         tree.downloads[f"{row.kind}/{row.name}"] = row
+            self.query_one("#files-head").refresh()
         self.job = job
         self._settle()
 
@@ -232,6 +239,9 @@ class ArtifactsPane(InsteadPane):
         before = tree.downloads.get(key)
         if before is not None and before.id > row.id:
             return
+        if not tree.downloads:  # the column widens
+            tree.refresh()
+            self.query_one("#files-head").refresh()
         tree.downloads[key] = row
         done = before is None or before.phase is not row.phase
         for number, node in enumerate(tree.nodes):

@@ -26,6 +26,10 @@ class Field(Input):
         cast("TrainerApp", self.app).typed.hold()
         await super().action_submit()
 
+    def action_drop(self) -> None:
+        """A click on the hint for Escape."""
+        cast("FilterBar", self.parent).action_drop()
+
 
 class FilterBar(Horizontal):
     """``/ status:active loss<0.5        12 of 31``, with the mistake beside it if there is one."""

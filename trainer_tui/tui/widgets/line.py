@@ -35,6 +35,25 @@ def width_of(pieces: Sequence[Piece]) -> int:
     return sum(piece.width for piece in pieces)
 
 
+def abreast(words: Sequence[Piece], chosen: int, room: int, ellipsis: str) -> list[Piece]:
+    """Words side by side; where not all fit, those about the chosen one, and signs of the rest."""
+    first, end = 0, len(words)
+
+    def wide() -> int:
+        signs = (first > 0) + (end < len(words))
+        return width_of(words[first:end]) + end - first + 2 * signs
+
+    while end - first > 1 and wide() > room:
+        if end - 1 > chosen:
+            end -= 1
+        else:
+            first += 1
+    out = [Piece(f"{ellipsis} ", "text-faint")] if first else []
+    for word in words[first:end]:
+        out += [word, Piece(" ")]
+    return [*out, Piece(ellipsis, "text-faint")] if end < len(words) else out
+
+
 class PieceLine(Widget):
     """One line. Subclasses make the pieces for a width in :meth:`pieces`."""
 

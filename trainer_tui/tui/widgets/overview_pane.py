@@ -10,6 +10,7 @@ from trainer_tui.core.messages import Aspect, Message, MetricsArrived
 from trainer_tui.model import Metric
 from trainer_tui.tui import overview
 from trainer_tui.tui.commands import BY_ID, key_names
+from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import LinesView
 from trainer_tui.tui.widgets.pane import JobPane
 
@@ -67,7 +68,7 @@ class OverviewPane(JobPane):
     def _renew(self) -> None:
         app, entry = self.console, self._entry
         if entry is None or not self.size.width:
-            self._view.set_lines([])
+            self._view.set_lines([[], [Piece(" No job is selected.", "text-muted")]])
             return
         lines = overview.lines(
             entry,

@@ -20,7 +20,7 @@ from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.paint import Paint
 from trainer_tui.tui.present import fit
 
-_GROUND = "surface"
+_GROUND = "panel"
 _MOST_ROWS = 8
 _WIDEST = 64
 
@@ -121,7 +121,7 @@ class Offers:
         items = self.found.items
         names = min(40, max(len(item.label) for item in items))
         types = max(len(_type(item)) for item in items)
-        width = min(room.width, max(38, min(_WIDEST, names + types + 6)))
+        width = min(room.width, max(38, min(_WIDEST, names + types + 7)))
         about = wrap(clean(self.chosen.description, limit=300), width - 2)[:2]
         most = max(room.height - room.y - 1, room.y)
         if most < len(about) + 3:
@@ -154,7 +154,7 @@ class Offers:
         elif place == self._top + self._rows - 1 and place + 1 < len(self.found.items):
             more = glyphs.down
         sort = _type(item)
-        room = width - 4
+        room = width - 5
         name = fit(clean(item.label), min(len(item.label), room), glyphs)
         sort = fit(sort, min(len(sort), max(0, room - len(name) - 1)), glyphs)
         gap = " " * (room - len(name) - len(sort))
@@ -165,7 +165,7 @@ class Offers:
                 Segment(f"{glyphs.cursor if chosen else ' '} ", paint("accent", ground, bold=True)),
                 Segment(name, paint(colour, ground, bold=chosen)),
                 Segment(gap + sort, faint),
-                Segment(f" {more}", faint),
+                Segment(f" {more} ", faint),
             ],
             width,
         )

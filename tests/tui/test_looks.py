@@ -1,0 +1,56 @@
+"""On a small terminal nothing that matters is cut, and the keys that are shown are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.console import make, running, screen_text, until
+from tests.tui.fake import many
+from trainer_tui.tui.commands import BY_ID
+from trainer_tui.tui.widgets.line import Piece, abreast, width_of
+
+SMALL = (80, 24)
+
+
+async def test_the_question_stays_in_sight_below_a_long_list(tmp_path: Path) -> None:
+    """Many jobs to cancel at 80x24: what is asked, and how to leave, are on the screen."""
+    app = make(tmp_path, many(60))
+    async with running(app, SMALL) as pilot:
+        await pilot.press("asterisk", "c")
+        await until(pilot, lambda: "Type the word cancel" in screen_text(app))
+        assert "esc leaves them alone" in screen_text(app)
+        assert "type cancel and press enter" in screen_text(app)
+
+
+async def test_help_is_not_cut_beside_its_bar(tmp_path: Path) -> None:
+    """Every word of a sentence is there, although the list is long enough for a scroll bar."""
+    app = make(tmp_path)
+    async with running(app, SMALL) as pilot:
+        await pilot.press("question_mark")
+        sentence = BY_ID["job.compare"].help.replace("Lay", "", 1).split()
+        await until(pilot, lambda: "Lay the curves" in screen_text(app))
+        told = screen_text(app)
+        assert [word for word in sentence if word not in told] == []
+
+
+async def test_the_key_bar_of_the_filter_offers_its_own_keys(tmp_path: Path) -> None:
+    """While a filter is typed, Enter and Escape are offered and not keys that would be typed."""
+    app = make(tmp_path)
+    async with running(app, SMALL) as pilot:
+        await pilot.press("slash")
+        await until(pilot, lambda: "enter keep  esc undo" in screen_text(app))
+        assert "/ filter" not in screen_text(app).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [(0, "one  two  ~"), (1, "one  two  ~"), (2, "~ three  ~"), (3, "~ three  four")],
+)
+def test_words_that_do_not_fit_are_told(chosen: int, shown: str) -> None:
+    """Of words side by side the chosen one is seen, and a sign says that there are more."""
+    words = [Piece(f"{word} ") for word in ("one", "two", "three", "four")]
+    pieces = abreast(words, chosen, 15, "~")
+    assert width_of(pieces) <= 15
+    assert "".join(piece.text for piece in pieces).rstrip() == shown
