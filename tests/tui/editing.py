@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 from textual.widgets import Static
 
 from trainer_tui.config import Config, Profile
@@ -164,6 +165,7 @@ class EditApp(App[None]):
         self.runtime: Any = FakeRuntime(Store(self.paths.store), [job()] if jobs is None else jobs)
         self.env = env or {}
         self.said: list[str] = []
+        self.said_on: list[Screen[Any]] = []
         self.performed: list[tuple[Act, list[JobRef]]] = []
         self.selected_ref: JobRef | None = None
         self.main: Any = None
@@ -204,6 +206,7 @@ class EditApp(App[None]):
 
     def say(self, text: str, severity: str = "information", **_: Any) -> None:
         self.said.append(text)
+        self.said_on.append(self.screen)
 
     def say_error(self, error: TrainerError, *, about: str = "") -> None:
         self.said.append(error.message)

@@ -113,8 +113,7 @@ class EditorScreen(EditedJob):
         entry = self.console.board.get(self.ref)
         reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else ""
         if entry is None or reason is not None:
-            self.console.say(f"The edit is in{': ' + reason if reason else ''}.", "success")
-            self.leave()
+            self.leave(f"The edit is in{': ' + reason if reason else ''}.", "success")
             return
         from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
 

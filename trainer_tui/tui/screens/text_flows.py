@@ -3,8 +3,7 @@ another one, sent, refused, left."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
@@ -18,6 +17,7 @@ from trainer_tui.tui.screens.text_screen import TextScreen
 
 if TYPE_CHECKING:
     from trainer_tui.tui.screens.odds import Odds, Settled
+    from trainer_tui.tui.widgets.notice import Severity
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the files that a text came from."""
@@ -125,35 +125,6 @@ class TextFlows(TextScreen):
                     forget(file)
                 else:
                     self.console.say(f"What your editor saved is in {file.path}.", "warning")
-
-    # Datasets -----------------------------------------------------------------------------------
-
-    def ask_for_datasets(self) -> None:
-        """Ask the service for the account's datasets; without an answer they are not checked."""
-        profile = self.profile_of()
-        facts = self.console.facts(profile)
-        if facts is None or facts.name != "runcomfy":
-            return
-        runtime = self.console.runtime
-
-        async def ask() -> Mapping[str, str] | None:
-            from trainer_tui.providers.base import HasDatasets
-
-            provider = await runtime.provider(profile)
-            return await provider.dataset_states() if isinstance(provider, HasDatasets) else None
-
-        def done(future: Future[Mapping[str, str] | None]) -> None:
-            self.app.call_later(self._datasets_told, future)
-
-        runtime.run(ask).add_done_callback(done)
-
-    def _datasets_told(self, future: Future[Mapping[str, str] | None]) -> None:
-        try:
-            self.datasets = future.result()
-        except (TrainerError, CancelledError):
-            return
-        if self.datasets is not None and self.is_mounted and self.began:
-            self.changed()
 
     # At odds ------------------------------------------------------------------------------------
 
@@ -297,10 +268,12 @@ class TextFlows(TextScreen):
                 self.console.say_error(error)
             self.keeper = None
 
-    def leave(self) -> None:
-        """Back to where one came from."""
+    def leave(self, said: str = "", severity: Severity = "information") -> None:
+        """Back to where one came from; what is said is said there, not on a screen that goes."""
         if self.is_current:
             self.dismiss(None)
+        if said:
+            self.console.say(said, severity)
 
     # Left ---------------------------------------------------------------------------------------
 
@@ -308,17 +281,20 @@ class TextFlows(TextScreen):
         """Leave; what is not sent stays as a draft and says so. Nothing unsaved is left behind."""
         if self.area.step_back():
             return
+        if self.began and self.focused not in (None, self.area):  # the list of problems
+            self.area.focus()
+            return
         if self.note.display and not self.sending:
             self.note.display = False
             return
         self.write()
-        keeper = self.keeper
+        keeper, said = self.keeper, ""
         if self.began and keeper is not None and self.area.text != (self.base() or ""):
             if keeper.waiting:
                 self._ask_to_lose()
                 return
-            self.console.say(self.kept(), "information")
-        self.dismiss(None)
+            said = self.kept()
+        self.leave(said)
 
     def _ask_to_lose(self) -> None:
         from trainer_tui.tui.screens.choose import Answer, ChooseScreen
@@ -335,10 +311,10 @@ class TextFlows(TextScreen):
         ]
 
         def answered(choice: str | None) -> None:
+            if choice in ("copy", "lose"):
+                self.leave()
             if choice == "copy":
                 self.console.copy(self.area.text, "the text")
-            if choice in ("copy", "lose"):
-                self.dismiss(None)
 
         self.app.push_screen(ChooseScreen("Not saved", words, answers), answered)
 

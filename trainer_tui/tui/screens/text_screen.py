@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from typing import ClassVar
 
 from textual import events
@@ -198,6 +199,35 @@ class TextScreen(TextBase):
         if self.checked.text != self.area.text:
             self._told(look(self.area.text, self.rules()))
         return self.checked
+
+    # Datasets -----------------------------------------------------------------------------------
+
+    def ask_for_datasets(self) -> None:
+        """Ask the service for the account's datasets; without an answer they are not checked."""
+        profile = self.profile_of()
+        facts = self.console.facts(profile)
+        if facts is None or facts.name != "runcomfy":
+            return
+        runtime = self.console.runtime
+
+        async def ask() -> Mapping[str, str] | None:
+            from trainer_tui.providers.base import HasDatasets
+
+            provider = await runtime.provider(profile)
+            return await provider.dataset_states() if isinstance(provider, HasDatasets) else None
+
+        def done(future: Future[Mapping[str, str] | None]) -> None:
+            self.app.call_later(self._datasets_told, future)
+
+        runtime.run(ask).add_done_callback(done)
+
+    def _datasets_told(self, future: Future[Mapping[str, str] | None]) -> None:
+        try:
+            self.datasets = future.result()
+        except (TrainerError, CancelledError):
+            return
+        if self.datasets is not None and self.is_mounted and self.began:
+            self.changed()
 
     # What is seen -----------------------------------------------------------------------------
 
