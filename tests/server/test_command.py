@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.server.conftest import LocalServer, wait_for
-from trainer_tui.server.runners.base import InvalidConfig
+from trainer_tui.server.runners import progress_log
+from trainer_tui.server.runners.base import InvalidConfig, JobFolder
 from trainer_tui.server.runners.command import RUNNER
 
 EPOCHS = r"epoch (?P<current>\d+)/(?P<total>\d+) loss (?P<loss>\S+)"
@@ -42,6 +47,28 @@ def test_progress_and_curve_come_from_the_output(server: LocalServer) -> None:
     assert [(p["step"], p["key"], p["value"]) for p in points] == [
         (i, "loss", round(1 / i, 3)) for i in range(1, 6)
     ]
+
+
+def test_points_that_find_no_room_are_read_once_more(tmp_path: Path) -> None:
+    """On a full disk nothing is half written, and nothing is missing when there is room again."""
+    folder = JobFolder(tmp_path)
+    folder.work.mkdir()
+    folder.log.write_text("".join(f"epoch {n}/9 loss 0.{n}\n" for n in range(1, 8)))
+    pattern, start = re.compile(EPOCHS), progress_log.Position()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        found, after = progress_log.read(folder.log, start, pattern)
+        held = progress_log.append(folder, found, after, start)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert (held, folder.metrics.read_bytes()) == (start, b"")
+    found, after = progress_log.read(folder.log, held, pattern)
+    assert progress_log.append(folder, found, after, held).step == 7
+    steps = [json.loads(line)["step"] for line in folder.metrics.read_text().splitlines()]
+    assert steps == list(range(1, 8))
 
 
 def test_files_in_its_folder_are_artifacts(server: LocalServer) -> None:

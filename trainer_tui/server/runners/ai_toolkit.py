@@ -99,7 +99,7 @@ class AiToolkitRunner:
             position, latest = _from_database(database, folder, position)
             loss = loss if latest is None else latest
         else:
-            position = progress_log.append(folder, found, position)
+            position = progress_log.append(folder, found, position, before)
         if position != before:
             progress_log.keep(folder, position)
         return Observed(
@@ -218,9 +218,7 @@ def _from_database(
         if name == "loss/loss" or name == "loss":
             name, loss = "loss", float(value)
         lines.append(progress_log.point(int(step), float(moment or 0), name, float(value)))
-    if lines:
-        with contextlib.suppress(OSError), folder.metrics.open("a", encoding="utf-8") as file:
-            file.write("".join(lines))
+    if lines and progress_log.write_points(folder.metrics, lines):
         position = replace(position, row=int(rows[-1][0]))
     return position, loss
 

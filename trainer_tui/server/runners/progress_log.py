@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Iterable
@@ -100,8 +101,14 @@ def read(log: Path, position: Position, pattern: re.Pattern[str]) -> tuple[list[
     return found, replace(position, offset=end - (len(data) - whole))
 
 
-def append(folder: JobFolder, found: Iterable[Found], position: Position) -> Position:
-    """Add the points that are newer than those in the metrics file already."""
+def append(
+    folder: JobFolder, found: Iterable[Found], position: Position, before: Position
+) -> Position:
+    """Add the points that are newer than those in the metrics file already.
+
+    Gives the position to go on from: the one ``before`` it was read where the disk takes nothing,
+    so that it is read once more when there is room again.
+    """
     now, lines, newest = round(time.time(), 3), [], position.step
     for each in found:
         if each.current is None or each.current <= newest:
@@ -112,10 +119,27 @@ def append(folder: JobFolder, found: Iterable[Found], position: Position) -> Pos
             lines.append(point(each.current, now, key, value))
         if known:
             newest = each.current
-    if lines:
-        with contextlib.suppress(OSError), folder.metrics.open("a", encoding="utf-8") as file:
-            file.write("".join(lines))
+    if lines and not write_points(folder.metrics, lines):
+        return before
     return replace(position, step=newest)
+
+
+def write_points(metrics: Path, lines: Iterable[str]) -> bool:
+    """Add lines to a metrics file, all or none; whether there was room for them."""
+    data = "".join(lines).encode()
+    try:
+        with metrics.open("ab", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            try:
+                written = file.write(data)
+            except OSError:
+                written = 0
+            if written != len(data):
+                file.truncate(size)
+                return False
+    except OSError:
+        return False
+    return True
 
 
 def point(step: int, moment: float, key: str, value: float) -> str:
