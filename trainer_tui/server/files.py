@@ -22,7 +22,7 @@ from trainer_tui.errors import NotFoundError, TrainerError
 CHUNK = 256 * 1024
 # The engine's own files: they tell what a job's environment is, and are of no use to others.
 _OWN = re.compile(r"(?:job|launch|request|state|claim-\d+)\.json\Z|events\.jsonl\Z|\.")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 
 
 class RangeError(TrainerError):
