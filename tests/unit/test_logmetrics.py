@@ -7,7 +7,7 @@ import json
 import math
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -366,6 +366,31 @@ def test_a_line_that_tells_its_time_is_believed() -> None:
     line = b"2026-03-01T10:00:00Z INFO step 1 loss: 0.5\n"
     (point,) = Reader().feed(line)
     assert point.time == datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
+def test_a_line_shortly_above_tells_the_time_of_those_below() -> None:
+    """Of what one message has on several lines; not of all that follows."""
+    log = b"2026-03-01T10:00:00Z INFO validation\n  loss: 0.5\n  acc: 0.9\n" + b"-\n" * 5
+    points = Reader().feed(log + b"step 7 loss: 0.25\n")
+    ten = datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert [(point.value, point.time) for point in points] == [
+        *((0.5, ten), (0.9, ten), (0.25, None)),
+    ]
+    reader = Reader()
+    assert reader.feed(b"2026-03-01T10:00:00Z INFO validation\n") == []
+    assert [point.time for point in reader.feed(b"  loss: 0.5\n")] == [ten]
+
+
+def test_a_clock_without_a_date_is_of_the_day_of_the_job() -> None:
+    """Past midnight it is the next one, also for a reader that goes on later."""
+    near = datetime(2026, 3, 1, 22, tzinfo=UTC).astimezone()
+    later = near + timedelta(hours=11)
+    log = f"{near:%H:%M:%S} step 1 loss: 0.5\n{later:%H:%M:%S} step 2 loss: 0.4\n"
+    reader = Reader(near=near)
+    assert [point.time for point in reader.feed(log.encode())] == [near, later]
+    onward = Reader(kept=json.loads(json.dumps(reader.save())), near=near)
+    last = later + timedelta(hours=11)
+    assert [p.time for p in onward.feed(f"{last:%H:%M:%S} step 3 loss: 0.3\n".encode())] == [last]
 
 
 def _own(regex: str) -> Own:

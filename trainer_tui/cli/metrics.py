@@ -208,6 +208,7 @@ async def _read_log(context: CliContext, service: Service, job: Job) -> None:
             service.provider(job.ref.profile),
             service.clock,
             lambda: job.status.ended,
+            began=job.started_at or job.created_at,
         )
         while log.more:
             await log.look()

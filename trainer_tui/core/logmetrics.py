@@ -34,6 +34,8 @@ _WINDOW = 64 << 10
 _STAMPS = 50
 """After so many lines of metrics without a time none is looked for."""
 _STAMP = 200
+_ABOVE = 5
+"""So many lines above one without a time are asked for theirs."""
 _INDENT = 20
 """So far to the right is what a bar has below it."""
 _LIMIT = 1 << 63
@@ -101,9 +103,15 @@ class Reader:
     Args:
         own: The user's patterns: a line that one of them knows is left to it.
         kept: What :meth:`save` gave, to go on from there.
+        near: A moment not far from the first line's: tells the day of a clock without a date.
     """
 
-    def __init__(self, own: Sequence[Own] = (), kept: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        own: Sequence[Own] = (),
+        kept: Mapping[str, Any] | None = None,
+        near: datetime | None = None,
+    ) -> None:
         self._own = tuple(own)
         self._names = Names()
         self._bars = Bars(self._names)
@@ -111,6 +119,9 @@ class Reader:
         self._rest = b""
         self._skipping = False
         self._stamps = _STAMPS
+        self._near = near
+        self._above: list[bytes] = []
+        """The last states of what was fed before."""
         self._fine = False
         self._within = (-math.inf, 0, 0)
         """The last epoch and step in it, and the steps of the epochs before."""
@@ -180,6 +191,7 @@ class Reader:
             "skipping": self._skipping,
             "last": self._last,
             "epochs": self._epochs,
+            "near": self._near.isoformat() if self._near is not None else None,
         }
 
     def _restore(self, kept: Mapping[str, Any]) -> None:
@@ -191,21 +203,28 @@ class Reader:
         self._fine, self._skipping = kept["fine"], kept["skipping"]
         self._last = {key: (step, value) for key, (step, value) in kept["last"].items()}
         self._epochs = dict(kept["epochs"])
+        if kept["near"] is not None:
+            self._near = datetime.fromisoformat(kept["near"])
 
     def _window(self, window: bytes, time: datetime | None, found: list[Metric]) -> None:
         """Some whole states. Those that hold nothing of interest are passed over together."""
         if not self._own and not any(mark in window for mark in _MARKS):
             lower = window.lower()
             if not any(word in lower for word in _WORDS):
+                end = window[-_ABOVE * _STAMP :].replace(b"\r", b"\n")
+                self._above = end.split(b"\n")[-_ABOVE - 1 : -1]
                 return
         words: list[bytes] | None = None
         escapes = b"\x1b" in window or b"\x08" in window
-        for state in window.replace(b"\r", b"\n").split(b"\n"):
+        states = [*self._above, *window.replace(b"\r", b"\n").split(b"\n")]
+        begin, self._above = len(self._above), states[-_ABOVE - 1 : -1]
+        for at in range(begin, len(states)):
+            state = states[at]
             if not state or len(state) > MAX_STATE:
                 continue
             if escapes:
-                state = _ESCAPE.sub(b"", state)
-            if self._own and self._take_own(state, time, found):
+                state = states[at] = _ESCAPE.sub(b"", state)
+            if self._own and self._take_own(states, at, time, found):
                 continue
             bars = self._bars
             said = bars.tqdm(state) if b"/s, " in state or b"/it, " in state else None
@@ -215,7 +234,7 @@ class Reader:
                     words = [word for word in _WORDS if word in lower]
                 if not words or (said := self._words(state, words)) is None:
                     continue
-            self._take(said, self._when(state, time) if self._stamps else time, found)
+            self._take(said, self._when(states, at, time), found)
 
     def _look(self, state: bytes) -> Said | None:
         """What the patterns for one form of line each say of a state."""
@@ -245,20 +264,31 @@ class Reader:
                 return logpatterns.words(state, self._names)
         return None
 
-    def _take_own(self, state: bytes, time: datetime | None, found: list[Metric]) -> bool:
-        text = state.decode("utf-8", "replace")[:_MAX_OWN]
+    def _take_own(
+        self, states: list[bytes], at: int, time: datetime | None, found: list[Metric]
+    ) -> bool:
+        text = states[at].decode("utf-8", "replace")[:_MAX_OWN]
         came = False
         for own in self._own:
             for said in own.find(text):
-                self._take(said, self._when(state, time) if self._stamps else time, found)
+                self._take(said, self._when(states, at, time), found)
                 came = True
         return came
 
-    def _when(self, state: bytes, time: datetime | None) -> datetime | None:
-        """When a line says that it was written; asked no more where lines never say it."""
-        told = time_of(state[:_STAMP].decode("utf-8", "replace"), time)
-        self._stamps = self._stamps - 1 if told is None else _STAMPS
-        return told or time
+    def _when(self, states: list[bytes], at: int, time: datetime | None) -> datetime | None:
+        """When a line says that it was written, or one shortly above it does; asked no more where
+        lines never say it."""
+        if not self._stamps:
+            return time
+        for state in reversed(states[max(0, at - _ABOVE) : at + 1]):
+            told = time_of(state[:_STAMP].decode("utf-8", "replace"), time or self._near)
+            if told is not None:
+                self._stamps, self._near = _STAMPS, told
+                return told
+            if time is not None:
+                break  # when it came is nearer than what another line says
+        self._stamps -= 1
+        return time
 
     def _take(self, said: Said, time: datetime | None, found: list[Metric]) -> None:
         (step, epoch, fraction), values = said

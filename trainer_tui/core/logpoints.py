@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,6 +49,7 @@ class LogPoints:
         ask: Gives pieces of the log.
         clock: For the time of points that are read as they are written.
         most: Bytes of a log that are read at most.
+        began: When the job did, which tells the day of lines with a clock alone.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class LogPoints:
         ask: Ask,
         clock: Clock,
         most: int = MOST,
+        began: datetime | None = None,
     ) -> None:
         self._store, self._ref, self._clock = store, ref, clock
-        self._ask, self._most = ask, most
+        self._ask, self._most, self._began = ask, most, began
         self._own = own_patterns(settings)
         self._regexes = [p.regex for p in settings.patterns]
         self._reader: Reader | None = None
@@ -117,7 +120,7 @@ class LogPoints:
             if not before.reset and before.data[: len(tail)] == tail:
                 self._offset = self._saved = state["offset"]
                 self._tail = tail
-                self._reader = Reader(self._own, state["reader"])
+                self._reader = Reader(self._own, state["reader"], self._began)
                 return
         reader = self._anew()
         end = await self._ask(-1, 1)
@@ -129,7 +132,7 @@ class LogPoints:
         return (state.get("version"), state.get("patterns")) == (VERSION, self._regexes)
 
     def _anew(self) -> Reader:
-        self._reader = Reader(self._own)
+        self._reader = Reader(self._own, near=self._began)
         self._offset = self._saved = 0
         self._tail = b""
         return self._reader
@@ -162,15 +165,17 @@ async def opened(
     clock: Clock,
     ended: Callable[[], bool],
     fetched: Callable[[], Spool | None] = lambda: None,
+    began: datetime | None = None,
 ) -> LogPoints:
     """The metrics in the log of a job whose service gives logs.
 
     Args:
+        began: When the job did.
         fetched: What was fetched of the log for a person to read, while that is done.
     """
     path = await provider.log_path(ref.id) if isinstance(provider, HasLogFile) else None
     if path is not None:
-        return LogPoints(store, ref, settings, FileLog(path, ended), clock)
+        return LogPoints(store, ref, settings, FileLog(path, ended), clock, began=began)
     source = cast(HasLogs, provider)
 
     async def ask(offset: int, limit: int) -> LogChunk:
@@ -178,7 +183,7 @@ async def opened(
 
     beside = Capability.METRICS in provider.facts.capabilities
     most = MOST_BESIDE if beside else MOST
-    return LogPoints(store, ref, settings, of_spool(fetched, ask), clock, most)
+    return LogPoints(store, ref, settings, of_spool(fetched, ask), clock, most, began)
 
 
 class FileLog:

@@ -193,6 +193,7 @@ class MetricsSide(Side):
         provider = await around.provider(self.ref.profile)
         if not (self._fetch or await has_log_file(provider, self.ref)):
             return None
+        entry = around.board.get(self.ref)
         return await opened(
             around.store,
             self.ref,
@@ -201,6 +202,7 @@ class MetricsSide(Side):
             around.clock,
             lambda: self._status().ended,
             lambda: around.fetched.get((self.ref, LOG)),
+            (entry.job.started_at or entry.job.created_at) if entry is not None else None,
         )
 
     def _status(self) -> Status:

@@ -165,6 +165,11 @@ class Series:
         """Unix seconds from which :attr:`Axis.RELATIVE` counts; ``None``: no time is known."""
         return None if self._origin.time == math.inf else self._origin.time
 
+    @property
+    def timeless(self) -> int:
+        """Points whose time is not known."""
+        return len(self) - len(self._timed()[0])
+
     def best(self, way: Way) -> tuple[int, float] | None:
         """The least or greatest finite value, at the first step that has it."""
         self._settle()

@@ -57,6 +57,9 @@ def note_words(
     elif stalls:
         longest = max(stall.seconds for stall in stalls)
         words.append(f"{glyphs.pause} {ticks.duration(longest)} without a step")
+    without = sum(curve.series.timeless for curve in curves) if look.axis is not Axis.STEP else 0
+    if without:
+        words.append(f"{without:,} points without a time")
     if look.log:
         words.append("log")
     if look.weight:
