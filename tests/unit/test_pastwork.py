@@ -106,6 +106,18 @@ def test_the_curve_says_it_better_than_the_whole_time(store: Store) -> None:
     assert found is not None and found.seconds == 1.5
 
 
+def test_a_job_of_two_works_tells_nothing_of_others(store: Store) -> None:
+    """A job that was edited to other work took time for both; its own pace says so."""
+    past = job("past")
+    remember(store, past.ref, FLUX)
+    other = set_value(FLUX, "train.batch_size", 4)
+    remember(store, past.ref, other)
+    remember(store, past.ref, other)
+    assert pace(store, [past]) is None and pace(store, [past], other) is None
+    found = own_pace(store, past, None, NOW)
+    assert found is not None and found.source == "so far, partly of other work"
+
+
 def test_no_note_of_what_is_no_training_config(store: Store) -> None:
     """A command, a bundle and a broken text are no work that could be compared."""
     for text in ("command: [true]\n", "bundle: /x\n", "a: [\n", ""):

@@ -124,7 +124,8 @@ class Forecast:
     def _run(self) -> str:
         if self.steps is None:
             return ""
-        lr = f" at a learning rate of {self.lr:g}" if self.lr is not None else ""
+        rate = f"{self.lr:g}".replace("e-0", "e-") if self.lr is not None else ""
+        lr = f" at a learning rate of {rate}" if rate else ""
         each = f", {self.images} images each" if self.images > 1 else ""
         if self.accumulation > 1:
             each += f" (batch of {self.batch}, accumulated {self.accumulation} times)"

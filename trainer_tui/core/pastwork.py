@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _WORKS = "pace.works"
 _MOST = 300
 """Jobs whose work is noted; the oldest note goes."""
+_SEVERAL = ""
+"""The note of a job whose config was changed so that its steps are other work: its time is of
+some of each, and tells nothing of another job."""
 _TRIED = 5
 """Past jobs of the same work that are asked for their pace, the newest first."""
 _POINTS = 1000
@@ -53,17 +56,20 @@ def work_of(text: str) -> str | None:
 def remember(store: Store, ref: JobRef, text: str) -> None:
     """Note which work a job does; that it cannot be noted stops nothing."""
     work, works = work_of(text), dict(_works(store))
-    if work is None or works.get(str(ref)) == work:
+    noted = works.pop(str(ref), None)
+    if work is None or noted in (work, _SEVERAL):
         return
-    works.pop(str(ref), None)
-    works[str(ref)] = work
+    works[str(ref)] = work if noted is None else _SEVERAL
     with contextlib.suppress(TrainerError):
         store.set_value(_WORKS, dict(list(works.items())[-_MOST:]))
 
 
 def own_pace(store: Store, job: Job, estimate: Estimate | None, now: datetime) -> Pace | None:
     """A job's own seconds a step, as far as they are known here."""
-    return pace_of(job, estimate, _recent(store, job.ref), now)
+    found = pace_of(job, estimate, _recent(store, job.ref), now)
+    if found is not None and estimate is None and _works(store).get(str(job.ref)) == _SEVERAL:
+        return Pace(found.seconds, "so far, partly of other work")
+    return found
 
 
 def _recent(store: Store, ref: JobRef) -> Sequence[Metric]:

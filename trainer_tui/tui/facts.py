@@ -22,7 +22,7 @@ def facts_of(summary: dict[str, object]) -> list[tuple[str, str]]:
         if isinstance(value, list):
             shown = ", ".join(str(part) for part in value)
         elif isinstance(value, float):
-            shown = f"{value:g}"
+            shown = f"{value:g}".replace("e-0", "e-")
         else:
             shown = f"{value:,}" if isinstance(value, int) else str(value)
         out.append((label, shown))
