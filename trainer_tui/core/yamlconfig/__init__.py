@@ -16,7 +16,6 @@ from trainer_tui.core.yamlconfig.changes import (
     DiffLine,
     changes,
     diff,
-    in_words,
     summary,
 )
 from trainer_tui.core.yamlconfig.nodes import Alias, Mapping, Scalar, Sequence, resolve
@@ -39,7 +38,6 @@ __all__ = [
     "check",
     "diff",
     "get_value",
-    "in_words",
     "parse",
     "parsed",
     "resolve",

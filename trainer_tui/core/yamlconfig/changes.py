@@ -130,8 +130,7 @@ def summary(text: str) -> dict[str, object]:
     """What a config will do, as far as it says so.
 
     Gives ``name, steps, save_every, sample_every, samples, lr, rank, batch_size, resolution,
-    datasets, model, checkpoints``: numbers, strings, lists of them, or ``None``.
-    ``samples`` is images a round, ``checkpoints`` how many are left at the end of the run.
+    datasets, model``: numbers, strings, lists of them, or ``None``; ``samples`` is images a round.
     """
     document = parsed(text)
 
@@ -142,11 +141,6 @@ def summary(text: str) -> dict[str, object]:
     process: Path = ROOTS[2]
     steps = _count(value(*process, "train", "steps"))
     save_every = _count(value(*process, "save", "save_every"))
-    keep = _count(value(*process, "save", "max_step_saves_to_keep"))
-    checkpoints = None
-    if steps is not None:
-        numbered = (steps - 1) // save_every if save_every else 0
-        checkpoints = (min(numbered, keep) if keep else numbered) + 1
     images = document.at(*process, "sample", "samples") or document.at(
         *process, "sample", "prompts"
     )
@@ -167,43 +161,7 @@ def summary(text: str) -> dict[str, object]:
         "resolution": _resolutions(document, process),
         "datasets": _datasets(document, process),
         "model": _text(value(*process, "model", "name_or_path")),
-        "checkpoints": checkpoints,
     }
-
-
-def in_words(text: str) -> list[str]:
-    """What a config will do, a few short sentences for a confirmation."""
-    facts = summary(text)
-    out = []
-    steps, batch = facts["steps"], facts["batch_size"]
-    if isinstance(steps, int):
-        line = f"{steps:,} steps"
-        if facts["lr"] is not None:
-            line += f" at a learning rate of {facts['lr']:g}"
-        if isinstance(batch, int) and batch > 1:
-            line += f", {batch} images each"
-        out.append(line)
-    checkpoints, every = facts["checkpoints"], facts["save_every"]
-    if isinstance(checkpoints, int):
-        kept = f"{checkpoints} checkpoint{'' if checkpoints == 1 else 's'} kept"
-        out.append(f"saves every {every:,} steps, {kept}" if isinstance(every, int) else kept)
-    samples, often = facts["samples"], facts["sample_every"]
-    if isinstance(samples, int) and samples and isinstance(often, int):
-        out.append(f"{samples} sample{'' if samples == 1 else 's'} every {often:,} steps")
-    elif samples == 0:
-        out.append("no samples")
-    if facts["rank"] is not None:
-        line = f"rank {facts['rank']}"
-        out.append(line + (f" on {facts['model']}" if facts["model"] else ""))
-    sets, sizes = facts["datasets"], facts["resolution"]
-    if isinstance(sets, list) and sets:
-        line = (
-            "trains on " + ", ".join(sets[:3]) + (f" and {len(sets) - 3} more" if sets[3:] else "")
-        )
-        if isinstance(sizes, list) and sizes:
-            line += f" at {', '.join(str(s) for s in sizes)} px"
-        out.append(line)
-    return out
 
 
 def _count(value: object) -> int | None:

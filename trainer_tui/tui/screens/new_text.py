@@ -10,7 +10,7 @@ from pathlib import Path
 from trainer_tui.core.acts import Outcome
 from trainer_tui.core.drafts import Keeper, Place, ago, put_place, submitted_before
 from trainer_tui.core.rows import Draft
-from trainer_tui.core.yamlconfig import in_words, summary
+from trainer_tui.core.yamlconfig import summary
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, JobRef
 from trainer_tui.providers.base import Submission
@@ -165,10 +165,7 @@ class NewTextScreen(TextFlows):
         will = forecasting.forecast_new(
             self.console, text, target.profile, target.gpu_type, target.gpu_count, like
         )
-        if will is not None:
-            notes += forecasting.told(None, will)
-        else:
-            notes += [("foreground", f"{line[:1].upper()}{line[1:]}.") for line in in_words(text)]
+        notes += forecasting.told(None, will)
         facts = self.console.facts(self.target.profile)
         told = facts.consequences.get(Capability.SUBMIT) if facts is not None else None
         if told:
