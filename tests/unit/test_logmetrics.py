@@ -9,11 +9,13 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer_tui.core import logpatterns
 from trainer_tui.core.logmetrics import MAX_KEYS, MAX_STATE, Own, Reader
 
 LOGS = Path(__file__).parent.parent / "fixtures" / "logs"
@@ -301,6 +303,34 @@ def test_a_later_reader_goes_on_where_one_stopped(name: str, cut: int) -> None:
     found += second.feed(data[cut - first.held :])
     found += second.finish()
     assert _same([(p.key, p.step, p.value) for p in found], _read(data))
+
+
+_LINES = [
+    *(line for name in NAMES for line in _log(name).replace(b"\r", b"\n").split(b"\n") if line),
+    *(b"step 12 | loss=0.52 | lr=9.9e-05 | ok", b"step 1/20 f1 0.5 f2 0.25 top5: 3", b"loss 0.5"),
+    *(b"[2026-01-01 10:00:00] iter 5 acc1: 0.5 acc@5: 0.7 map-50 loss: nan", b"Epoch 0/3 loss: 1"),
+    *(b"epoch 1, 10 / 500 train loss 0.5", b"step: 3 - loss: 0.5", b"eta 10:00 x5 loss 1e05"),
+]
+
+
+_CHOSEN = st.tuples(st.sampled_from(_LINES), st.lists(st.sampled_from(b"0123456789")))
+
+
+@given(st.lists(_CHOSEN, min_size=2))
+def test_lines_of_one_shape_say_the_same_as_each_alone(
+    chosen: list[tuple[bytes, list[int]]],
+) -> None:
+    """Reading many lines that differ in digits only at places known from the first of them gives
+    what reading each by all patterns gives."""
+    lines = []
+    for line, digits in chosen:
+        other = itertools.cycle(digits or [48])
+        varied = re.sub(rb"\d", lambda _, other=other: bytes([next(other)]), line)  # type: ignore[misc]
+        lines += [line, varied, varied]
+    data = b"\n".join([*lines, *lines])
+    with mock.patch.object(logpatterns, "plan", return_value=None):
+        slow = _read(data)
+    assert _same(_read(data), slow)
 
 
 @given(st.binary(max_size=3000))

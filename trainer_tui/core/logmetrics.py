@@ -50,6 +50,9 @@ _WORDS = (
 """A line of words and numbers is looked at when one of these is in it."""
 _MARKS = (b"/s, ", b"/it, ", b"it/s", b"Epoch", b"': ", b'":', b" all ")
 """A piece without any of these and of the words has nothing."""
+_OTHERS = (b"/s, ", b"/it, ", b"Epoch", b" - ", b"{")
+"""A line with one of these may be of a form that is looked for before words and numbers."""
+_PLANS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Reader:
         self._names = Names()
         self._bars = Bars(self._names)
         self._yolo = Yolo(self._names)
+        self._plans: dict[bytes, logpatterns.Plan] = {}
         self._rest = b""
         self._skipping = False
         self._stamps = _STAMPS
@@ -227,6 +231,11 @@ class Reader:
             if self._own and self._take_own(states, at, time, found):
                 continue
             bars = self._bars
+            shape = logpatterns.shape(state)
+            plan = self._plans.get(shape) if bars.line is None else None
+            if plan is not None:
+                self._take(plan.said(state), self._when(states, at, time), found)
+                continue
             said = bars.tqdm(state) if b"/s, " in state or b"/it, " in state else None
             if said is None and (said := self._look(state)) is None:
                 if words is None:  # those that are in this window: few, for each of many lines
@@ -234,6 +243,7 @@ class Reader:
                     words = [word for word in _WORDS if word in lower]
                 if not words or (said := self._words(state, words)) is None:
                     continue
+                self._plan(shape, state, said)
             self._take(said, self._when(states, at, time), found)
 
     def _look(self, state: bytes) -> Said | None:
@@ -263,6 +273,16 @@ class Reader:
             if word in lower and logpatterns.may_say(lower, word):
                 return logpatterns.words(state, self._names)
         return None
+
+    def _plan(self, shape: bytes, state: bytes, said: Said) -> None:
+        """Remember where lines of this shape say what this one says, if no other pattern has a
+        look at them first: lines that one statement prints differ in digits only."""
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        if not (state[:2] == b"  " or any(mark in state for mark in _OTHERS)):
+            plan = logpatterns.plan(state, said, self._names)
+            if plan is not None:
+                self._plans[shape] = plan
 
     def _take_own(
         self, states: list[bytes], at: int, time: datetime | None, found: list[Metric]

@@ -12,7 +12,9 @@ and what is common to all; bars are in ``logbars``, Ultralytics' tables in ``log
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 MAX_NAME = 60
 """Characters of a metric's name."""
@@ -74,6 +76,9 @@ _NO_METRIC = re.compile(
 _PER = re.compile(r"(.+)_(?:step|epoch)$")
 """Lightning's name of a metric that is told for each step and for each epoch."""
 _AT = re.compile(r"@\d+$")
+_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_NAME_WITH_DIGIT = re.compile(rb"[A-Za-z_]\d")
+_DIGIT = re.compile(r"\d")
 _SHORT = {"Loss": "loss", "LOSS": "loss", "Acc": "acc", "Accuracy": "accuracy", "LR": "lr"}
 
 
@@ -165,18 +170,13 @@ def may_say(lower: bytes, word: bytes) -> bool:
     return False
 
 
-def words(state: bytes, names: Names) -> Said | None:
-    """Words and numbers, one of them at least a metric's; bars and settings are none of these."""
-    if b"\xe2\x94\x81" in state or b"%|" in state or b"/step" in state:
-        return None
-    if _SETTINGS.search(state):
-        return None
-    found: list[Value] = []
-    ends: list[str] = []
+def _named(state: bytes, names: Names) -> Iterator[tuple[str, str, int, int]]:
+    """The values of a line of words and numbers: each key, what its name ends in, and where its
+    number begins and stops."""
     for count, pair in enumerate(_LOOSE.finditer(state)):
         if count == MAX_PAIRS:
             break
-        raw, sign, number = pair.groups()
+        raw, sign, _ = pair.groups()
         end = _last_word(raw.decode())
         if not (sign or end in _PLAIN):
             continue
@@ -187,8 +187,20 @@ def words(state: bytes, names: Names) -> Said | None:
         if len(said_with) == 2 and said_with[1].lower() not in _SAID_WITH_RAW:
             said_with.clear()
         if key := names.of(b" ".join([*said_with, raw])):
-            found.append((key, float(number)))
-            ends.append("loss" if key.lower().startswith("loss_") else end)
+            yield key, "loss" if key.lower().startswith("loss_") else end, *pair.span(3)
+
+
+def words(state: bytes, names: Names) -> Said | None:
+    """Words and numbers, one of them at least a metric's; bars and settings are none of these."""
+    if b"\xe2\x94\x81" in state or b"%|" in state or b"/step" in state:
+        return None
+    if _SETTINGS.search(state):
+        return None
+    found: list[Value] = []
+    ends: list[str] = []
+    for key, end, start, stop in _named(state, names):
+        found.append((key, float(state[start:stop])))
+        ends.append(end)
     if not any(_PROPER.fullmatch(end) for end in ends):
         return None
     step, epoch = _STEP.search(state), _EPOCH.search(state)
@@ -207,6 +219,40 @@ def words(state: bytes, names: Names) -> Said | None:
         first = 1 if epoch[3] and epoch[1] != b"0" else 0
         return ((int(epoch[1]) - first) * int(step[3]) + at, None, False), found
     return (at, float(epoch[1]), False), found
+
+
+class Plan(NamedTuple):
+    """Where the step and the values are in lines that differ in digits only."""
+
+    step: tuple[int, int] | None
+    values: tuple[tuple[str, int, int], ...]
+
+    def said(self, state: bytes) -> Said:
+        """What such a line says."""
+        values = [(key, float(state[start:stop])) for key, start, stop in self.values]
+        if self.step is None:
+            return NOWHERE, values
+        return (int(state[self.step[0] : self.step[1]]), None, False), values
+
+
+def shape(state: bytes) -> bytes:
+    """A line with a 0 for each digit: what :func:`words` reads off it is at the same places in all
+    lines of a shape, where :func:`plan` says so."""
+    return state.translate(_ZEROS)
+
+
+def plan(state: bytes, said: Said, names: Names) -> Plan | None:
+    """Where all lines of this one's shape say what :func:`words` found in it; ``None`` where other
+    digits may mean another thing: in a name, or an epoch."""
+    if _NAME_WITH_DIGIT.search(state) or b"epoch" in state.lower():
+        return None
+    (step, _, _), values = said
+    keys = {key for key, _ in values}
+    found = tuple((key, a, b) for key, _, a, b in _named(state, names) if key in keys)
+    place = _STEP.search(state)
+    if len(found) != len(values) or any(not key.isascii() or _DIGIT.search(key) for key in keys):
+        return None
+    return Plan(None if step is None or place is None else place.span(2), found)
 
 
 def _epoch(said: re.Match[bytes]) -> Place:
