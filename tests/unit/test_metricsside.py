@@ -20,7 +20,8 @@ from trainer_tui.core.logfile.spool import Spool, open_spool
 from trainer_tui.core.logpoints import FileLog, LogPoints, of_spool
 from trainer_tui.core.messages import Message, MetricsArrived
 from trainer_tui.core.metricsside import MetricsSide
-from trainer_tui.core.series import Points, SeriesSet
+from trainer_tui.core.points import Points
+from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.core.sides import METRICS_PIECE, Surroundings
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NotFoundError, RateLimitError, StateError
@@ -423,4 +424,4 @@ async def test_a_log_that_is_printed_faster_than_it_is_read_falls_not_ever_more_
     log.behind = 1 << 30
     short, *_ = await rig.looks()
     assert rest is not None and short is not None
-    assert rest >= 10.0 and short <= 5.0
+    assert rest >= 2 * short > 0.0

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_tui.core.pyramid import BLOCK
-from trainer_tui.core.series import ABOVE, BELOW, NAN, Axis, Columns, Points, Series, SeriesSet
+from trainer_tui.core.series import ABOVE, BELOW, NAN, Axis, Columns, Points, Series
+from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.model import Metric
 
 Point = tuple[int, float, float | None]

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from trainer_tui.core import metricrows, schema
 from trainer_tui.core.rows import DownloadPhase, DownloadRow, Draft
-from trainer_tui.core.series import Axis, Points, SeriesSet
+from trainer_tui.core.series import Axis, Points
+from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.core.store import Store
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import (

@@ -17,7 +17,8 @@ from trainer_tui.cli.jsontext import time_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.curvecsv import by_step, lines
 from trainer_tui.core.metricrows import LOG
-from trainer_tui.core.series import Series, SeriesSet
+from trainer_tui.core.series import Series
+from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import Capability, Job
 from trainer_tui.providers.base import HasMetrics

@@ -6,9 +6,9 @@ import math
 import operator
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
+from trainer_tui.core.average import Average
 from trainer_tui.core.columns import Axis, Columns, cut_columns
 from trainer_tui.core.points import Points, Way, better, newest
 from trainer_tui.core.pyramid import ABOVE, BELOW, NAN, Pyramid
@@ -22,37 +22,23 @@ __all__ = [
     "Columns",
     "Points",
     "Series",
-    "SeriesSet",
     "Way",
     "better",
     "newest",
 ]
 
 _INT64 = range(-(1 << 63), 1 << 63)
-_SAVED = 4096
-"""Points between the states of a moving average that are kept, to go on from."""
 _SMOOTHED = 3
 """Moving averages that a series keeps at most."""
 
 
-class _Origin:
+class Origin:
     """The time of a job's first point, as far as it was seen."""
 
     __slots__ = ("time",)
 
     def __init__(self) -> None:
         self.time = math.inf
-
-
-@dataclass(slots=True)
-class _Average:
-    """A debiased moving average, and where it can be taken up again."""
-
-    series: Series
-    saved: list[tuple[float, float]]
-    """Before each ``_SAVED``-th point: the biased average, and the weight that is missing in it."""
-    tip: tuple[int, float, float] = (0, 0.0, 1.0)
-    """The points taken in, and the same after them."""
 
 
 class _ByTime:
@@ -89,7 +75,7 @@ class Series:
     ``steps``, ``values`` and ``times`` are the series' own arrays: read, do not change.
     """
 
-    def __init__(self, key: str, origin: _Origin | None = None) -> None:
+    def __init__(self, key: str, origin: Origin | None = None) -> None:
         self.key = key
         self.version = 0
         """Grows with each change."""
@@ -99,11 +85,11 @@ class Series:
         self._pyramid = Pyramid(self._values)
         self._late: dict[int, tuple[float, float]] = {}
         self._newest: int | None = None
-        self._origin = origin or _Origin()
+        self._origin = origin or Origin()
         self._rising: bool | None = True
         """Whether all times are known and never fall along the steps; ``None``: look again."""
         self._by_time: _ByTime | None = None
-        self._averages: dict[float, _Average] = {}
+        self._averages: dict[float, tuple[Average, Series]] = {}
 
     def add(self, step: int, value: float, time: float | None = None) -> None:
         """Take a point; ``time`` in Unix seconds. A step of more than 64 bits is not taken."""
@@ -227,15 +213,18 @@ class Series:
         if weight <= 0:
             return self
         weight = min(weight, 0.99999)
-        average = self._averages.pop(weight, None)
-        if average is None:
-            average = _Average(Series(self.key, self._origin), [(0.0, 1.0)])
+        held = self._averages.pop(weight, None)
+        if held is None:
+            series = Series(self.key, self._origin)
+            held = Average(weight, series._values), series
             while len(self._averages) >= _SMOOTHED:
                 del self._averages[next(iter(self._averages))]
-        self._averages[weight] = average  # the one asked for last is forgotten last
-        if len(average.series._values) < len(self._values):
-            self._go_on(average, weight)
-        return average.series
+        self._averages[weight] = held  # the one asked for last is forgotten last
+        average, series = held
+        if len(series._values) < len(self._values):
+            average.update(self._values)
+            series._catch_up(self)
+        return series
 
     def at(self, axis: Axis, x: float) -> tuple[int, float, float | None] | None:
         """The nearest point to a place: step, value, Unix seconds; of two the left one."""
@@ -316,45 +305,25 @@ class Series:
     def _changed(self, at: int) -> None:
         """Not only appended to: from there on, what follows from the points is void."""
         self._by_time = None
-        for average in self._averages.values():
-            if at < len(average.series._values):
-                keep = at // _SAVED
-                del average.saved[keep + 1 :]
-                average.series._cut(keep * _SAVED)
-                average.tip = (keep * _SAVED, *average.saved[keep])
+        for average, series in self._averages.values():
+            if at < len(series._values):
+                series._cut(average.cut(at))
 
     def _cut(self, at: int) -> None:
-        """Forget the points from there on."""
-        del self._steps[at:], self._values[at:], self._times[at:]
+        """Forget the points from there on; the values are gone already."""
+        del self._steps[at:], self._times[at:]
         self._newest = self._steps[-1] if self._steps else None
         self._pyramid.cut(at)
         self._by_time = None
         self._rising = None
 
-    def _go_on(self, average: _Average, weight: float) -> None:
-        """Bring a moving average up to the newest point."""
-        series, saved, values = average.series, average.saved, self._values
-        out = series._values
-        at, mean, missing = average.tip
-        start, rest = at, 1.0 - weight
-        while at < len(values):
-            block, inside = divmod(at, _SAVED)
-            if not inside and block == len(saved):
-                saved.append((mean, missing))
-            stop = min((block + 1) * _SAVED, len(values))
-            for value in values[at:stop]:
-                if value - value == 0.0:
-                    mean = mean * weight + value * rest
-                    missing *= weight
-                    value = mean / (1.0 - missing)
-                out.append(value)
-            at = stop
-        average.tip = (at, mean, missing)
-        series._steps.extend(self._steps[start:])
-        series._times.extend(self._times[start:])
-        series._newest = self._newest
-        series._rising = self._rising
-        series.version += 1
+    def _catch_up(self, of: Series) -> None:
+        """Take the places of the points of which the values are there already."""
+        have = len(self._steps)
+        self._steps.extend(of._steps[have:])
+        self._times.extend(of._times[have:])
+        self._newest, self._rising = of._newest, of._rising
+        self.version += 1
 
     def _shift(self, axis: Axis) -> float:
         """What to add to a place on an axis of time to have Unix seconds."""
@@ -378,64 +347,3 @@ class Series:
         if held is None or not held.take(self._values, self._times):
             held = self._by_time = _ByTime(self._values, self._times)
         return held
-
-
-class SeriesSet:
-    """All metrics of one job."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Series] = {}
-        self._origin = _Origin()
-        self.version = 0
-        """Grows with each change."""
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._held
-
-    def __getitem__(self, key: str) -> Series:
-        return self._held[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def clear(self) -> None:
-        """Another job."""
-        self._held.clear()
-        self._origin = _Origin()
-        self.version += 1
-
-    def add(self, metrics: Iterable[Metric | Points], *, reset: bool = False) -> bool:
-        """Take points, all of them anew or only more; whether anything came."""
-        if reset:
-            self.clear()
-        came = reset
-        for one in metrics:
-            series = self._held.get(one.key)
-            if series is None:
-                series = self._held[one.key] = Series(one.key, self._origin)
-            if isinstance(one, Points):
-                series.extend(one)
-            else:
-                series.add(one.step, one.value, one.time.timestamp() if one.time else None)
-            came = True
-        self.version += came
-        return came
-
-    def keys(self) -> list[str]:
-        """The loss first, then what else is better smaller or larger, then the rest."""
-
-        def rank(key: str) -> tuple[int, str]:
-            if key == "loss":
-                return (0, key)
-            if "loss" in key.lower():
-                return (1, key)
-            return (2 if better(key) else 3, key)
-
-        return sorted(self._held, key=rank)
-
-    def better(self, key: str) -> Way | None:
-        """Whether less or more of a metric is better."""
-        return better(key)

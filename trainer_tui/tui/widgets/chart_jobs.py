@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trainer_tui.core.series import Points, SeriesSet, better
+from trainer_tui.core.points import Points, better
+from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.core.stalls import Stall, Stalls
 from trainer_tui.core.ticks import number
 from trainer_tui.model import JobRef, Metric
