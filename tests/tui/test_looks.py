@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from tests.tui.console import make, running, screen_text, until
 from tests.tui.fake import many
@@ -42,6 +43,30 @@ async def test_the_key_bar_of_the_filter_offers_its_own_keys(tmp_path: Path) -> 
         await pilot.press("slash")
         await until(pilot, lambda: "enter keep  esc undo" in screen_text(app))
         assert "/ filter" not in screen_text(app).splitlines()[-1]
+
+
+async def test_the_proposed_name_is_that_of_the_chosen_provider(tmp_path: Path) -> None:
+    """Another provider, another name; what was typed stays."""
+    app = make(tmp_path)
+    async with running(app, SMALL) as pilot:
+        await pilot.press("P", "a")
+        await until(pilot, lambda: app.screen.query("#field-name"))
+        field = app.screen.query_one("#field-name", Input)
+        await until(pilot, lambda: field.value == "kaos")
+        await pilot.press("pagedown")
+        await until(pilot, lambda: field.value == "roboflow")
+        field.focus()
+        await pilot.press("m", "i", "n", "e", "pagedown")
+        await until(pilot, lambda: "runcomfy.net" in screen_text(app))
+        assert field.value == "mine"
+
+
+async def test_the_first_choices_are_not_cut(tmp_path: Path) -> None:
+    """The welcome says in full what each choice does."""
+    app = make(tmp_path, [], profiles={})
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: "needs no account 1" in screen_text(app))
+        assert "nothing of yours is touched" in screen_text(app)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ class AddProfileScreen(ModalScreen[None]):
         self._provider = ChoiceLine("provider", names, names[0] if names else "")
         self._waiting: Timer | None = None
         self._tried = 0
-        self._name_typed = False
+        self._proposed = ""
+        """The name that was filled in here; another one was typed."""
 
     @property
     def console(self) -> TrainerApp:
@@ -106,7 +107,6 @@ class AddProfileScreen(ModalScreen[None]):
         if event.input.id == "field-token":
             event.input.password = not event.value.startswith(_PLACES)
         if event.input.id == "field-name":
-            self._name_typed = bool(event.value) and event.input.has_focus
             return
         if self._waiting is not None:
             self._waiting.stop()
@@ -175,17 +175,17 @@ class AddProfileScreen(ModalScreen[None]):
         if facts is None:
             return
         name = self.query_one("#field-name", Input)
-        if not self._name_typed:
+        if name.value in ("", self._proposed):
             taken = set(self.console.config.profiles)
             options = [facts.name, *(f"{facts.name}-{number}" for number in range(2, 99))]
-            name.value = next(option for option in options if option not in taken)
+            self._proposed = next(option for option in options if option not in taken)
+            name.value = self._proposed
         url = self.query_one("#field-base_url", Input)
-        url.placeholder = facts.default_base_url or "https://…"
+        url.placeholder = facts.default_base_url or ("this machine" if facts.nearby else "https://")
         token = self.query_one("#field-token", Input)
-        token.placeholder = "env:NAME, file:PATH, cmd:COMMAND, or the credential itself"
-        needs = facts.needs_credential
-        help_text = facts.credential_help if needs else "Needs no credential."
-        self.query_one("#help", Static).update(Content(help_text))
+        how = "the credential, env:NAME, file:PATH or cmd:COMMAND"
+        token.placeholder = how if facts.needs_credential else "not needed"
+        self.query_one("#help", Static).update(Content(facts.credential_help))
         self._say("", "text-muted")
 
     def _needs_credential(self) -> bool:

@@ -100,7 +100,7 @@ class ChoiceList(ScrollView):
         chosen = row == self.row
         ground = "cursor-row" if chosen else "surface"
         loud, sign = ("foreground", "accent") if choice.enabled else ("text-faint", "text-faint")
-        room = width - len(choice.right) - 5
+        room = width - len(choice.right) - 4
         title = fit(choice.title, min(len(choice.title), room), glyphs)
         note = fit(choice.note, max(0, room - len(title) - 2), glyphs)
         segments = [

@@ -22,7 +22,7 @@ DOCS = "https://github.com/trainer-tui/trainer-tui#readme"
 _CHOICES = (
     Choice("local", "Train on this machine", "adds the profile 'local'; needs no account", "1"),
     Choice("profile", "Add a profile", "an account on a service, checked while you type", "2"),
-    Choice("demo", "See the demo first", "three small jobs; nothing of yours is touched", "3"),
+    Choice("demo", "See the demo first", "five small jobs; nothing of yours is touched", "3"),
     Choice("docs", "Read how it works", "the guide and the keys", "4"),
 )
 
