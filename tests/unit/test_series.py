@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer_tui.core.points import better
 from trainer_tui.core.pyramid import BLOCK
 from trainer_tui.core.series import ABOVE, BELOW, NAN, Axis, Columns, Points, Series
 from trainer_tui.core.seriesset import SeriesSet
@@ -350,9 +351,9 @@ def test_the_points_of_a_job_are_gathered_by_key() -> None:
     )
     assert held.keys() == ["loss", "val_loss", "accuracy", "lr"]
     assert held["loss"].extent(Axis.RELATIVE) == (60.0, 60.0)
-    assert held.better("loss") == "min"
-    assert held.better("accuracy") == "max"
-    assert held.better("lr") is None
+    assert better("loss") == "min"
+    assert better("accuracy") == "max"
+    assert better("lr") is None
     assert "lr" in held
     assert len(held) == 4
 

@@ -239,7 +239,7 @@ class Board:
             if entry is None or not (entry.borrowed or entry.job.loss is None):
                 return Delta()
             if entry.job.status is Status.RUNNING and entry.job.progress is None:
-                self._sampled(ref, Sample(now.timestamp(), step))
+                self._sampled(ref, Sample(self._moment(now), step))
             before, job = entry.job.loss, entry.job.replace(loss=loss)
             if before == loss or (before is not None and math.isnan(before) and math.isnan(loss)):
                 return Delta()
@@ -266,18 +266,19 @@ class Board:
         return unsubscribe
 
     def _updated(self, old: Entry | None, job: Job, now: datetime, *, borrowed: bool) -> Entry:
-        samples = self._samples.get(job.ref, ())
-        moment = self._monotonic() if self._monotonic is not None else now.timestamp()
+        moment = self._moment(now)
         if job.status is Status.RUNNING and job.progress is not None:
-            samples = add_sample(samples, Sample(moment, job.progress.current))
-            self._samples[job.ref] = samples
+            self._sampled(job.ref, Sample(moment, job.progress.current))
         elif not job.status.active:
             self._samples.pop(job.ref, None)
-            samples = ()
+        samples = self._samples.get(job.ref, ())
         guess = estimate(samples, job.progress, now, job.status, stall=self.stall, moment=moment)
         if old is None:
             return Entry(job, estimate=guess, borrowed=borrowed)
         return dataclasses.replace(old, job=job, estimate=guess, stale=False, borrowed=borrowed)
+
+    def _moment(self, now: datetime) -> float:
+        return self._monotonic() if self._monotonic is not None else now.timestamp()
 
     def _sampled(self, ref: JobRef, sample: Sample) -> None:
         self._samples[ref] = add_sample(self._samples.get(ref, ()), sample)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from trainer_tui.core.points import Points, Way, better
+from trainer_tui.core.points import Points, better
 from trainer_tui.core.series import Origin, Series
 from trainer_tui.model import Metric
 
@@ -64,7 +64,3 @@ class SeriesSet:
             return (2 if better(key) else 3, key)
 
         return sorted(self._held, key=rank)
-
-    def better(self, key: str) -> Way | None:
-        """Whether less or more of a metric is better."""
-        return better(key)
