@@ -19,7 +19,7 @@ from trainer_tui.errors import NotFoundError, ServiceError
 from trainer_tui.model import JobRef
 from trainer_tui.tui.screens.diff import DiffScreen
 from trainer_tui.tui.screens.new_job import NewJobScreen
-from trainer_tui.tui.screens.new_job_parts import completions
+from trainer_tui.tui.screens.new_job_parts import Target, completions
 from trainer_tui.tui.screens.new_text import NewTextScreen
 
 SIZE = (100, 30)
@@ -164,6 +164,16 @@ async def test_a_config_that_cannot_be_had_is_said(tmp_path: Path) -> None:
         await pilot.pause()
         assert "comfy has no config of it yet" in shown(app)
         assert app.screen is screen
+
+
+async def test_what_was_changed_so_far_is_told(tmp_path: Path) -> None:
+    """The line below the text says which values differ from what the new job began from."""
+    app = EditApp(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = NewTextScreen(Target("comfy", "runcomfy"), FLUX)
+        await app.push_screen(screen)
+        screen.area.replace_all(set_value(FLUX, "train.steps", 50))
+        await until(pilot, lambda: "train.steps 2000 → 50" in shown(app))
 
 
 async def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:

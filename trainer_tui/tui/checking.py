@@ -30,6 +30,9 @@ class Rules:
 
     provider: str | None = None
     base_text: str | None = None
+    """The config before an edit."""
+    began_from: str | None = None
+    """What a new job's text began from: compared with, and no rule is about it."""
     extra_keys: Sequence[str] = ()
     gpu_type: str | None = None
     gpu_count: int | None = None
@@ -72,8 +75,9 @@ def look(text: str, rules: Rules) -> Checked:
     if document.broken:
         return Checked(text, problems, {}, None)
     found: Sequence[Change] = ()
-    if rules.base_text is not None and rules.base_text != text:
-        found = changes(rules.base_text, text)
+    before = rules.began_from if rules.base_text is None else rules.base_text
+    if before is not None and before != text:
+        found = changes(before, text)
     return Checked(text, problems, keys_by_line(document), found, summary(text))
 
 

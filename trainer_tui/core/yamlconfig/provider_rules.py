@@ -119,7 +119,8 @@ def _known(
         return
     ready = [one for one, state in known.items() if state == _READY]
     near = get_close_matches(name, ready, n=1, cutoff=0.6)
-    edit = quoted(f"{RUNCOMFY_DATASETS}/{near[0]}") if near and status is None else None
+    meant = near or (ready if len(ready) == 1 else [])
+    edit = quoted(f"{RUNCOMFY_DATASETS}/{meant[0]}") if meant and status is None else None
     if status is not None:
         word = clean(status, limit=40)
         message = f"the dataset '{shown}' is {word}; a job can mount only one that is {_READY}"
@@ -128,6 +129,8 @@ def _known(
         return
     if near:
         fix = f"did you mean '{clean(near[0], limit=80)}'?"
+    elif meant:
+        fix = f"there is only '{clean(meant[0], limit=80)}'"
     elif ready:
         fix = "there are " + ", ".join(f"'{clean(one, limit=40)}'" for one in ready[:5])
     else:

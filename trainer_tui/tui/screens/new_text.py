@@ -86,8 +86,8 @@ class NewTextScreen(TextFlows):
         target = self.target
         extra = self.console.config.schema_extra_keys
         return Rules(
-            target.provider, None, extra, target.gpu_type, target.gpu_count,
-            datasets=self.datasets,
+            target.provider, began_from=self._text, extra_keys=extra, gpu_type=target.gpu_type,
+            gpu_count=target.gpu_count, datasets=self.datasets,
         )  # fmt: skip
 
     def started(self) -> None:
