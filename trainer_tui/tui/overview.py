@@ -73,7 +73,7 @@ def lines(
         row("gpu" if job.gpu is not None else "ran", *pieces)
     if job.checkpoint_step is not None and not job.status.ended:
         step = job.checkpoint_step
-        row("checkpoint", Piece(f"at step {step}" if step else "none yet", "text-muted"))
+        row("checkpoint", Piece(f"at step {step:,}" if step else "none yet", "text-muted"))
     row("times", *_times(job, now, glyphs))
     row("job", Piece(str(job.ref), "foreground"), *_config(job, glyphs))
     for label, text in job.extra.items():
@@ -135,9 +135,10 @@ def _progress(job: Job, glyphs: Glyphs, width: int) -> list[Piece]:
         ]
     if progress.unit == "percent":
         return pieces
-    unit = progress.unit if progress.current == 1 else progress.unit.rstrip("s") + "s"
-    total = f" / {progress.total}" if progress.total is not None else ""
-    pieces.append(Piece(f"{progress.current}{total} {unit}", "text-muted"))
+    count = progress.current if progress.total is None else progress.total
+    unit = progress.unit if count == 1 else progress.unit.rstrip("s") + "s"
+    total = f" / {progress.total:,}" if progress.total is not None else ""
+    pieces.append(Piece(f"{progress.current:,}{total} {unit}", "text-muted"))
     return pieces
 
 

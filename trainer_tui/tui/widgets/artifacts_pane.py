@@ -337,8 +337,9 @@ class ArtifactsPane(InsteadPane):
                 prompt = f"“{file.prompt}”" if file.prompt and glyphs.unicode else file.prompt or ""
                 text.append(f" {glyphs.dot} ".join(filter(None, (file.name, seed, prompt))))
         elif node is not None:
-            noun = "file" if len(node.files) == 1 else "files"
-            text.append(f"{len(node.files)} {noun} {glyphs.dot} d downloads them")
+            what = "1 file" if len(node.files) == 1 else f"{len(node.files)} files"
+            them = "it" if len(node.files) == 1 else "them"
+            text.append(f"{what} {glyphs.dot} d downloads {them}")
         if (told := text.markup) != self._told:
             self._told = told
             self.query_one("#files-line", Static).update(text)
