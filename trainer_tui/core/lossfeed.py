@@ -171,7 +171,9 @@ class LossFeed:
     async def _look(self, job: _Job) -> float:
         """Look at what is known of a job's curves."""
         wait = await job.side.look()
-        return math.inf if wait is None else _PIECES if wait == 0.0 else EVERY
+        if wait is None:
+            return math.inf
+        return max(wait, _PIECES) if job.side.behind or wait == 0.0 else EVERY
 
     async def _look_at_end(self, ref: JobRef) -> float:
         """Look at the last lines of a log that must be fetched."""

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _LOG_AFTER = 1.0
 """Seconds for which a job is followed before its log is read: not for a glance at it."""
 _PIECE_OF_TIME = 0.05
-_REST = 11.0
+_REST = 15.0
 """The rest after reading a piece of a log for its metrics takes so much longer than that did."""
-_SHORT_REST = 4.0
+_SHORT_REST = 7.0
 _FAR = 32 << 20
 """Bytes behind the log's end from which the rest is short: what is printed faster than it is read
 waits, but not ever more of it."""
@@ -61,10 +61,9 @@ class MetricsSide(Side):
         self._log_due: float | None = None
         """When the log is looked at next; ``None``: it was not waited for yet."""
         self._behind = False
-        """Whether there is more of the log to be read already."""
 
     async def look(self) -> float | None:
-        wait = None
+        wait, spent = None, time.thread_time()
         try:
             wait = await self._look()
         finally:
@@ -72,7 +71,21 @@ class MetricsSide(Side):
             if self._held is None and self._more and not more:
                 self._tell(())  # that was all of the past
             self._send(more=more)
-        return wait
+        return self._rest(wait, time.thread_time() - spent)
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more of the log to be read already."""
+        return self._behind
+
+    def _rest(self, wait: float | None, spent: float) -> float | None:
+        """Read the log no sooner than after a rest: one that is one long curve must not take the
+        keys' time."""
+        if self._log is None or self._log_due is None or spent <= _PIECE_OF_TIME:
+            return wait
+        rest = (_SHORT_REST if self._log.behind > _FAR else _REST) * spent
+        self._log_due = max(self._log_due, self.around.clock.monotonic() + rest)
+        return rest if self._behind and wait == 0.0 else wait
 
     async def _look(self) -> float | None:
         facts = self.around.facts(self.ref.profile)
@@ -164,7 +177,6 @@ class MetricsSide(Side):
             if self._log is None:
                 self._log_due = math.inf
                 return None
-            spent = time.thread_time()
             found = await self._log.look()
         except RateLimitError:
             raise
@@ -175,14 +187,11 @@ class MetricsSide(Side):
             return _LOG_PAUSE
         if found:
             await self._tell_new()
-        spent = time.thread_time() - spent
         self._behind = self._log.more and not self._log.complete
         if self._log.complete:
             self._log_due = math.inf
             return None
         wait = 0.0 if self._log.more else self.pace(2.0, _LOG_PAUSE) or _LOG_PAUSE
-        if spent > _PIECE_OF_TIME:  # a log that is one long curve must not take the keys' time
-            wait = max(wait, (_SHORT_REST if self._log.behind > _FAR else _REST) * spent)
         self._log_due = clock.monotonic() + wait
         return wait
 
