@@ -35,6 +35,18 @@ def test_a_stall_that_goes_on_is_one_already() -> None:
     assert stalls.find(last + 510) == (Stall(19, last, last + 500),)
 
 
+def test_a_job_that_is_known_to_stand_still_has_a_stall_whatever_its_points_say() -> None:
+    """Also where they have no times: then since the last one came, if that was seen."""
+    series = Series("loss")
+    for step in range(3):
+        series.add(step, 1.0)
+    stalls = Stalls(series)
+    assert stalls.find(START, START - 40, sure=True) == (Stall(2, START - 40, START, open=True),)
+    assert stalls.find(START, sure=True) == (Stall(2, START, START, open=True),)
+    assert stalls.find(START, START - 4000) == ()
+    assert Stalls(Series("loss")).find(START, sure=True) == ()
+
+
 def test_nobody_knows_how_long_a_curve_of_three_points_pauses() -> None:
     """Nor one without times."""
     short, timeless = Series("loss"), Series("loss")

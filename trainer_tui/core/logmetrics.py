@@ -26,7 +26,7 @@ MAX_STATE = 16 << 10
 """A state of more bytes is passed over: no trainer prints such a line of metrics."""
 MAX_KEYS = 200
 """Keys that one log gives at most."""
-VERSION = 2
+VERSION = 3
 """Another number: the built-in patterns find something else than before."""
 _MAX_OWN = 2_000
 """Characters of a state that a user's own pattern looks at."""

@@ -25,14 +25,18 @@ from trainer_tui.providers.base import HasLogs
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
 
+FIRST = 5.0
+"""Seconds until the first look at a job."""
 EVERY = 15.0
-"""Seconds between two looks at a job, and until the first."""
+"""Seconds between two looks at a job that is up to date."""
 MOST = 20
 """So many running jobs are looked at, the newest; and so many that ended without a loss."""
 TAIL = 16 << 10
 """Bytes at the end of a log that are fetched."""
 TAIL_EVERY = 60.0
 """Seconds between two looks at the end of a log that must be fetched."""
+_SOON = 1.0
+"""Who wants to look again within so many seconds has more of the past to read."""
 _PIECES = 0.2
 """Seconds between two pieces of what there is to catch up with: the console goes first."""
 _AFTER_FAILURE = 60.0
@@ -127,7 +131,7 @@ class LossFeed:
             job = self._jobs.get(ref)
             if job is None:
                 job = self._jobs[ref] = _Job(MetricsSide(self._around, ref, fetch=False))
-                job.due = clock.monotonic() + EVERY
+                job.due = clock.monotonic() + FIRST
             if self._paused:
                 continue
             if job.due <= clock.monotonic():

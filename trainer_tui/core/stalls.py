@@ -48,20 +48,24 @@ class Stalls:
         self._tip: tuple[int, float] | None = None
         self._found: list[Stall] = []
 
-    def find(self, now: float | None = None, heard: float = -math.inf) -> tuple[Stall, ...]:
+    def find(
+        self, now: float | None = None, heard: float = -math.inf, *, sure: bool = False
+    ) -> tuple[Stall, ...]:
         """All stalls, oldest first.
 
         Args:
             now: Unix seconds, of a job that runs: no point for long is a stall that goes on.
             heard: When a point came last, by the same clock: that of the points may be slow.
+            sure: The job is known to stand still, whatever its points' times say.
         """
         found = self._ended()
         if now is None or self._tip is None:
             return found
         step, last = self._tip
-        if now - max(last, heard) <= max(_SHORTEST, self._limit):
+        began = last if last == last else heard if sure else now
+        if not sure and now - max(began, heard) <= max(_SHORTEST, self._limit):
             return found
-        return (*found, Stall(step, last, now, open=True)) if last == last else found
+        return (*found, Stall(step, min(now, began) if began > -math.inf else now, now, open=True))
 
     def _ended(self) -> tuple[Stall, ...]:
         """Those between two points."""

@@ -19,7 +19,7 @@ from trainer_tui.core.messages import (
     MetricsArrived,
 )
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import JobRef, Status
+from trainer_tui.model import JobRef
 from trainer_tui.tui.widgets.chart_jobs import JobCurves
 from trainer_tui.tui.widgets.chart_panel import ChartPanel
 from trainer_tui.tui.widgets.compare_rows import Compared, CompareRows
@@ -197,7 +197,7 @@ class CompareScreen(Screen[None]):
         compared = []
         for job in self.jobs:
             entry = board.get(job.ref)
-            job.running = entry is not None and entry.job.status is Status.RUNNING
+            job.update(entry)
             trouble = self._troubles.get(job.ref, "")
             compared.append(Compared(job, entry.job if entry else None, trouble))
         key = self.panel.listing.current or ""

@@ -11,11 +11,12 @@ from trainer_tui.core.points import Points, better
 from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.core.stalls import Stall, Stalls
 from trainer_tui.core.ticks import number
-from trainer_tui.model import JobRef, Metric
+from trainer_tui.model import JobRef, Metric, Status
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.widgets.chart_look import Curve
 
 if TYPE_CHECKING:
+    from trainer_tui.core.board import Entry
     from trainer_tui.core.messages import MetricsArrived
     from trainer_tui.core.store import Store
 
@@ -34,9 +35,17 @@ class JobCurves:
     held: SeriesSet = field(default_factory=SeriesSet)
     checkpoints: set[int] = field(default_factory=set)
     running: bool = False
+    stalled: bool = False
+    """It stands still, by what is seen of its steps."""
     heard: float = -math.inf
     """When points came last, in Unix seconds of this machine."""
     _stalls: dict[str, Stalls] = field(default_factory=dict)
+
+    def update(self, entry: Entry | None) -> None:
+        """Whether it runs, and stands still."""
+        self.running = entry is not None and entry.job.status is Status.RUNNING
+        guess = entry.estimate if entry is not None else None
+        self.stalled = self.running and guess is not None and guess.stalled
 
     def take(self, message: MetricsArrived, now: float) -> bool:
         """Take what was told of its curves; whether anything came."""
@@ -59,7 +68,7 @@ class JobCurves:
         known = self._stalls.get(key)
         if known is None or known.series is not series:
             known = self._stalls[key] = Stalls(series)
-        return known.find(now if self.running else None, self.heard)
+        return known.find(now if self.running else None, self.heard, sure=self.stalled)
 
 
 def keys_of(jobs: Sequence[JobCurves]) -> list[str]:

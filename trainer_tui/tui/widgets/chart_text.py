@@ -53,7 +53,9 @@ def note_words(
     stalls = _stalls_in(curves, look.axis, window)
     going = [stall.seconds for stall in stalls if stall.open]
     if going:
-        words.append(f"{glyphs.pause} no step for {ticks.duration(max(going))}")
+        longest = max(going)
+        told = ticks.duration(longest) if longest >= 1 else "a while"
+        words.append(f"{glyphs.pause} no step for {told}")
     elif stalls:
         longest = max(stall.seconds for stall in stalls)
         words.append(f"{glyphs.pause} {ticks.duration(longest)} without a step")

@@ -69,13 +69,13 @@ class MetricsPane(InsteadPane):
                 held.remember(self.console.runtime.store)
             self.shown = held
             if held is not None and job is not None:
-                held.running = job.status is Status.RUNNING
+                held.update(entry)
                 if job.checkpoint_step:
                     held.checkpoints.add(job.checkpoint_step)
             self.panel.show([held] if held is not None else [])
         elif held is not None and job is not None:
             step = job.checkpoint_step
-            held.running = job.status is Status.RUNNING
+            held.update(entry)
             if step and step not in held.checkpoints:
                 held.checkpoints.add(step)
                 self.panel.renew()
