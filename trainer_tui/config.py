@@ -346,6 +346,13 @@ def remove_managed_profile(paths: Paths, name: str) -> None:
     remove(paths, name)
 
 
+def check_removable(paths: Paths, name: str) -> None:
+    """Raise what :func:`remove_managed_profile` would, and change nothing."""
+    from trainer_tui.config_write import check_removable as check
+
+    check(paths, name)
+
+
 def store_secret(paths: Paths, name: str, value: str) -> str:
     """Keep a credential in a private file (0600) beside the config; gives ``file:PATH``."""
     from trainer_tui.config_secrets import store

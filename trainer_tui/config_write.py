@@ -57,21 +57,27 @@ def _fields(profile_fields: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
 def remove(paths: Paths, name: str) -> None:
     """See :func:`trainer_tui.config.remove_managed_profile`."""
     with _locked(paths):
+        check_removable(paths, name)
         profiles = tables_of(paths.managed_profiles)
-        if name not in profiles:
-            if name in load(paths).profiles:
-                raise ConfigError(
-                    f"the profile {name!r} stands in {paths.config_file}, which only you edit",
-                    hint=f"Delete its [profiles.{name}] table there.",
-                )
-            load(paths).profile(name)  # raises, with the nearest name
-            raise ConfigError(f"the profile {name!r} is always there and cannot be removed")
         token = profiles.pop(name).get("token")
         _write(paths, profiles)
         if isinstance(token, str) and token.startswith("file:"):
             stored = Path(token.removeprefix("file:"))
             if stored.parent == secrets_folder(paths):
                 stored.unlink(missing_ok=True)
+
+
+def check_removable(paths: Paths, name: str) -> None:
+    """See :func:`trainer_tui.config.check_removable`."""
+    if name in tables_of(paths.managed_profiles):
+        return
+    if name in load(paths).profiles:
+        raise ConfigError(
+            f"the profile {name!r} stands in {paths.config_file}, which only you edit",
+            hint=f"Delete its [profiles.{name}] table there.",
+        )
+    load(paths).profile(name)  # raises, with the nearest name
+    raise ConfigError(f"the profile {name!r} is always there and cannot be removed")
 
 
 def _plain(value: object) -> object:

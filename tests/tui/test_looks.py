@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual.widgets import Input
 
 from tests.tui.console import make, running, screen_text, until
 from tests.tui.fake import many
+from trainer_tui.errors import NetworkError
 from trainer_tui.tui.commands import BY_ID
+from trainer_tui.tui.screens.profiles import ProfilesScreen
 from trainer_tui.tui.widgets.line import Piece, abreast, width_of
 
 SMALL = (80, 24)
@@ -59,6 +63,33 @@ async def test_the_proposed_name_is_that_of_the_chosen_provider(tmp_path: Path) 
         await pilot.press("m", "i", "n", "e", "pagedown")
         await until(pilot, lambda: "runcomfy.net" in screen_text(app))
         assert field.value == "mine"
+
+
+async def test_a_profile_that_its_owner_wrote_is_not_offered_for_removal(tmp_path: Path) -> None:
+    """Removing it cannot work: that is said at once, without a question first."""
+    app = make(tmp_path)
+    app.paths.config_file.write_text('[profiles.comfy]\nprovider = "runcomfy"\n')
+    async with running(app, SMALL) as pilot:
+        await pilot.press("P")
+        await until(pilot, lambda: "answered" in screen_text(app))
+        await pilot.press("x")
+        await until(pilot, lambda: "which only you edit" in " ".join(screen_text(app).split()))
+        assert "Remove it?" not in screen_text(app)
+
+
+async def test_a_long_error_of_a_profile_is_read_to_its_end(tmp_path: Path) -> None:
+    """The dialog wraps what a service said to its own width."""
+    app = make(tmp_path)
+    error = NetworkError("no connection", hint="one two three " * 4 + "and the very last word")
+    async with running(app, SMALL) as pilot:
+        await pilot.press("P")
+        states = dict(app.runtime.states())
+        states["comfy"] = dataclasses.replace(states["comfy"], phase="offline", error=error)
+        app.runtime.states = lambda: states  # type: ignore[method-assign]
+        await until(pilot, lambda: "answered" in screen_text(app))
+        cast(ProfilesScreen, app.screen).renew()
+        await until(pilot, lambda: "last word" in screen_text(app))
+        assert "and the very" in screen_text(app)
 
 
 async def test_the_first_choices_are_not_cut(tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from trainer_tui.config import Profile, add_profile, load, remove_managed_profile
+from trainer_tui.config import (
+    Profile,
+    add_profile,
+    check_removable,
+    load,
+    remove_managed_profile,
+)
 from trainer_tui.core.messages import Message, ProfileChanged
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.tui import present
@@ -23,6 +29,9 @@ if TYPE_CHECKING:
 
     from trainer_tui.model import Account
     from trainer_tui.tui.app import TrainerApp
+
+_WIDTH = 84
+"""Cells of the card; as in the stylesheet."""
 
 
 def save_profile(app: TrainerApp, fields: Mapping[str, object]) -> None:
@@ -82,6 +91,10 @@ class ProfilesScreen(ModalScreen[None]):
         self.set_class(not self.console.glyphs.unicode, "-ascii")
         self.renew()
 
+    def on_resize(self) -> None:
+        """Words are wrapped to the width."""
+        self.renew()
+
     def on_screen_resume(self) -> None:
         """A profile may have been added meanwhile."""
         self.renew()
@@ -133,8 +146,10 @@ class ProfilesScreen(ModalScreen[None]):
             ]  # fmt: skip
         lines: list[Line] = [[]]
 
+        room = min(_WIDTH, app.size.width * 96 // 100) - 22  # frame, padding, label
+
         def row(label: str, text: str, colour: str = "text-muted") -> None:
-            for number, part in enumerate(wrap(text, 60)):
+            for number, part in enumerate(wrap(text, room)):
                 lead = "" if number else label
                 lines.append([Piece(f"  {lead:<13}", "text-faint"), Piece(part, colour)])
 
@@ -196,6 +211,11 @@ class ProfilesScreen(ModalScreen[None]):
         name = self.chosen
         if not name:
             return
+        try:
+            check_removable(self.console.paths, name)
+        except TrainerError as error:
+            self.console.say_error(error)
+            return
         from trainer_tui.tui.screens.confirm import ConfirmScreen, Item
 
         def answered(yes: bool | None) -> None:
@@ -242,7 +262,7 @@ class ProfilesScreen(ModalScreen[None]):
         try:
             self._verdicts[name] = (future.result().summary, "status-succeeded")
         except TrainerError as error:
-            hint = f" {error.hint}" if error.hint else ""
+            hint = f"\n{error.hint}" if error.hint else ""
             self._verdicts[name] = (error.message + hint, "status-failed")
         if self.is_mounted:
             self.renew()
