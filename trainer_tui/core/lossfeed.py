@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from heapq import nlargest
 
 from trainer_tui.core import schedule
 from trainer_tui.core.healthwatch import LOSSES
@@ -19,14 +19,11 @@ from trainer_tui.core.messages import Message, MetricsArrived
 from trainer_tui.core.metricsside import MetricsSide, has_log_file
 from trainer_tui.core.sides import NO_CAPABILITY, Surroundings
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import Capability, JobRef, Metric, Status
+from trainer_tui.model import Capability, Job, JobRef, Metric, Status
 from trainer_tui.providers.base import HasLogs
 
-if TYPE_CHECKING:
-    from trainer_tui.core.board import Entry
-
 FIRST = 5.0
-"""Seconds until the first look at a job."""
+"""Seconds until the first look at a job, and at most until a new one is noticed."""
 EVERY = 15.0
 """Seconds between two looks at a job that is up to date."""
 MOST = 20
@@ -120,7 +117,7 @@ class LossFeed:
             await self._round()
             wait = min((job.next for job in self._jobs.values()), default=math.inf)
             wait -= clock.monotonic()
-            await clock.wait(asyncio.Event(), EVERY if self._paused else min(max(wait, 0.0), EVERY))
+            await clock.wait(asyncio.Event(), FIRST if self._paused else min(max(wait, 0.0), FIRST))
 
     async def _round(self) -> None:
         wanted = self._wanted()
@@ -145,16 +142,23 @@ class LossFeed:
 
     def _wanted(self) -> list[JobRef]:
         """Jobs that run and tell no loss; those that ended without one, or while looked at."""
-        entries = [entry for entry in self._around.board.entries() if not entry.stale]
-        entries.sort(key=_born, reverse=True)
-        silent = [entry.job for entry in entries if entry.borrowed or entry.job.loss is None]
-        running = [job.ref for job in silent if job.status is Status.RUNNING]
-        ended = [job for job in silent if job.status.ended]
-        followed = [
-            job.ref for job in ended if (held := self._jobs.get(job.ref)) and held.next < math.inf
-        ]
-        bare = [job.ref for job in ended if job.loss is None]
-        return list(dict.fromkeys((*running[:MOST], *followed, *bare[:MOST])))
+        running: list[Job] = []
+        bare: list[Job] = []
+        followed: list[JobRef] = []
+        for entry in self._around.board.entries():
+            job = entry.job
+            if entry.stale or not (entry.borrowed or job.loss is None):
+                continue
+            if job.status is Status.RUNNING:
+                running.append(job)
+            elif job.status.ended:
+                held = self._jobs.get(job.ref)
+                if held is not None and held.next < math.inf:
+                    followed.append(job.ref)
+                elif job.loss is None:
+                    bare.append(job)
+        newest = [*nlargest(MOST, running, key=_born), *nlargest(MOST, bare, key=_born)]
+        return [*followed, *(job.ref for job in newest)]
 
     def _runs(self, ref: JobRef) -> bool:
         entry = self._around.board.get(ref)
@@ -210,6 +214,5 @@ class LossFeed:
             self._take(message)
 
 
-def _born(entry: Entry) -> float:
-    created = entry.job.created_at
-    return created.timestamp() if created else 0.0
+def _born(job: Job) -> float:
+    return job.created_at.timestamp() if job.created_at else 0.0
