@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.app import ScreenStackError
 
 from trainer_tui.errors import ConfigError, TrainerError
@@ -35,11 +36,18 @@ class BaseApp(LeanApp):
     def __init__(self, paths: Paths, glyphs: Glyphs, env: Mapping[str, str] | None = None) -> None:
         self._theme_files: dict[str, themes.ThemeFile] = {}
         super().__init__()
+        _let_alt_digits_be_keys()
         self.paths = paths
         self.glyphs = glyphs
         self.env = os.environ if env is None else env
         if self.no_color:
             self._drop_colour()
+
+    async def on_event(self, event: events.Event) -> None:
+        """A letter that is typed with alt is a key: no text takes it for the letter."""
+        if isinstance(event, events.Key) and event.key.startswith("alt+"):
+            event.character = None
+        await super().on_event(event)
 
     def say(
         self,
@@ -158,3 +166,14 @@ class BaseApp(LeanApp):
         self._filters = [
             NoColor() if isinstance(filter, Monochrome) else filter for filter in self._filters
         ]
+
+
+def _let_alt_digits_be_keys() -> None:
+    """Alt and a digit are ESC and the digit on most terminals; Textual reads the character that
+    WezTerm on macOS means by it, such as ``™``, and no binding of ``alt+2`` is ever reached."""
+    from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+
+    keys = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
+    for digit in "0123456789":
+        if isinstance(keys.get(f"\x1b{digit}"), str):
+            del keys[f"\x1b{digit}"]

@@ -110,16 +110,18 @@ class LineEdits(TextArea):
         new = [change(line) for line in old]
         if new == old:
             return
-        row, column = self.cursor_location
-        selected = self.selection.start != self.selection.end
+        start, end = self.selection
         folds = self._folds_in(top, bottom)
         self.one_edit(self.exact.joined(top, new), (top, 0), (bottom, len(old[-1])))
         self.view.fold(folds)
-        if selected:
-            self.select_range((top, 0), (bottom, len(new[-1])))
-        else:
-            moved = len(new[row - top]) - len(old[row - top]) if row - top < len(new) else 0
-            self.move_cursor((row, max(0, column + moved)))
+
+        def moved(place: Location) -> Location:
+            row, column = place
+            if not column or not top <= row <= bottom:
+                return place
+            return row, max(0, column + len(new[row - top]) - len(old[row - top]))
+
+        self.select_range(moved(start), moved(end))
 
     # Moving and copying ------------------------------------------------------------------------
 
