@@ -30,6 +30,18 @@ GOOD = json_answer(
         "progress": {"current_step": 10, "total_steps": 100, "percent": 10},
     }
 )
+TOLD = {
+    "unauthorized": "not authorised",
+    "conflict": "error",
+    "internal-error": "error",
+    "bad-gateway-html": "error",
+    "invalid-json": "error",
+    "endless": "error",
+    "escapes-in-error": "error",
+    "silence": "offline",
+    "hang-up": "offline",
+}
+"""Faults of the service, and what the status bar says of each."""
 
 
 @pytest.fixture(scope="module")
@@ -73,40 +85,34 @@ queued = 1
         service.play(GOOD)
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        ("unauthorized", "not authorised"),
-        ("conflict", "error"),
-        ("internal-error", "error"),
-        ("bad-gateway-html", "error"),
-        ("invalid-json", "error"),
-        ("endless", "error"),
-        ("escapes-in-error", "error"),
-        ("silence", "offline"),
-        ("hang-up", "offline"),
-    ],
-)
 async def test_a_fault_is_told_in_its_place_and_passes(
-    service: HostileServer, tmp_path: Path, fault: str, words: str
+    service: HostileServer, tmp_path: Path
 ) -> None:
     """The status bar says what is wrong, the job stays as it was last seen, the profiles screen
     says more; when the service is well again, so is the console. The token is nowhere to see."""
     async with console(service, tmp_path) as pilot:
-        app: Any = pilot.app
-        service.play(FAULTS[fault])
-        await pilot.press("R")
-        await until(pilot, lambda: f"· {words}" in screen_text(app).splitlines()[0])
-        assert "● running" in screen_text(app)
-        await pilot.press("P")
-        await until(pilot, lambda: "error " in screen_text(app) and "answered" in screen_text(app))
-        for line in screen_text(app).splitlines():
-            assert line.isprintable(), line
-        assert TOKEN not in app.export_screenshot()
-        await pilot.press("escape")
-        service.play(GOOD)
-        await pilot.press("R")
-        await until(pilot, lambda: words not in screen_text(app).splitlines()[0])
+        for fault, words in TOLD.items():
+            await told_and_past(pilot, service, fault, words)
+
+
+async def told_and_past(pilot: Pilot[Any], service: HostileServer, fault: str, words: str) -> None:
+    """One fault, from its beginning to its end."""
+    app = pilot.app
+    service.play(FAULTS[fault])
+    await pilot.press("R")
+    await until(pilot, lambda: f"· {words}" in screen_text(app).splitlines()[0], fault)
+    assert "● running" in screen_text(app), fault
+    await pilot.press("P")
+    await until(
+        pilot, lambda: "error " in screen_text(app) and "answered" in screen_text(app), fault
+    )
+    for line in screen_text(app).splitlines():
+        assert line.isprintable(), (fault, line)
+    assert TOKEN not in app.export_screenshot(), fault
+    await pilot.press("escape")
+    service.play(GOOD)
+    await pilot.press("R")
+    await until(pilot, lambda: words not in screen_text(app).splitlines()[0], fault)
 
 
 async def test_a_job_that_the_service_does_not_know_is_told_at_the_job(

@@ -192,8 +192,8 @@ async def test_a_new_job_does_not_move_the_cursor_off_its_job(tmp_path: Path) ->
         assert table.row - table.scroll_offset.y == offset
 
 
-async def test_a_hundred_thousand_jobs_move_at_once(tmp_path: Path) -> None:
-    """The last of 100,000 rows is drawn when asked for; only what is seen is made."""
+async def test_very_many_jobs_move_at_once(tmp_path: Path) -> None:
+    """The last of 20,000 rows is drawn when asked for; only what is seen is made."""
     runtime = FakeRuntime(profiles=("comfy", "local"))
     patterns = many(1000)
     runtime.board.load(
@@ -202,13 +202,13 @@ async def test_a_hundred_thousand_jobs_move_at_once(tmp_path: Path) -> None:
             name=f"scene_run_{number}",
             created_at=NOW - timedelta(seconds=60 + number),
         )
-        for number in range(100_000)
+        for number in range(20_000)
     )
     app = make(tmp_path, runtime=runtime)
     async with running(app) as pilot:
         assert app.main is not None
         await pilot.press("G")
-        await until(pilot, lambda: "scene_run_99999" in screen_text(app))
+        await until(pilot, lambda: "scene_run_19999" in screen_text(app))
         assert len(app.main.table._lines) < 200
 
 
