@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.fakes import EVERYTHING, FakeClock, FakeProvider, facts, job, settle
 from trainer_tui.core import questions
-from trainer_tui.core.actions import Act, Actions, Outcome, consequence, why_not
+from trainer_tui.core.actions import AT_ONCE, Act, Actions, Outcome, consequence, why_not
 from trainer_tui.core.board import GONE, Board, gone, unseen
 from trainer_tui.core.observing import observed
 from trainer_tui.core.store import Store
@@ -216,6 +216,38 @@ async def test_acts_on_one_job_wait_for_each_other_and_others_do_not(rig_of: Rig
     outcomes = await asyncio.gather(first, second)
     assert [o.ok for o in outcomes] == [True, True]
     assert [c for c in rig.provider.calls if c.endswith(" 1")] == ["stop 1", "cancel 1"]
+
+
+async def test_many_acts_leave_room_for_the_poller(rig_of: RigOf) -> None:
+    """All rows show at once what was asked; only so many requests are under way together."""
+    jobs = [job(str(n)) for n in range(3 * AT_ONCE)]
+    rig, go = rig_of(*jobs), asyncio.Event()
+    rig.provider.on_call = lambda call: go.wait()
+    acts = [asyncio.ensure_future(rig.actions.perform(Act.CANCEL, each)) for each in jobs]
+    await settle()
+    assert all(entry.pending for entry in rig.board.entries())
+    assert len(rig.provider.calls) == AT_ONCE
+    go.set()
+    assert all(outcome.ok for outcome in await asyncio.gather(*acts))
+    assert len(rig.provider.calls) == len(jobs)
+
+
+async def test_acts_on_one_job_never_overlap(rig_of: RigOf) -> None:
+    """However many wait: the one that comes when another is just over waits its turn too."""
+    rig, under_way, most = rig_of(job()), 0, 0
+
+    async def call(name: str) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+
+    rig.provider.on_call = call
+    first = [asyncio.ensure_future(rig.actions.perform(Act.CANCEL, job())) for _ in range(3)]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.gather(*first, rig.actions.perform(Act.STOP, job()))
+    assert most == 1
 
 
 async def test_a_canceled_caller_does_not_cancel_the_act(rig_of: RigOf) -> None:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack, cast
+from weakref import WeakValueDictionary
 
 from trainer_tui.core import pastwork
 from trainer_tui.core.acts import (
@@ -43,7 +44,10 @@ from trainer_tui.providers.base import (
     Submission,
 )
 
-__all__ = ["Act", "Actions", "Outcome", "consequence", "resume_point", "why_not"]
+__all__ = ["AT_ONCE", "Act", "Actions", "Outcome", "consequence", "resume_point", "why_not"]
+
+AT_ONCE = 6
+"""Acts that are asked of one profile at once: of its ten connections some stay for the poller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,9 @@ class Actions:
         self._read_only = read_only
         self._on_done = on_done
         self._on_bug = on_bug
-        self._locks: dict[JobRef, asyncio.Lock] = {}
+        # A lock lives as long as an act that holds it or waits for it.
+        self._locks: WeakValueDictionary[JobRef, asyncio.Lock] = WeakValueDictionary()
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._calls: set[asyncio.Task[Outcome]] = set()
 
     async def perform(self, act: Act, job: Job, **wishes: Unpack[Wishes]) -> Outcome:
@@ -156,8 +162,6 @@ class Actions:
             entry = self._board.get(job.ref)
             job = entry.job if entry is not None else job
             outcome = await self._guarded(act, job, lambda: self._carry_out(act, job, params))
-        if not lock.locked():
-            self._locks.pop(job.ref, None)
         self._on_done(outcome)
         return outcome
 
@@ -195,7 +199,8 @@ class Actions:
         self._board.set_pending(job.ref, asked)
         self._note(job.ref, EventKind.ACT, f"{act} asked")
         provider = await self._provider(job.ref.profile)
-        answer = await _call(provider, act, job, params)
+        async with self._turns.setdefault(job.ref.profile, asyncio.Semaphore(AT_ONCE)):
+            answer = await _call(provider, act, job, params)
         self._note(job.ref, EventKind.ACT, f"{act} accepted")
         if params.config_text is not None:
             pastwork.remember(self._store, job.ref, params.config_text)

@@ -177,12 +177,12 @@ class Http:
         seconds = total or self.profile.timeout * _WHOLE_ANSWER
         harmless = method in ("GET", "HEAD")
         for attempt in range(RETRIES + 1):
-            request = client.build_request(method, url, headers=named, **body)
-            self._credential.apply(request.headers)
             failure: TrainerError
             wait: float | None = None
             try:
                 async with self._turn, asyncio.timeout(seconds):
+                    request = client.build_request(method, url, headers=named, **body)
+                    self._credential.apply(request.headers)
                     return await self._exchange(client, base, request, limit or BODY_LIMIT)
             except TimeoutError:
                 failure = too_slow(self.service, seconds)
