@@ -15,6 +15,9 @@ from typing import Literal
 ScalarKind = Literal["null", "bool", "int", "float", "str"]
 
 _BOOLS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+_SPELLED = frozenset(way for word in _BOOLS for way in (word, word.title(), word.upper()))
+_NUMERIC = frozenset("+-.0123456789")
+"""What a number can begin with."""
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _INT = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)\Z")
 _FLOAT = re.compile(
@@ -144,8 +147,10 @@ def plain_kind(text: str) -> ScalarKind:
     """The type of an unquoted value."""
     if text in _NULLS:
         return "null"
-    if text.lower() in _BOOLS and text in (text.lower(), text.title(), text.upper()):
+    if text in _SPELLED:
         return "bool"
+    if text[0] not in _NUMERIC:
+        return "str"
     if _INT.match(text) or (_SEXAGESIMAL.match(text) and "." not in text):
         return "int"
     if _FLOAT.match(text) or _SEXAGESIMAL.match(text):
