@@ -83,21 +83,21 @@ RECIPES: dict[str, tuple[Recipe, str | None]] = {
     ),
     "items": ([("- []\n", 39_990)], "type"),
     "twice": ([("a: b\n", 19_990)], "yaml-duplicate-key"),
-    "twice-in-flow": ([("{", 1), ("a,", 19_990), ("}", 1)], "yaml-duplicate-key"),
-    "unknown": (keys(0, "key#", 19_990), "unknown-key"),
+    "twice-in-flow": ([("{", 1), ("a,", 4_990), ("}", 1)], "yaml-duplicate-key"),
+    "unknown": (keys(0, "key#", 4_990), "unknown-key"),
     "nearly-known": ([(IN_TRAIN, 1), *keys(8, "gradient_chekpointing#", 19_900)], "unknown-key"),
-    "numbers-as-text": ([(IN_PROMPTS, 1), ("          - 0.5\n", 39_900)], "type"),
-    "lists-as-text": ([(IN_PROMPTS, 1), ("          - [a]\n", 19_900)], "yaml-list"),
+    "numbers-as-text": ([(IN_PROMPTS, 1), ("          - 0.5\n", 9_900)], "type"),
+    "lists-as-text": ([(IN_PROMPTS, 1), ("          - [a]\n", 4_900)], "yaml-list"),
     "octal": ([(IN_PROMPTS, 1), ("          - 012\n", 39_900)], "yaml-octal"),
-    "booleans": ([(IN_PROMPTS, 1), ("          - on\n", 39_900)], "yaml-boolean"),
-    "dates": ([(IN_PROMPTS, 1), ("          - 2024-05-01\n", 39_900)], "yaml-date"),
+    "booleans": ([(IN_PROMPTS, 1), ("          - on\n", 9_900)], "yaml-boolean"),
+    "dates": ([(IN_PROMPTS, 1), ("          - 2024-05-01\n", 9_900)], "yaml-date"),
     "datasets": (
-        [(IN_DATASETS, 1), ("        - {folder_path: 1, resolution: [5], type: imag}\n", 4_900)],
+        [(IN_DATASETS, 1), ("        - {folder_path: 1, resolution: [5], type: imag}\n", 1_200)],
         "range",
     ),
     "sizes": (
         [(IN_DATASETS, 1), ("        - resolution: [", 1)]
-        + [(f"{n}, ", 1) for n in range(100, 39_000)]
+        + [(f"{n}, ", 1) for n in range(100, 10_000)]
         + [("]\n", 1)],
         "range",
     ),
@@ -109,7 +109,7 @@ RECIPES: dict[str, tuple[Recipe, str | None]] = {
     "prompt-of-variables": ([(IN_PROMPTS + "          - a", 1), ("${", 900_000)], None),
     "long-hex": ([("job: 0x", 1), ("f", 3_990)], "type"),
     "long-number": ([(IN_TRAIN + "        steps: ", 1), ("9", 1_900_000)], None),
-    "base-60": ([(IN_TRAIN + "        steps: 1", 1), (":00", 600_000)], "yaml-sexagesimal"),
+    "base-60": ([(IN_TRAIN + "        steps: 1", 1), (":00", 150_000)], "yaml-sexagesimal"),
     "folded": ([("a: >\n", 1), ("  x\n", 490_000)], None),
     "quoted": ([("- 'on'\n", 39_990)], "type"),
     "escapes": ([('a: "', 1), ("\\u00e9", 330_000), ('"\n', 1)], None),
@@ -129,6 +129,12 @@ RECIPES: dict[str, tuple[Recipe, str | None]] = {
     "documents": ([("---\n", 490_000)], "yaml-documents"),
 }
 """Name → the pieces of a text, and a code that must be among those of its problems."""
+QUARTER = frozenset(
+    ["numbers-as-text", "booleans", "dates", "lists-as-text", "datasets", "sizes", "base-60",
+     "unknown", "twice-in-flow"]
+)  # fmt: skip
+"""Of a quarter of the size of others that are read alike; what grows with the square of the size
+takes a sixteenth of the time there."""
 
 
 def text_of(recipe: Recipe) -> str:
