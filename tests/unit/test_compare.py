@@ -81,3 +81,11 @@ def test_differences_are_exactly_the_keys_that_differ(configs: list[dict[str, st
     found = differences(configs)
     assert {one.key for one in found} == plain
     assert len(found) == len(plain)
+
+
+def test_only_those_that_would_look_the_same_lose_their_beginning() -> None:
+    """Beside a value that begins otherwise, and one that is not there."""
+    one, two = "dog_portrait local/6ahv0c34", "dog_portrait local/6ahtsyvr"
+    assert told_apart([one, "cat", None, two, "dog_statue_large"], 15, "…") == [
+        *("…l/6ahv0c34", "cat", None, "…l/6ahtsyvr", "dog_statue_lar…"),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from trainer_tui.sanitize import line as clean
@@ -112,18 +112,23 @@ def _common_lead(keys: Sequence[str]) -> str:
 def told_apart(values: Sequence[str | None], width: int, ellipsis: str) -> list[str | None]:
     """Values cut to a width, so that those that differ look different where that can be.
 
-    Where their beginnings are the same as far as there is room, the beginnings are left out.
+    Of those that would look the same the beginnings that they share are left out, as far as there
+    is no room.
     """
-    known = [value for value in values if value is not None]
-    shown = {value: _cut(value, width, ellipsis) for value in known}
-    if len(set(shown.values())) < len(set(known)):
-        lead = _shared(known) - width // 3
-        if lead > 0:
-            shown = {value: _cut(ellipsis + value[lead:], width, ellipsis) for value in known}
+    alike: dict[str, set[str]] = {}
+    shown: dict[str, str] = {}
+    for value in values:
+        if value is not None:
+            shown[value] = _cut(value, width, ellipsis)
+            alike.setdefault(shown[value], set()).add(value)
+    for group in alike.values():
+        lead = _shared(group) - width // 3
+        if len(group) > 1 and lead > 0:
+            shown |= {value: _cut(ellipsis + value[lead:], width, ellipsis) for value in group}
     return [value if value is None else shown[value] for value in values]
 
 
-def _shared(values: Sequence[str]) -> int:
+def _shared(values: Collection[str]) -> int:
     """How many characters all begin with."""
     first, last = min(values), max(values)
     for at, (one, other) in enumerate(zip(first, last, strict=False)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from trainer_tui.core.compare import told_apart
 from trainer_tui.core.series import better
 from trainer_tui.core.ticks import number
 from trainer_tui.model import Job
@@ -75,19 +76,23 @@ class CompareRows(PictureView):
             head += f"{'HERE':>{_VALUE - 2}}  "
         head += f"{'LAST':>{_VALUE - 2}}  BEST"
         rows: list[Row] = [[(head[:width].ljust(width), "text-faint")]]
-        rows += [self._row(place, one, name, wide, width) for place, one in enumerate(self.jobs)]
+        shown = told_apart([job.curves.name for job in self.jobs], name - 2, self.glyphs.ellipsis)
+        rows += [
+            self._row(place, one, fit(shown[place] or "", name, self.glyphs), wide, width)
+            for place, one in enumerate(self.jobs)
+        ]
         if self.more:
             more = f"    and {self.more} more that are marked: at most {len(self.jobs)} fit here"
             rows.append([(more[:width].ljust(width), "text-faint")])
         return rows[:height] + [[(" " * width, "")]] * (height - len(rows))
 
     def _row(
-        self, place: int, one: Compared, name: int, wide: Mapping[str, int], width: int
+        self, place: int, one: Compared, name: str, wide: Mapping[str, int], width: int
     ) -> Row:
         glyphs = self.glyphs
         row: Row = [
             (f"  {glyphs.info} ", COLOURS[place % len(COLOURS)]),
-            (fit(one.curves.name, name - 2, glyphs) + "  ", "foreground"),
+            (name, "foreground"),
         ]
         if wide["ref"]:
             row.append((fit(str(one.curves.ref), _REF - 2, glyphs) + "  ", "text-muted"))

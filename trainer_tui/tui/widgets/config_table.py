@@ -87,7 +87,7 @@ class ConfigTable(LineView):
         if self.found:
             return ""
         if waiting:
-            return "Asking for the configs."
+            return f"Asking for the configs{self.glyphs.ellipsis}"
         if known < 2:
             return "There are not two configs to compare."
         return "The configs are the same." if known == len(self.jobs) else (
@@ -170,8 +170,10 @@ class ConfigTable(LineView):
         title = f"  CONFIG {self.glyphs.dot} {count} differ{'s' if count == 1 else ''}"
         title = title if count else "  CONFIG"
         segments = [Segment(f"{title:<{keys}}"[:keys], base + faint)]
+        room = max(1, cells - _GAP)
+        names = told_apart([job.name for job in self.jobs], room, self.glyphs.ellipsis)
         for job in columns:
-            name = fit(self.jobs[job].name, max(1, cells - _GAP), self.glyphs)
+            name = fit(names[job] or "", room, self.glyphs)
             colour = self.paint(COLOURS[job % len(COLOURS)])
             segments.append(Segment(f"{name:<{cells}}", base + colour))
         hidden = len(self.jobs) - len(columns)
