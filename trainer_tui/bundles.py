@@ -83,8 +83,13 @@ class _Bounded(io.RawIOBase):
         return True
 
 
-def judge(found: zipfile.ZipFile) -> list[tuple[PurePosixPath, zipfile.ZipInfo]]:
+def judge(
+    found: zipfile.ZipFile, *, most: int = MAX_BYTES
+) -> list[tuple[PurePosixPath, zipfile.ZipInfo]]:
     """The files of an open zip, each with its path, if the zip is harmless.
+
+    Args:
+        most: Bytes that the whole may unpack to.
 
     Raises:
         UsageError: An entry is absolute, leads out by ``..``, is a link or a device, is encrypted,
@@ -110,7 +115,7 @@ def judge(found: zipfile.ZipFile) -> list[tuple[PurePosixPath, zipfile.ZipInfo]]
         raise _invalid(f"{sanitize.line(clash, limit=120)!r} is both a file and a folder in it")
     size = sum(entry.file_size for entry in files.values())
     packed = sum(entry.compress_size for entry in files.values())
-    if size > MAX_BYTES or size > max(_FREE_BYTES, packed * MAX_RATIO):
+    if size > most or size > max(_FREE_BYTES, packed * MAX_RATIO):
         raise _invalid(f"it would unpack to {size:,} bytes from {packed:,}, which is refused")
     return list(files.items())
 
@@ -143,7 +148,10 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
         try:
             growing.mkdir(parents=True)
             for path, entry in chosen:
-                _write(found, entry, growing.joinpath(*path.parts))
+                placed = growing.joinpath(*path.parts)
+                write(found, entry, placed)
+                if entry.external_attr >> 16 & 0o100:
+                    placed.chmod(placed.stat().st_mode | 0o111)
             growing.rename(folder)
         except BaseException:
             shutil.rmtree(growing, ignore_errors=True)
@@ -151,8 +159,12 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
     return [folder.joinpath(*path.parts) for path, _ in chosen]
 
 
-def _write(found: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
-    """Unpack one file; what its header said of its size is held against what comes out."""
+def write(found: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """Unpack one judged file; what its header said of its size is held against what comes out.
+
+    Raises:
+        UsageError: It holds more than it says.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     left = entry.file_size
     with found.open(entry) as source, path.open("xb") as target:
@@ -161,8 +173,6 @@ def _write(found: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
             if left < 0:
                 raise _invalid("it says less than it holds")
             target.write(data)
-    if entry.external_attr >> 16 & 0o100:
-        path.chmod(path.stat().st_mode | 0o111)
 
 
 # -- source bundles --------------------------------------------------------------------------
