@@ -244,3 +244,17 @@ def test_a_column_of_noise_costs_no_more_than_its_cells() -> None:
     canvas = plot.Canvas(2, 3)
     canvas.bar(1, 2, 9, 0)
     assert [canvas.text(y) for y in range(3)] == ["⢠ ", "⢸ ", "⠘ "]
+
+
+def test_an_axis_of_time_says_how_many_points_have_none() -> None:
+    """They are not on it; where none has, there is nothing to draw, and the key that leads back."""
+    made = Series("loss")
+    for step in range(2000):
+        made.add(step, 1 / (step + 1), START + step if step >= 1500 else None)
+    curves, look = [Curve("loss", made)], Look(axis=Axis.TIME, zone=UTC)
+    assert "1,500 points without a time" in text(picture(curves, 80, 20, look, UNICODE))[0]
+    assert "without a time" not in text(picture(curves, 80, 20, Look(), UNICODE))[0]
+    unknown = Series("loss")
+    unknown.add(1, 0.5)
+    rows = text(picture([Curve("loss", unknown)], 60, 10, look, UNICODE))
+    assert any("no times are known: X shows the steps" in row for row in rows)

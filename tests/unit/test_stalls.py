@@ -27,8 +27,8 @@ def test_a_stall_that_goes_on_is_one_already() -> None:
     for step in range(20):
         series.add(step, 1.0, START + step * 10)
     stalls, last = Stalls(series), START + 190
-    assert stalls.find(last + 80) == ()
-    assert stalls.find(last + 81) == (Stall(19, last, last + 81, open=True),)
+    assert stalls.find(last + 100) == ()
+    assert stalls.find(last + 101) == (Stall(19, last, last + 101, open=True),)
     assert stalls.find(last + 500, heard=last + 450) == ()
     assert stalls.find() == ()
     series.add(20, 1.0, last + 500)

@@ -6,13 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from trainer_tui.core.estimate import STALL_FLOOR, STALL_STEPS
 from trainer_tui.core.series import Series
 
 _SAMPLES = 200
-_SHORTEST = 60.0
-"""Seconds below which nothing is called a stall: a checkpoint or a sample takes as long."""
-_TIMES = 8.0
-"""So many times the usual pause make a stall."""
 _MOST = 200
 """Stalls that are kept; a curve with more has no usual pause."""
 
@@ -63,7 +60,7 @@ class Stalls:
             return found
         step, last = self._tip
         began = last if last == last else heard if sure else now
-        if not sure and now - max(began, heard) <= max(_SHORTEST, self._limit):
+        if not sure and now - max(began, heard) <= max(STALL_FLOOR, self._limit):
             return found
         return (*found, Stall(step, min(now, began) if began > -math.inf else now, now, open=True))
 
@@ -76,8 +73,8 @@ class Stalls:
         count = len(series)
         if count < 4 or count <= self._taken or not self._goes_on() or count > 2 * self._limit_of:
             self._taken, self._found = 1, []
-            self._limit, self._limit_of = self._usual() * _TIMES, count
-        limit = max(_SHORTEST, self._limit)
+            self._limit, self._limit_of = self._usual() * STALL_STEPS, count
+        limit = max(STALL_FLOOR, self._limit)
         for stall in self._pauses(limit):
             self._found.append(stall)
             if len(self._found) > _MOST:
