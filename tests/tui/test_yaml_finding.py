@@ -172,3 +172,30 @@ async def test_only_rows_that_changed_are_painted(tmp_path: Path) -> None:
         await pilot.press("#")
         await pilot.pause()
         assert 0 < len(painted) <= 4
+
+
+async def test_scrolling_sideways(tmp_path: Path) -> None:
+    """Beyond the edge the text is scrolled by more than a letter; on another line it comes back."""
+    text = "a: 1  # " + "x" * 200 + "\nb: 2\n# " + "y" * 60 + "\n"
+    async with editing(tmp_path, text) as (_app, pilot, screen):
+        area = screen.area
+        area.go_to(1, 80)
+        await pilot.pause()
+        seen = set()
+        for _ in range(40):
+            await pilot.press("right")
+            seen.add(area.scroll_offset.x)
+            assert 0 <= area.cursor_place.x < area.size.width
+        assert len(seen) <= 3
+        await pilot.press("down")
+        assert area.scroll_offset.x == 0
+        area.go_to(1, 190)
+        await until(pilot, lambda: area.scroll_offset.x > 0)
+        area.go_to(3, 40)
+        await until(pilot, lambda: area.scroll_offset.x == 0)
+        area.go_to(1, 150)
+        left = area.scroll_offset.x
+        await pilot.press("left", "left")
+        assert area.scroll_offset.x == left
+        await pilot.press("home")
+        assert area.scroll_offset.x == 0

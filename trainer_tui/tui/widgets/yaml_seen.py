@@ -45,6 +45,7 @@ class SeenText(LineEdits):
         self._painter: Painter | None = None
         self._panel: Panel | None = None
         self._shown: dict[int, Shown] | None = None
+        self._row_seen_last = 0
         self.version = 0
         """Counts the changes of the text."""
         super().__init__(
@@ -149,12 +150,23 @@ class SeenText(LineEdits):
         return max(3, len(str(self.document.line_count))) + 2
 
     def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
-        """Scroll to the cursor; sideways further than it needs, and not for every letter."""
+        """Scroll to the cursor; sideways further than it needs, and not for every letter.
+
+        On another line the beginnings of the lines come back, where the cursor is seen then.
+        """
+        row = self.selection.end[0]
         x = self.view.location_to_offset(self.selection.end).x
         room = self.scrollable_content_region.width - self.gutter_width
         left, ahead = self.scroll_offset.x, min(_AHEAD, room // 3)
-        if room > 0 and not left <= x < left + room - 2:
-            to = max(0, x - ahead) if x < left else x + 3 - room + ahead
+        to = left
+        if x >= left + room - 2:
+            to = x + 3 - room + ahead
+        elif x < room - 2 and (x < left or row != self._row_seen_last):
+            to = 0
+        elif x < left:
+            to = x - ahead
+        self._row_seen_last = row
+        if to != left and room > 0:
             self.scroll_to(x=min(to, self.max_scroll_x), animate=False, force=True, immediate=True)
         return super().scroll_cursor_visible(center, animate)
 
