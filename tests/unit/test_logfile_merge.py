@@ -222,16 +222,21 @@ def test_nothing_to_merge() -> None:
         assert lines.after(0) is None and lines.before(10**30) is None
 
 
+@pytest.fixture(scope="module")
+def long_logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two logs of 80,000 lines, one a second."""
+    folder = tmp_path_factory.mktemp("long")
+    found = [folder / f"{origin}.txt" for origin in range(2)]
+    text = "".join(f"{told(second, f'? {second}')}\n" for second in range(80_000))
+    for origin, path in enumerate(found):
+        path.write_text(text.replace("?", str(origin)))
+    return found
+
+
 @pytest.mark.parametrize("place", [0.0, 0.3, 1.0])
-def test_long_logs_are_not_read_whole(tmp_path: Path, place: float) -> None:
+def test_long_logs_are_not_read_whole(long_logs: list[Path], place: float) -> None:
     """A screen anywhere in two logs of 80,000 lines takes a small part of them."""
-    logs = []
-    for origin in range(2):
-        path = tmp_path / f"{origin}.txt"
-        path.write_text(
-            "".join(f"{told(second, f'{origin} {second}')}\n" for second in range(80_000))
-        )
-        logs.append(LogFile.open(path))
+    logs = [LogFile.open(path) for path in long_logs]
     asked = 0
 
     class Counting(LineTimes):

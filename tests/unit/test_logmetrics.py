@@ -356,12 +356,13 @@ def test_any_bytes_are_survived(data: bytes) -> None:
         b"  all " + b"1 " * 7000,
         b"Epoch 1/2\n1/2 " + b" - " * 5000,
     ],
+    ids=lambda line: line[:10].decode(),
 )
 def test_lines_made_to_be_slow_are_not(line: bytes) -> None:
-    """A hundred of the worst lines are read within seconds, on any machine."""
+    """Twenty of the worst lines are read within seconds, on any machine."""
     began = time.process_time()
-    Reader().feed((line[:MAX_STATE] + b"\n") * 100)
-    assert time.process_time() - began < 10
+    Reader().feed((line[:MAX_STATE] + b"\n") * 20)
+    assert time.process_time() - began < 2
 
 
 def test_a_line_without_end_is_passed_over() -> None:

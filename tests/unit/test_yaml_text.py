@@ -135,10 +135,16 @@ def test_patterns_that_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["(a+)+$", "(a|a)*c", r"a*a*a*a*a*c"])
-def test_an_expression_that_takes_for_ever_is_ended(text: str) -> None:
+def test_an_expression_that_takes_for_ever_is_ended(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The interface is never held up for longer than half a second, and what was set stays set."""
     import signal
 
+    from trainer_tui.core.yamlconfig import find
+
+    assert find._PATIENCE == 0.5
+    monkeypatch.setattr(find, "_PATIENCE", 0.1)
     before = signal.getsignal(signal.SIGALRM)
     found = finder(text, regex=True)
     assert found is not None
