@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.console import asked, make, running, screen_text, until
-from tests.tui.fake import FakeRuntime, few, job
+from tests.tui.fake import NOW, FakeRuntime, few, job
 from trainer_tui.core.acts import Act
 from trainer_tui.model import JobRef, Status
 from trainer_tui.tui.app import TrainerApp
@@ -241,6 +242,22 @@ async def test_filter_is_live_and_escape_brings_the_old_one_back(tmp_path: Path)
         assert "2 of 8" in screen_text(app) and app.filter.text == "dog"
         await pilot.press("escape")
         assert len(jobs) == 8
+
+
+async def test_a_filter_by_age_lets_go_of_what_grew_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time passes and nothing else happens: the row leaves the table all the same."""
+    young = few()[0].replace(created_at=NOW - timedelta(minutes=50))
+    app = make(tmp_path, [young], session={"filter": "age<1h"})
+    async with running(app) as pilot:
+        assert app.main is not None
+        app.tick()
+        assert len(app.main.table.jobs) == 1
+        monkeypatch.setattr("tests.tui.console.NOW", NOW + timedelta(minutes=11))
+        app.tick()
+        assert len(app.main.table.jobs) == 0
+        await until(pilot, lambda: "0 of 1" in screen_text(app))
 
 
 async def test_a_bad_filter_keeps_the_last_good_one_and_says_where(tmp_path: Path) -> None:

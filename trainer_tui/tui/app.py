@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -50,17 +51,20 @@ class Filter:
         self._now = now
         self.text = ""
         self.matches: Callable[[Entry], bool] | None = None
+        self.by_age = False
+        """Whether time alone may change what it keeps."""
 
     def set(self, text: str) -> None:
         """Take another text. Raises UsageError where it cannot be read; the old one stays."""
         text = text.strip()
         if not text:
-            self.text, self.matches = "", None
+            self.text, self.matches, self.by_age = "", None, False
             return
         from trainer_tui.query import parse
 
         query, now = parse(text), self._now
         self.text, self.matches = text, lambda entry: query.matches(entry.job, now())
+        self.by_age = re.search(r"\bage[<>]", str(query)) is not None
 
 
 class TrainerApp(BaseApp):
@@ -291,6 +295,8 @@ class TrainerApp(BaseApp):
     def tick(self) -> None:
         """What changes with time alone, and themes that were saved again."""
         if self.main is not None:
+            if self.filter.by_age and self.main.table.refiltered():
+                self.main.renew()
             self.main.table.tick()
         self.reload_theme()
 

@@ -165,6 +165,15 @@ class JobsTable(ScrollView, can_focus=True):
         for row in range(top, min(top + self.size.height, len(self.jobs))):
             self._refresh_ref(self.jobs.order[row])
 
+    def refiltered(self) -> bool:
+        """Ask the filter anew of every job; whether rows came or went."""
+        before = self.jobs.order
+        self.jobs.arrange()
+        if self.jobs.order == before:
+            return False
+        self.rearranged()
+        return True
+
     def rearranged(self) -> None:
         """Rows moved, came or went: keep the cursor on its job and its place on the screen."""
         offset = self._row - self.scroll_offset.y
