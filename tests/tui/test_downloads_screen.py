@@ -139,3 +139,7 @@ def test_long_names_keep_their_ends() -> None:
     assert len(cut) == 30
     assert cut.endswith("750.safetensors")
     assert cut.startswith("dog_")
+    # A long ending that all share goes before what tells one from the next.
+    assert middle("hills-1-nas-r8-d5dc3d8d0b.safetensors", 28, UNICODE).strip() == (
+        "hills-1-nas-r8-d5dc3d8d0b…"
+    )

@@ -47,6 +47,11 @@ class Queue(LineList):
         """The row under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
+    @property
+    def bar_width(self) -> int:
+        """Cells of a bar: where it is narrow the name needs them more."""
+        return _BAR if self.size.width >= 90 else 10
+
     def row_count(self) -> int:
         """One row a download."""
         return len(self.rows)
@@ -69,7 +74,7 @@ class Queue(LineList):
 
     def _cells(self, row: DownloadRow) -> Cells:
         glyphs = self.glyphs
-        full, empty = transfer.progress_bar(row, _BAR, glyphs)
+        full, empty = transfer.progress_bar(row, self.bar_width, glyphs)
         left = span(row.eta) if row.eta is not None else ""
         state = row.phase.value
         if row.phase in (DownloadPhase.FAILED, DownloadPhase.WAITING) and row.note:
@@ -92,12 +97,14 @@ class Queue(LineList):
     def header(self, width: int) -> str:
         """The names of the columns."""
         name, job, state = self._widths(width)
-        text = f"   {'FILE':<{name}}{'JOB'[:job]:<{job}}{'PROGRESS':<{_BAR + 6}}{'SIZE':>9}"
+        text = (
+            f"   {'FILE':<{name}}{'JOB'[:job]:<{job}}{'PROGRESS':<{self.bar_width + 6}}{'SIZE':>9}"
+        )
         return text + f"{'SPEED':>11}{'LEFT':>7}  {'STATE'[:state]}"
 
     def _widths(self, width: int) -> tuple[int, int, int]:
         """Cells of file, job and state: job and state go first when it is narrow."""
-        room = width - 3 - _BAR - 6 - 9 - 11 - 7 - 2
+        room = width - 3 - self.bar_width - 6 - 9 - 11 - 7 - 2
         if room < 40:
             return max(10, room), 0, 0
         state = min(36, room // 4)

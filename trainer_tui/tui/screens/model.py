@@ -69,7 +69,7 @@ class ModelScreen(Screen[None]):
             starred = job is not None and app.why_not(job.job, Act.STAR) is None
             keys.append(Hint("*", "star", "screen.star", starred))
             keys.append(Hint("d", "download", "screen.download"))
-            keys.append(Hint("^s", "save provenance", "screen.save", self.dot is not None))
+            keys.append(Hint("ctrl+s", "save provenance", "screen.save", self.dot is not None))
             keys.append(Hint("y", "copy id", "screen.copy"))
             return keys
 
@@ -186,7 +186,7 @@ class ModelScreen(Screen[None]):
         if self._trouble:
             said, colour = f"{app.glyphs.warn} {self._trouble}", "status-failed"
         elif self._able(Capability.PROVENANCE):
-            said, colour = "Asking what it was made of", "text-muted"
+            said, colour = f"Asking what it was made of{app.glyphs.ellipsis}", "text-muted"
         else:
             facts = app.facts(self.ref.profile)
             said = (facts.reasons.get(Capability.PROVENANCE) if facts else None) or ""

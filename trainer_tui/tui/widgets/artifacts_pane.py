@@ -298,7 +298,7 @@ class ArtifactsPane(InsteadPane):
         if self._error is not None:
             return trouble(tree, self._error)
         if self.artifacts is None:
-            text.append("Asking for the list of files", muted)
+            text.append(f"Asking for the files{tree.glyphs.ellipsis}", muted)
         elif job.status.active:
             text.append("Nothing made yet. ", muted)
             text.append("Checkpoints and samples appear here as the job writes them.", faint)

@@ -200,7 +200,7 @@ class ModelsPane(InsteadPane):
         elif error is not None:
             return trouble(table, error)
         elif self.page is None:
-            text.append("Asking for the models", muted)
+            text.append(f"Asking for the models{table.glyphs.ellipsis}", muted)
         elif job.status.active:
             text.append("No models yet. ", muted)
             text.append("They appear here as the job makes them.", faint)

@@ -46,7 +46,7 @@ class StatusBar(PieceLine):
 
     def pieces(self, width: int) -> Sequence[Piece]:
         right = self._right()
-        room = width - width_of(right) - 1
+        room = width - width_of(right) - 3  # a margin, and two cells between
         out = [Piece(" "), Piece(_TITLE, "accent", bold=True), Piece("  ")]
         room -= width_of(out)
         for words in (True, False):
@@ -58,7 +58,7 @@ class StatusBar(PieceLine):
         for group in groups:
             out += group
             room -= width_of(group)
-        out.append(Piece(" " * max(1, room)))
+        out.append(Piece(" " * max(1, room + 2)))
         return [*out, *right, Piece(" ")]
 
     def _profile(self, state: ProfileState, *, words: bool) -> list[Piece]:

@@ -48,6 +48,9 @@ class TitleLine(Widget):
         paint, width = paint_of(self.app), self.size.width
         title = f" {self.title} "
         room = max(0, width - len(title))
+        if not self._pieces:
+            ink = paint("accent", "panel", bold=True)
+            return Strip([Segment(f" {self.title}", ink)]).adjust_cell_length(width, ink)
         segments = []
         for text, colour, bold in self._pieces:
             segments.append(Segment(text, paint(colour, "panel", bold=bold)))

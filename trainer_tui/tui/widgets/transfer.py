@@ -63,9 +63,15 @@ def words(row: DownloadRow, glyphs: Glyphs) -> str:
 
 
 def middle(text: str, width: int, glyphs: Glyphs) -> str:
-    """A file name cut in its middle, so that its step and ending are seen; padded to the width."""
+    """A file name cut so that what tells it from its like is seen; padded to the width.
+
+    A long ending goes first, as all have it; then the middle, so that a step stays.
+    """
     if len(text) <= width or not text.isascii() or width < 12:
         return fit(text, width, glyphs)
+    stem, _, ending = text.rpartition(".")
+    if len(ending) > 4 and 0 < len(stem) < width:
+        return f"{stem}{glyphs.ellipsis}".ljust(width)
     # The ending of a checkpoint with its step: 000750.safetensors.
     tail = max(width * 3 // 5, min(width - 5, 18))
     return text[: width - 1 - tail] + glyphs.ellipsis + text[-tail:]
