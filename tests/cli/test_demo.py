@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from tests.cli.conftest import Cli
+from trainer_tui.cli import demo as demo_command
+from trainer_tui.cli import demo_bundle
 
 pytest.importorskip("starlette")
 
@@ -32,10 +35,29 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    """Set up without the console; ended and removed with everything in it."""
+    """Set up without the console; ended and removed with everything in it.
+
+    As it is, but for the time it takes: a quarter of the pictures and of the epochs.
+    """
+    from trainer_tui.server.sampledata import make_dataset
+
     home = Path(tempfile.mkdtemp(prefix="ttd-"))
     made = Demo(home / "d")
-    done = Cli(home).process("demo", "--folder", str(made.home), "--setup-only")
+    jobs = demo_command.submissions
+
+    def fewer(home: Path) -> list[tuple[str, str]]:
+        found = [(name, text.replace("epochs: 12", "epochs: 3")) for name, text in jobs(home)]
+        assert found != jobs(home)
+        return found
+
+    train = demo_bundle._TRAIN.replace("EPOCHS = 40", "EPOCHS = 10")
+    assert train != demo_bundle._TRAIN
+    with (
+        mock.patch.object(demo_bundle, "_TRAIN", train),
+        mock.patch.object(demo_command, "submissions", fewer),
+        mock.patch.object(demo_command, "_paint", lambda folder: make_dataset(folder, 6, 96)),
+    ):
+        done = Cli(home)("demo", "--folder", str(made.home), "--setup-only")
     try:
         assert done.code == 0, done.err
         yield made
