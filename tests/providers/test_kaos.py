@@ -108,6 +108,21 @@ async def test_the_list_is_one_life(tmp_path: Path, server: StrictServer) -> Non
 
 
 @pytest.mark.anyio
+async def test_a_list_that_is_the_same_is_not_read_again(
+    tmp_path: Path, server: StrictServer
+) -> None:
+    """The very same jobs, until something in the answer differs."""
+    server.add("done", "JOB_SUCCESS", progress=100)
+    server.add("run", "JOB_RUNNING", progress="3/10")
+    provider = opened(tmp_path, server)
+    first = await provider.list_jobs([])
+    second = await provider.list_jobs(first)
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    server.add("new", "JOB_RUNNING", progress="1/10")
+    assert len(await provider.list_jobs(second)) == 3
+    await provider.aclose()
+
+
 async def test_models_by_page_and_metric(tmp_path: Path, server: StrictServer) -> None:
     """The leaderboard: pages, sorting, parameters; the way to ask is found once."""
     server.add("j1", "JOB_SUCCESS")
