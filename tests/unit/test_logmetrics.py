@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_tui.core import logpatterns
-from trainer_tui.core.logmetrics import MAX_KEYS, MAX_STATE, Own, Reader
+from trainer_tui.core.logmetrics import MAX_KEYS, MAX_STATE, Reader
+from trainer_tui.core.ownpatterns import Own
 
 LOGS = Path(__file__).parent.parent / "fixtures" / "logs"
 NAMES = sorted(path.stem for path in LOGS.glob("*.txt"))
@@ -131,12 +132,12 @@ def test_a_rich_bar_that_takes_several_lines() -> None:
 
 
 def test_hugging_face_5() -> None:
-    """All numbers in quotes, between states of the bar that are wiped."""
+    """All numbers in quotes, between states of the bar that are wiped. The bar is drawn anew below
+    each line and tells its step; so it does of what is evaluated, whose own bar comes later."""
     curves = _curves(_read(_log("huggingface5")))
-    assert curves["loss"] == [
-        *((375, 0.6344), (750, 0.6506), (1125, 0.6707), (1500, 0.6545), (1875, 0.6459)),
-    ]
-    assert curves["eval_loss"] == [(1000, 0.6481), (2000, 0.6481)]
+    assert curves["loss"] == [(3, 0.6344), (6, 0.6506), (9, 0.6707), (12, 0.6545), (15, 0.6459)]
+    assert curves["eval_loss"] == [(8, 0.6481), (16, 0.6481)]
+    assert curves["train_loss"] == [(16, 0.6481)]
     assert set(curves) == {
         *("loss", "grad_norm", "learning_rate", "train_loss", "eval_loss", "eval_accuracy"),
     }

@@ -1,4 +1,4 @@
-"""Progress bars with values behind them: tqdm's, Keras' and Lightning's Rich bar."""
+"""Progress bars: tqdm's, Keras' and Lightning's Rich bar."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _KERAS_EPOCH = re.compile(rb"\s{0,3}Epoch (\d++)/(\d++)\s{0,3}\Z")
 _KERAS = re.compile(
     rb"\s{0,8}(\d++)/(\d++|Unknown) (?:\[[=>.]*+\]|[\x80-\xff ]*+|-).{0,60}? - (.*)", re.S
 )
+_UNNAMED = re.compile(rb"\s{0,8}\d{1,3}%\|[^|]{0,600}\| {1,3}(\d++)/\d++ \[")
 _STALE = -1
 """The step of a bar that did not begin yet: its values are those of the epoch before."""
 
@@ -118,3 +119,13 @@ class Bars:
             self.epoch += 1
         self.total, self.done = total, at >= total
         return (self.epoch * total + at, None, False), found
+
+
+def unnamed(state: bytes) -> int | None:
+    """Where a bar of tqdm stands that has nothing before its percentage.
+
+    Hugging Face's Trainer prints its mappings above such a bar, and draws it anew below them: it
+    tells the step that they are of, where they themselves tell only a fraction of an epoch.
+    """
+    bar = _UNNAMED.match(state)
+    return int(bar[1]) if bar is not None else None

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from trainer_tui.config import MetricsSettings
 from trainer_tui.core import logpatterns
-from trainer_tui.core.logbars import Bars
+from trainer_tui.core.logbars import Bars, unnamed
 from trainer_tui.core.logfile.moments import time_of
-from trainer_tui.core.logpatterns import Names, Said
+from trainer_tui.core.logpatterns import Names, Said, Value
 from trainer_tui.core.logtables import Yolo
+from trainer_tui.core.ownpatterns import Own
 from trainer_tui.model import Metric
 
 MAX_STATE = 16 << 10
 """A state of more bytes is passed over: no trainer prints such a line of metrics."""
 MAX_KEYS = 200
 """Keys that one log gives at most."""
-VERSION = 3
+VERSION = 4
 """Another number: the built-in patterns find something else than before."""
 _MAX_OWN = 2_000
 """Characters of a state that a user's own pattern looks at."""
@@ -36,6 +35,8 @@ _STAMPS = 50
 _STAMP = 200
 _ABOVE = 5
 """So many lines above one without a time are asked for theirs."""
+_WAITING = 20
+"""So many lines wait for the bar below them at most."""
 _INDENT = 20
 """So far to the right is what a bar has below it."""
 _LIMIT = 1 << 63
@@ -55,53 +56,12 @@ _OTHERS = (b"/s, ", b"/it, ", b"Epoch", b" - ", b"{")
 _PLANS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
-    """A pattern of the user's: named groups ``step`` and ``epoch``, and every other a metric; or
-    ``key`` and ``value``."""
-
-    name: str
-    pattern: re.Pattern[str]
-
-    def find(self, text: str) -> Iterator[Said]:
-        """What it finds in a line."""
-        for count, match in enumerate(self.pattern.finditer(text)):
-            if count == logpatterns.MAX_PAIRS:
-                return
-            groups = {name: part for name, part in match.groupdict().items() if part is not None}
-            step, epoch = (_number(groups.pop(name, "")) for name in ("step", "epoch"))
-            if "key" in groups and "value" in groups:
-                groups = {groups["key"].strip(): groups["value"]}
-            found = [
-                (key[: logpatterns.MAX_NAME], number)
-                for key, part in groups.items()
-                if key and key.isprintable() and (number := _number(part)) is not None
-            ]
-            whole = None if step is None or not math.isfinite(step) else int(step)
-            fraction = "." in (match.groupdict().get("epoch") or "")
-            if epoch is not None and not math.isfinite(epoch):
-                epoch = None
-            if found:
-                yield (whole, epoch, fraction), found
-
-
-def own_patterns(settings: MetricsSettings) -> list[Own]:
-    """The user's patterns as the config has them."""
-    return [Own(each.name, re.compile(each.regex)) for each in settings.patterns]
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text.replace(",", "").rstrip("%"))
-    except ValueError:
-        return None
-
-
 class Reader:
     """Reads one log from its beginning.
 
-    The step of a point is that of its line; where the line tells none, its epoch (in thousandths,
-    once one was told as a fraction); else how many values of that key there were.
+    The step of a point is that of its line; where the line tells none, that of the bar that it is
+    printed above, or its epoch (in thousandths, once one was told as a fraction); else how many
+    values of that key there were.
 
     Args:
         own: The user's patterns: a line that one of them knows is left to it.
@@ -126,6 +86,12 @@ class Reader:
         self._near = near
         self._above: list[bytes] = []
         """The last states of what was fed before."""
+        self._bar: int | None = None
+        """Where the last bar without a name stood."""
+        self._by_bar = False
+        """The bar below a line tells its step, where that tells its epoch: a fraction of one."""
+        self._waiting: list[tuple[list[Value], datetime | None]] = []
+        """The values of such lines, until the bar comes."""
         self._fine = False
         self._within = (-math.inf, 0, 0)
         """The last epoch and step in it, and the steps of the epochs before."""
@@ -178,7 +144,9 @@ class Reader:
 
     def finish(self, time: datetime | None = None) -> list[Metric]:
         """The log is complete: the last state counts without its end too."""
-        return self.feed(b"\n", time)
+        found = self.feed(b"\n", time)
+        self._release(found)
+        return found
 
     def save(self) -> dict[str, Any]:
         """What a later reader needs to go on behind the bytes fed but the :attr:`held` ones; for
@@ -195,6 +163,11 @@ class Reader:
             "skipping": self._skipping,
             "last": self._last,
             "epochs": self._epochs,
+            "bar": [self._bar, self._by_bar],
+            "waiting": [
+                [values, when.isoformat() if when is not None else None]
+                for values, when in self._waiting
+            ],
             "near": self._near.isoformat() if self._near is not None else None,
         }
 
@@ -207,6 +180,11 @@ class Reader:
         self._fine, self._skipping = kept["fine"], kept["skipping"]
         self._last = {key: (step, value) for key, (step, value) in kept["last"].items()}
         self._epochs = dict(kept["epochs"])
+        self._bar, self._by_bar = kept["bar"]
+        self._waiting = [
+            ([(key, value) for key, value in values], when and datetime.fromisoformat(when))
+            for values, when in kept["waiting"]
+        ]
         if kept["near"] is not None:
             self._near = datetime.fromisoformat(kept["near"])
 
@@ -231,6 +209,9 @@ class Reader:
             if self._own and self._take_own(states, at, time, found):
                 continue
             bars = self._bars
+            if b"%|" in state and (stands := unnamed(state)) is not None:
+                self._bar = stands
+                self._release(found)
             shape = logpatterns.shape(state)
             plan = self._plans.get(shape) if bars.line is None else None
             if plan is not None:
@@ -244,7 +225,21 @@ class Reader:
                 if not words or (said := self._words(state, words)) is None:
                     continue
                 self._plan(shape, state, said)
-            self._take(said, self._when(states, at, time), found)
+            when = self._when(states, at, time)
+            (step, epoch, fraction), values = said
+            self._by_bar = self._by_bar or (fraction and self._bar is not None)
+            if step is None and epoch is not None and self._by_bar:
+                self._waiting.append((values, when))
+                if len(self._waiting) >= _WAITING:
+                    self._release(found)
+            else:
+                self._take(said, when, found)
+
+    def _release(self, found: list[Metric]) -> None:
+        """The bar is where it was when the values that wait for it were told."""
+        waiting, self._waiting = self._waiting, []
+        for values, when in waiting:
+            self._take(((self._bar, None, False), values), when, found)
 
     def _look(self, state: bytes) -> Said | None:
         """What the patterns for one form of line each say of a state."""

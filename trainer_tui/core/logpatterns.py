@@ -148,7 +148,8 @@ def mapping(state: bytes, names: Names) -> Said | None:
     for raw, number in _QUOTED.findall(state, at)[: 4 * MAX_PAIRS]:
         name = raw.lower()
         if name == b"epoch":
-            epoch, fraction = float(number), b"." in number
+            # a whole one of Hugging Face's evaluation may be told without the point
+            epoch, fraction = float(number), b"." in number or b"_runtime'" in state
         elif name in {b"step", b"global_step", b"iteration", b"iter", b"current_steps"}:
             step = _whole(float(number))
         elif len(found) < MAX_PAIRS and (key := names.of(raw.replace(b" ", b"_"))):

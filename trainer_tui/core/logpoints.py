@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from trainer_tui.config import MetricsSettings
 from trainer_tui.core.clock import Clock
-from trainer_tui.core.logmetrics import VERSION, Reader, own_patterns
+from trainer_tui.core.logmetrics import VERSION, Reader
+from trainer_tui.core.ownpatterns import own_patterns
 from trainer_tui.core.store import Store
 from trainer_tui.model import Capability, JobRef, LogChunk, Metric
 from trainer_tui.providers.base import HasLogFile, HasLogs, Provider

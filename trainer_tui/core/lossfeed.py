@@ -185,7 +185,8 @@ class LossFeed:
 
     async def _look_at_end(self, ref: JobRef) -> float:
         """Look at the last lines of a log that must be fetched."""
-        from trainer_tui.core.logmetrics import Reader, own_patterns
+        from trainer_tui.core.logmetrics import Reader
+        from trainer_tui.core.ownpatterns import own_patterns
 
         around, running = self._around, self._runs(ref)
         settings, facts = around.metrics(), around.facts(ref.profile)
