@@ -132,6 +132,16 @@ async def test_an_ended_training_does_not_stand_at_nothing(
     assert (await the_job(roboflow)).progress == progress
 
 
+async def test_what_was_not_told_anew_is_not_made_anew(
+    server: HostileServer, roboflow: Roboflow
+) -> None:
+    """The very same job, until its version is asked again."""
+    serve(server, train={"status": "finished", "epochs": 8})
+    first = await the_job(roboflow)
+    assert await the_job(roboflow) is first
+    assert await roboflow.get_job("dogs/3") is not first
+
+
 async def test_what_ended_while_nobody_looked(server: HostileServer, tmp_path: Path) -> None:
     """A training that the store holds as running is looked at once more when it has ended."""
     train = {"status": "finished", "epochs": 2, "trainingId": "a"}

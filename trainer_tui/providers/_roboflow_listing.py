@@ -9,6 +9,7 @@ of a version's trainings once, and again when one of them ends.
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from trainer_tui.providers import _roboflow_answers as answers
 from trainer_tui.providers._roboflow_answers import Name, Training, Version
 
 T = TypeVar("T")
+_Basis = tuple[Version, Sequence[Training], str | None]
 Fetch = Callable[..., Awaitable[object]]
 """``fetch(path, params={})``: GET below the workspace, parsed JSON."""
 
@@ -55,6 +57,8 @@ class _Known:
     """As ``v2/trainings`` lists them, oldest first."""
     asked: bool = False
     """Whether ``trainings`` is what the service has."""
+    made: tuple[_Basis, list[Job]] | None = None
+    """The jobs that were made of it last, and what of."""
 
     @property
     def rows(self) -> Sequence[Training]:
@@ -320,6 +324,9 @@ class Listing:
         first = self._first.get(key)
         if first is None and known.asked and rows and rows[0].id is not None:
             first = self._first[key] = rows[0].id
+        basis = (known.facts, known.trainings, first)
+        if known.made is not None and all(map(operator.is_, known.made[0], basis)):
+            return known.made[1]
         jobs = []
         for place, row in enumerate(rows):
             is_first = row.id == first if first is not None else place == 0
@@ -334,6 +341,7 @@ class Listing:
             )
             self._last[job.ref.id] = job
             jobs.append(job)
+        known.made = basis, jobs
         return jobs
 
     def remember(self, known: Sequence[Job]) -> None:
