@@ -150,25 +150,33 @@ class SeenText(LineEdits):
         return max(3, len(str(self.document.line_count))) + 2
 
     def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
-        """Scroll to the cursor; sideways further than it needs, and not for every letter.
+        """Scroll to the cursor, before anything is painted: a key paints the text once.
 
-        On another line the beginnings of the lines come back, where the cursor is seen then.
+        Sideways it is scrolled further than it needs, not for every letter. On another line the
+        beginnings of the lines come back, where the cursor is seen then.
         """
         row = self.selection.end[0]
-        x = self.view.location_to_offset(self.selection.end).x
-        room = self.scrollable_content_region.width - self.gutter_width
-        left, ahead = self.scroll_offset.x, min(_AHEAD, room // 3)
-        to = left
-        if x >= left + room - 2:
-            to = x + 3 - room + ahead
-        elif x < room - 2 and (x < left or row != self._row_seen_last):
-            to = 0
-        elif x < left:
-            to = x - ahead
+        room = self.scrollable_content_region.size
+        width, height = room.width - self.gutter_width, room.height
+        if width <= 0 or not height or not self._has_cursor:
+            return super().scroll_cursor_visible(center, animate)
+        at, left = self.view.location_to_offset(self.selection.end), self.scroll_offset.x
+        top, ahead = self.scroll_offset.y, min(_AHEAD, width // 3)
+        x, y = left, min(max(top, at.y - height + 1), at.y)
+        if at.x >= left + width - 2:
+            x = at.x + 3 - width + ahead
+        elif at.x < width - 2 and (at.x < left or row != self._row_seen_last):
+            x = 0
+        elif at.x < left:
+            x = at.x - ahead
+        if center:
+            y = at.y - (height - 1) // 2
         self._row_seen_last = row
-        if to != left and room > 0:
-            self.scroll_to(x=min(to, self.max_scroll_x), animate=False, force=True, immediate=True)
-        return super().scroll_cursor_visible(center, animate)
+        self._recompute_cursor_offset()  # type: ignore[no-untyped-call]
+        x, y = min(x, self.max_scroll_x), max(0, min(y, self.max_scroll_y))
+        if (x, y) != (left, top):
+            self.scroll_to(x, y, animate=False, force=True, immediate=True)
+        return Offset(x - left, y - top)
 
     def set_problems(self, problems: Iterable[Problem]) -> None:
         """Mark these problems."""
