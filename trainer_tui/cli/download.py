@@ -15,13 +15,12 @@ from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.jsontext import time_value
 from trainer_tui.cli.service import Service, run_async
-from trainer_tui.core.downloads import Downloads
+from trainer_tui.core.downloads import Downloads, folder_of
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NotFoundError, StateError, UsageError
 from trainer_tui.model import Artifact, ArtifactKind, Capability, Job, JobRef
 from trainer_tui.providers.base import HasArtifacts
-from trainer_tui.sanitize import filename
 
 _BAR = 24  # cells
 _REDRAW_EVERY = 0.1  # seconds
@@ -152,11 +151,7 @@ def folder_for(args: argparse.Namespace, context: CliContext, job: Job) -> Path:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
         return folder
-    named = context.config.downloads.folder / filename(job.name.replace("/", "-"), fallback="job")
-    taken = any(
-        row.target.parent == named and row.ref != job.ref for row in context.store.downloads()
-    )
-    return named.with_name(filename(f"{named.name}-{job.ref.id}")) if taken else named
+    return folder_of(context.config.downloads.folder, job.ref, job.name, context.store.downloads())
 
 
 async def fetch(

@@ -317,6 +317,19 @@ class Downloads:
         self._on_change(row)
 
 
+def folder_of(root: Path, ref: JobRef, name: str, rows: Iterable[DownloadRow]) -> Path:
+    """A folder of the job's own name; with its id where another job's files are there.
+
+    Args:
+        root: The configured folder.
+        rows: What was downloaded before.
+    """
+    named = root / filename(name.replace("/", "-"), fallback="job")
+    if any(row.target.parent == named for row in rows if row.ref != ref):
+        return named.with_name(filename(f"{named.name}-{ref.id}"))
+    return named
+
+
 def _same_file(claim: DownloadRow, fresh: DownloadRow) -> bool:
     """Whether what was once downloaded to a place is the file that is now asked for."""
     if (claim.ref, claim.name) != (fresh.ref, fresh.name):

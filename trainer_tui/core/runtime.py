@@ -16,7 +16,7 @@ from trainer_tui.core import questions
 from trainer_tui.core.actions import Act, Actions, Outcome, Wishes, why_not
 from trainer_tui.core.board import Board, Delta, unseen
 from trainer_tui.core.clock import SystemClock
-from trainer_tui.core.downloads import Downloads
+from trainer_tui.core.downloads import Downloads, folder_of
 from trainer_tui.core.faultlog import FaultLog
 from trainer_tui.core.follow import Follower
 from trainer_tui.core.healthwatch import HealthWatch
@@ -45,7 +45,6 @@ from trainer_tui.model import Account, Artifact, Job, JobRef, Model
 from trainer_tui.paths import Paths
 from trainer_tui.providers import base
 from trainer_tui.providers.base import Context, Facts, Provider, Submission
-from trainer_tui.sanitize import filename
 
 __all__ = ["Aspect", "Message", "Runtime", "utcnow"]
 
@@ -441,15 +440,9 @@ class Runtime:
     # Helpers.
 
     def _folder_of(self, ref: JobRef) -> Path:
-        """A folder of the job's own name; with its id where another job's files are there."""
         entry = self.board.get(ref)
-        root = self.config.downloads.folder
-        name = (entry.job.name if entry else ref.id).replace("/", "-")
-        named = root / filename(name, fallback="job")
-        others = (row for row in self._downloads.rows() if row.ref != ref)
-        if any(row.target.parent == named for row in others):
-            return named.with_name(filename(f"{named.name}-{ref.id}"))
-        return named
+        name = entry.job.name if entry else ref.id
+        return folder_of(self.config.downloads.folder, ref, name, self._downloads.rows())
 
     def _trouble(self, text: str) -> None:
         self._net.soon(self._publish, Trouble(text))
