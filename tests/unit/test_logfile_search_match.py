@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
+from unittest import mock
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.unit.test_logfile_lines import LOGS
+from trainer_tui.core.logfile import neighbours
 from trainer_tui.core.logfile.bulk import WHOLE, texts
 from trainer_tui.core.logfile.errorlines import ErrorMatcher
 from trainer_tui.core.logfile.line import resolve
@@ -70,6 +72,8 @@ def test_many_lines_at_once(expression: str, flags: int, logs: list[list[str]]) 
         expected = [n for n, line in enumerate(lines) if plan.regex.search(line)]
         text = "".join(f"{line}\n" for line in lines)
         assert numbers(text, matcher.lines(text, ())) == expected
+        with mock.patch.object(neighbours, "_SPARSE", 0.01):
+            assert numbers(text, matcher.lines(text, ())) == expected  # by neighbours
         if plan.blocks is not None:
             found = [match.start() for match in plan.blocks.finditer(text)]
             assert numbers(text, found) == expected
@@ -169,3 +173,24 @@ def test_counts_by_block(counts: list[int], cut: int) -> None:
     hits = [(block, n) for block, count in enumerate(counts) for n in range(count)]
     for rank in range(0, len(hits) + 1, 13):
         assert tally.find(rank) == (hits[rank] if rank < len(hits) else None)
+
+
+@pytest.mark.parametrize(
+    ("expression", "may", "may_not"),
+    [
+        ("[A-Z]+:", "an ERROR: here", "INFO  02:46:39 ok"),
+        (r"\bF\w+:", "a Fault", "INFO aFault"),
+        (r"^\d+:\d+ [A-Z]", "10:00 FATAL", "at 10:00 INFO"),
+        (r"\d [a-z]+$", "step 9 ended", "9 ended."),
+        ("(?i)[k-l]x", "KX", "ax"),
+    ],
+)
+def test_only_lines_with_the_right_neighbours_are_matched(
+    expression: str, may: str, may_not: str
+) -> None:
+    """What stands side by side in every match is looked for first; the other lines are left out."""
+    finder = neighbours.Finder(expression, re.compile(expression).flags)
+    text = f"{may_not}\n" * 50
+    assert finder.lines(text.encode()) == []
+    found = finder.lines(f"{text}{may}\n{text}".encode())
+    assert found == [(len(text), len(text) + len(may))]

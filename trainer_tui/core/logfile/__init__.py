@@ -12,8 +12,8 @@
 ``filtered``  a log of which only hits are shown
 ``scanner``   gives processes work and hears what they found: a ``child`` for a ``client``
 ``scan``      such a process; ``jobs`` its searches, ``matcher`` which lines match, ``errorlines``
-              which are errors, ``plan`` and ``runs`` what is read off an expression, ``chunks``
-              and ``bulk`` many lines at once
+              which are errors, ``plan``, ``runs`` and ``neighbours`` what is read off an
+              expression, ``chunks`` and ``bulk`` many lines at once
 ``moments``   when a line was written, read from its text; ``stamps`` such times typed and told
 ``times``     when the lines of a log were written, and where in it a moment is
 ``records``   levels, JSON lines and their fields

@@ -16,8 +16,15 @@ WHOLE = 1 << 62
 """A limit for ``resolve`` that cuts nothing."""
 
 _ASCII_SPECIAL = bytes(b for b in range(0x20) if b != 0x0A) + b"\x7f"
-# How C1 controls, bidi controls, line separators and the zero-width no-break space begin in UTF-8.
-_SPECIAL_LEADS = (b"\xc2", b"\xd8\x9c", b"\xe2\x80", b"\xe2\x81", b"\xef\xbb\xbf")
+# C1 controls, bidi controls, line separators and the zero-width no-break space in UTF-8, and how
+# each begins: looked for alone, a string goes at the speed of memory.
+_SPECIAL = tuple(
+    (lead, re.compile(lead + rest))
+    for lead, rest in (
+        *((b"\xc2", rb"[\x80-\x9f]"), (b"\xd8\x9c", b""), (b"\xef\xbb\xbf", b"")),
+        *((b"\xe2\x80", rb"[\x8e\x8f\xa8-\xae]"), (b"\xe2\x81", rb"[\xa6-\xa9]")),
+    )
+)
 _COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]?")
 _RARE_COLOUR = re.compile("(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?")
 _FORMER_STATES = re.compile("^[^\n]*\r(?=[^\r\n])", re.MULTILINE)
@@ -30,7 +37,9 @@ def plain(data: bytes) -> bool:
     """Whether every line is shown just as it is written."""
     if len(data.translate(None, _ASCII_SPECIAL)) != len(data):
         return False
-    return data.isascii() or not any(lead in data for lead in _SPECIAL_LEADS)
+    return data.isascii() or not any(
+        lead in data and special.search(data) for lead, special in _SPECIAL
+    )
 
 
 def texts(data: bytes) -> str:
@@ -54,7 +63,7 @@ def texts(data: bytes) -> str:
         text = _FORMER_STATES.sub("", text).replace("\r", "")
     if "\t" in text:
         text = text.expandtabs(8)
-    if not (text.isascii() and plain(text.encode())) and _LEFT.search(text):
+    if not plain(text.encode("utf-8", "surrogatepass")) and _LEFT.search(text):
         lines = data.split(b"\n")
         text = "\n".join(
             shown(lines[index]) if _LEFT.search(line) else line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from trainer_tui.core.logfile.neighbours import Finder
 from trainer_tui.core.logfile.plan import Plan
 from trainer_tui.core.logfile.runs import longest_run
 
@@ -94,6 +95,7 @@ class Matcher:
         self._careful = False
         self._run = longest_run(text, self.plan.regex.flags)
         self._held_runs = 0
+        self._neighbours = Finder(text, self.plan.regex.flags)
         self._required = [_Required(needles, self.plan.folds) for needles in self.plan.needles]
         self._folds_others = any(required.others for required in self._required)
 
@@ -205,6 +207,8 @@ class Matcher:
                 return []
             if least * _SPARSE < hay.count("\n"):
                 return self._verified(text, hay, sets[counts.index(least)])
+        if (places := self._near(text)) is not None:
+            return places
         if simple and self.plan.quick is not None:
             return [match.start() for match in self.plan.quick.finditer(hay)]
         if self.plan.blocks is not None:
@@ -216,6 +220,22 @@ class Matcher:
             if search(line):
                 found.append(at)
             at += len(line) + 1
+        return found
+
+    def _near(self, text: str) -> list[int] | None:
+        """The same, where what every match holds side by side is rare; ``None``: it is not."""
+        data = text.encode("utf-8", "surrogatepass")
+        lines = self._neighbours.lines(data)
+        if lines is None:
+            return None
+        search = self.plan.regex.search
+        found: list[int] = []
+        place = at = 0
+        for start, stop in lines:
+            place += len(_decoded(data[at:start]))
+            at = start
+            if search(_decoded(data[start:stop])):
+                found.append(place)
         return found
 
     def _verified(self, text: str, hay: str, needles: tuple[str, ...]) -> list[int]:
@@ -241,6 +261,10 @@ class Matcher:
                 found.append(at)
             at += len(line) + 1
         return found
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def numbers(text: str, places: list[int]) -> list[int]:
