@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from trainer_tui.core import chartsvg, curvecsv
 from trainer_tui.core.chartsvg import Line, Scene
 from trainer_tui.core.series import Axis, Points, Series
+from trainer_tui.core.stalls import Stalls
 from trainer_tui.sanitize import line as clean
 
 START = 1_770_000_000.0
@@ -104,6 +105,18 @@ def test_several_pictures_on_one_sheet() -> None:
 
 def rows(pieces: list[str]) -> list[list[str]]:
     return list(csv.reader(StringIO("".join(pieces))))
+
+
+@pytest.mark.parametrize("axis", Axis)
+def test_a_picture_marks_where_a_curve_stood_still(axis: Axis) -> None:
+    """On whatever axis, with how long; not outside of what is shown."""
+    made = Series("loss")
+    for step in range(40):
+        made.add(step, 1.0, 1e9 + step * 10 + (1800 if step > 20 else 0))
+    line = Line("loss", made, stalls=Stalls(made).find())
+    assert "<title>no step for 30m10s</title>" in chartsvg.draw(Scene([line], axis=axis))
+    part = {Axis.STEP: (30, 39), Axis.TIME: (1e9, 1e9 + 90), Axis.RELATIVE: (0, 90)}[axis]
+    assert "no step for" not in chartsvg.draw(Scene([line], axis=axis, window=part))
 
 
 @given(st.lists(st.floats(), max_size=50), st.text(min_size=1, max_size=10))

@@ -85,12 +85,13 @@ def _draw(
     """One chart a curve, beside each other where there are several."""
     from trainer_tui.core import chartsvg
     from trainer_tui.core.points import better
+    from trainer_tui.core.stalls import Stalls
 
     name = job.name or job.ref.id
     steps = (job.checkpoint_step,) if job.checkpoint_step else ()
     scenes = [
         chartsvg.Scene(
-            [chartsvg.Line(series.key, series, better(series.key), steps)],
+            [chartsvg.Line(series.key, series, better(series.key), steps, Stalls(series).find())],
             f"{name}: {series.key}",
             window=None if first is None else (first, max(first + 1, series.steps[-1])),
         )

@@ -7,30 +7,28 @@ follow the reader's light or dark setting (``prefers-color-scheme``), light wher
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from xml.sax.saxutils import escape
 
 from trainer_tui.core import ticks
 from trainer_tui.core.chartscale import Range, apart, padded, place_of, range_of, value_ticks
 from trainer_tui.core.series import Axis, Columns, Series, Way
+from trainer_tui.core.stalls import Stall
+from trainer_tui.core.svgaxes import Box, bottom, grid, text, value_labels
 
 LIGHT = ("#1f5fd6", "#b45309", "#15803d", "#c02626", "#7c3aed", "#0f766e")
 DARK = ("#7aa7ff", "#f0a35e", "#63c98a", "#ff8080", "#b79bff", "#4fd1c5")
 _STYLE = """
 .ground{fill:#fff}.ink{fill:#1f2430}.faint{fill:#5c6474}
 .frame{stroke:#9aa1ad;fill:none}.line{stroke:#e3e6eb}
-.tick{fill:#15803d}.bad{fill:#c02626}
+.tick{fill:#15803d}.bad{fill:#c02626}.stall{fill:#b45309}
 """
 _STYLE_DARK = """
 .ground{fill:#12151c}.ink{fill:#e4e7ee}.faint{fill:#a2a9b8}
 .frame{stroke:#5c6474}.line{stroke:#272c37}
-.tick{fill:#63c98a}.bad{fill:#ff8080}
+.tick{fill:#63c98a}.bad{fill:#ff8080}.stall{fill:#f0a35e}
 """
-# What XML cannot hold, even escaped.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ROW = 20
 _GLYPH = 7.2
 """Width of a digit of 12 px, about: room is left for it, nothing is measured."""
@@ -44,6 +42,7 @@ class Line:
     series: Series
     best: Way | None = None
     checkpoints: tuple[int, ...] = ()
+    stalls: Sequence[Stall] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +60,6 @@ class Scene:
     zone: tzinfo | None = None
     width: int = 960
     height: int = 480
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """The plot: its edges in pixels, and what they mean."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    left: float
-    right: float
-
-    def across(self, value: float) -> float:
-        return self.x + (value - self.left) / ((self.right - self.left) or 1.0) * self.width
-
-    @property
-    def bottom(self) -> float:
-        return self.y + self.height
-
-
-def text(value: str) -> str:
-    """Text for XML: escaped, without what XML cannot hold."""
-    return escape(_NO_XML.sub("\ufffd", value), {'"': "&quot;"})
 
 
 def draw(scene: Scene) -> str:
@@ -150,11 +125,11 @@ def _curves(scene: Scene, left: float, right: float, top: float) -> Iterator[str
     values = value_ticks(low, high, scene.log, 7)
     labels = ticks.labels(values)
     margin = 22 + _GLYPH * max((len(label) for label in labels), default=1)
-    box = _Box(margin, top, scene.width - margin - 22, scene.height - top - 46, left, right)
+    box = Box(margin, top, scene.width - margin - 22, scene.height - top - 46, left, right)
     place = _scale(low, high, box, scene.log)
-    yield f'<g class="line" stroke-width="1">{_grid(values, place, box)}</g>\n'
-    yield from _value_labels(values, labels, place, box)
-    yield from _bottom(scene, box)
+    yield f'<g class="line" stroke-width="1">{grid(values, place, box)}</g>\n'
+    yield from value_labels(values, labels, place, box)
+    yield from bottom(scene, box)
     # A picture of its own, so that nothing is drawn beside the plot.
     edges = f"{box.x:.1f} {box.y - 6:.1f} {box.width + 8:.1f} {box.height + 6:.1f}"
     x, y, width, height = edges.split()
@@ -180,26 +155,9 @@ def _styles() -> str:
     return f"{_STYLE}{light}{shape}@media (prefers-color-scheme:dark){{{_STYLE_DARK}{dark}}}"
 
 
-def _scale(low: float, high: float, box: _Box, log: bool) -> ticks.Level:
+def _scale(low: float, high: float, box: Box, log: bool) -> ticks.Level:
     """Value → tenths of a pixel from the top."""
     return ticks.scale(low, high, round(box.height * 10) + 1, log=log)
-
-
-def _grid(values: Sequence[float], place: ticks.Level, box: _Box) -> str:
-    return "".join(
-        f'<path d="M{box.x:.1f} {box.y + place(value) / 10:.1f}h{box.width:.1f}"/>'
-        for value in values
-    )
-
-
-def _value_labels(
-    values: Sequence[float], labels: Sequence[str], place: ticks.Level, box: _Box
-) -> Iterator[str]:
-    yield '<g class="faint" text-anchor="end">'
-    for value, label in zip(values, labels, strict=True):
-        y = box.y + place(value) / 10 + 4
-        yield f'<text x="{box.x - 8:.1f}" y="{y:.1f}">{text(label)}</text>'
-    yield "</g>\n"
 
 
 def _legend(scene: Scene, own: bool, top: float) -> tuple[list[str], float]:
@@ -237,43 +195,8 @@ def _told(line: Line) -> str:
     return ", ".join(parts)
 
 
-def _bottom(scene: Scene, box: _Box) -> Iterator[str]:
-    """The axis below with its ticks, labels and checkpoints."""
-    count = max(1, int(box.width // 90))
-    if scene.axis is Axis.TIME:
-        values = ticks.clock_ticks(box.left, box.right, count, scene.zone)
-        labels, unit = ticks.clock_labels(values, scene.zone), "clock"
-    elif scene.axis is Axis.RELATIVE:
-        values = ticks.time_ticks(box.left, box.right, count)
-        labels, unit = [ticks.duration(value) for value in values], "since start"
-    else:
-        values = ticks.step_ticks(box.left, box.right, count)
-        labels, unit = ticks.labels(values), "step"
-    yield f'<path class="frame" d="M{box.x:.1f} {box.y:.1f}V{box.bottom:.1f}h{box.width:.1f}"/>\n'
-    yield '<g class="faint" text-anchor="middle">'
-    for value, label in zip(values, labels, strict=True):
-        x = box.across(value)
-        yield f'<path class="frame" d="M{x:.1f} {box.bottom:.1f}v5"/>'
-        yield f'<text x="{x:.1f}" y="{box.bottom + 18:.1f}">{text(label)}</text>'
-    yield "</g>\n"
-    edge = box.x + box.width
-    yield (
-        f'<text class="faint" text-anchor="end" x="{edge:.1f}" y="{box.bottom + 36:.1f}">'
-        f"{unit}</text>\n"
-    )
-    for line in scene.lines[:1]:
-        for step in line.checkpoints:
-            at = place_of(line.series, step, scene.axis)
-            if at is not None and box.left <= at <= box.right:
-                x = box.across(at)
-                yield (
-                    f'<path class="tick" d="M{x:.1f} {box.bottom + 1:.1f}l4 7h-8z">'
-                    f"<title>checkpoint at step {step}</title></path>\n"
-                )
-
-
 def _curve(
-    scene: Scene, number: int, line: Line, columns: Columns, place: ticks.Level, box: _Box
+    scene: Scene, number: int, line: Line, columns: Columns, place: ticks.Level, box: Box
 ) -> Iterator[str]:
     """The raw values, the smoothed ones over them, what was not finite, and the best."""
     colour = number % len(LIGHT)
@@ -295,7 +218,7 @@ def _curve(
             yield f'<circle class="f{colour}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>\n'
 
 
-def _not_finite(raw: Sequence[Columns], box: _Box) -> Iterator[str]:
+def _not_finite(raw: Sequence[Columns], box: Box) -> Iterator[str]:
     """A cross on the axis for each column that has such a value."""
     for columns in raw:
         wide = box.width / max(1, len(columns.odd))
@@ -308,7 +231,7 @@ def _not_finite(raw: Sequence[Columns], box: _Box) -> Iterator[str]:
                 )
 
 
-def _polylines(columns: Columns, place: ticks.Level, box: _Box, log: bool) -> Iterator[str]:
+def _polylines(columns: Columns, place: ticks.Level, box: Box, log: bool) -> Iterator[str]:
     """One line for each stretch without a break; each column as first, least, greatest, last."""
     floor = 0.0 if log else -math.inf
     wide = box.width / max(1, len(columns.low))

@@ -64,7 +64,7 @@ def _scene(
 ) -> chartsvg.Scene:
     look, grid = panel.look, panel.has_class("grid")
     steps = tuple(sorted(panel.jobs[0].checkpoints)) if len(panel.jobs) == 1 else ()
-    lines = [chartsvg.Line(one.label, one.series, one.best, steps) for one in curves]
+    lines = [chartsvg.Line(one.label, one.series, one.best, steps, one.stalls) for one in curves]
     return chartsvg.Scene(
         lines,
         title,
