@@ -145,6 +145,10 @@ class PaneApp(LeanApp):
         if self.pane is not None:
             self.pane.focus()
 
+    def past_events(self, ref: JobRef) -> list[Event]:
+        """What the store holds of a job's history."""
+        return list(self.runtime.store.events(ref))
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.derived(self.current_theme)
 

@@ -10,9 +10,11 @@ import pytest
 from textual.widgets import Input
 
 from tests.tui.console import make, running, screen_text, until
-from tests.tui.fake import many
+from tests.tui.fake import FakeRuntime, events_of, few, many
 from trainer_tui.errors import NetworkError
+from trainer_tui.model import JobRef
 from trainer_tui.tui.commands import BY_ID
+from trainer_tui.tui.glyphs import ASCII
 from trainer_tui.tui.screens.profiles import ProfilesScreen
 from trainer_tui.tui.widgets.line import Piece, abreast, width_of
 
@@ -90,6 +92,20 @@ async def test_a_long_error_of_a_profile_is_read_to_its_end(tmp_path: Path) -> N
         cast(ProfilesScreen, app.screen).renew()
         await until(pilot, lambda: "last word" in screen_text(app))
         assert "and the very" in screen_text(app)
+
+
+@pytest.mark.parametrize("keys", [["t"], ["question_mark"], ["colon"], ["n"], ["7"], ["P", "a"]])
+async def test_ascii_is_ascii_in_the_dialogs_too(tmp_path: Path, keys: list[str]) -> None:
+    """Lists that are longer than the screen, hints, and events: no sign that may be missing."""
+    jobs = [job for job in few() if job.name.isascii()]
+    app = make(tmp_path, jobs, glyphs=ASCII, session={"selected": "comfy/tr_01"})
+    cast(FakeRuntime, app.runtime).store.kept += events_of(JobRef("comfy", "tr_01"))
+    async with running(app, SMALL) as pilot:
+        before = screen_text(app)
+        await pilot.press(*keys)
+        await until(pilot, lambda: screen_text(app) != before)
+        await pilot.pause()
+        assert [sign for sign in screen_text(app) if not sign.isascii()] == []
 
 
 async def test_the_first_choices_are_not_cut(tmp_path: Path) -> None:

@@ -64,6 +64,10 @@ class Glyphs(NamedTuple):  # a dataclass of so many fields takes milliseconds to
     recommended: str
     """What the service itself recommends."""
 
+    def plain(self, text: str) -> str:
+        """What the core says, in the signs that the terminal has."""
+        return text if self.unicode else text.replace("→", "->")
+
     def dotted(self, *parts: str) -> str:
         """Parts of a line of hints, as ``enter saves · esc closes``."""
         return f" {self.dot} ".join(parts)

@@ -47,8 +47,6 @@ class ChoicesScreen(Screen[ScreenResultType]):
 
     def on_mount(self) -> None:
         """The answer that is most likely meant is the first under the cursor."""
-        if not self.console.glyphs.unicode:
-            self.view.styles.scrollbar_size_vertical = 0  # drawn with block characters
         self.view.can_focus = False
         self._choices.cursor = self._chosen
         self.renew()

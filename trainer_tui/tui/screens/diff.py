@@ -161,8 +161,6 @@ class DiffScreen(Screen[bool]):
 
     def on_mount(self) -> None:
         """Show it all."""
-        if not self.console.glyphs.unicode:
-            self._view.styles.scrollbar_size_vertical = 0  # drawn with block characters
         self._turn_to(0)
 
     def on_resize(self, event: events.Resize) -> None:

@@ -156,7 +156,8 @@ class Sources(LineList):
         label = "Begin with" if not row else ""
         colour = "foreground" if self.has_focus else "text-muted"
         title = fit(source.title, min(30, max(8, width - _LABEL - 3)), glyphs)
-        note = source.note[: max(0, width - _LABEL - len(title) - 5)]
+        room = max(0, width - _LABEL - len(title) - 5)
+        note = fit(source.note, min(len(source.note), room), glyphs)
         pieces = [
             Piece(f"{label:<{_LABEL}}", colour, ground="surface"),
             Piece(f" {glyphs.cursor if chosen else ' '} ", "accent", True, ground),

@@ -72,6 +72,11 @@ class ChoiceList(ScrollView):
         self.choices: Sequence[Choice] = ()
         self.row = 0
 
+    def on_mount(self) -> None:
+        """The bar is drawn with block characters, which not every terminal has."""
+        if not cast("TrainerApp", self.app).glyphs.unicode:
+            self.styles.scrollbar_size_vertical = 0
+
     def show(self, choices: Sequence[Choice], row: int = 0) -> None:
         """Show these, with the cursor on one."""
         self.choices, self.row = choices, max(0, min(row, len(choices) - 1))

@@ -75,7 +75,7 @@ class EventsPane(JobPane):
             stamp = f"{event.time.astimezone():%H:%M:%S}"
             if event.time.astimezone().date() != now.astimezone().date():
                 stamp = f"{event.time.astimezone():%d %b %H:%M}"
-            for number, part in enumerate(wrap(event.text, width - 28)):
+            for number, part in enumerate(wrap(glyphs.plain(event.text), width - 28)):
                 lines.append(
                     [
                         Piece(f" {'' if number else stamp:>12}  ", "text-faint"),

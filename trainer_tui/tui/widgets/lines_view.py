@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from trainer_tui.tui.glyphs import UNICODE
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.widgets.line import Piece, draw
 
@@ -35,6 +36,12 @@ class LinesView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.lines: list[Line] = []
         self._ground = ground
+
+    def on_mount(self) -> None:
+        """The bar is drawn with block characters, which not every terminal has."""
+        glyphs = getattr(self.app, "glyphs", UNICODE)
+        if not glyphs.unicode:
+            self.styles.scrollbar_size_vertical = 0
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines; the place in them is kept."""

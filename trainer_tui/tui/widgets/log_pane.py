@@ -134,7 +134,9 @@ class LogPane(LogFrame):
         job = self.job
         document: Lines | None = self._files.get(name)
         if name == EVENTS:
-            document = event_lines(self._events, complete=bool(job and job.status.ended))
+            document = event_lines(
+                self._events, self.view.glyphs, complete=bool(job and job.status.ended)
+            )
         document = document or MemoryLines()
         file = document if isinstance(document, LogFile) else None
         view.times.lines = LineTimes(
@@ -241,7 +243,7 @@ class LogPane(LogFrame):
             for time, event in zip(times, self._events, strict=True):
                 colour = _EVENT_COLOURS.get(event.kind, "foreground")
                 text.append(f"{time:>{width}}  ", faint)
-                text.append(f"{event.text}\n", view.paint(colour))
+                text.append(f"{view.glyphs.plain(event.text)}\n", view.paint(colour))
         return text
 
     def _missing(self, job: Job) -> str | None:
