@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -100,7 +99,7 @@ class LocalServer:
         self.jobs = self.state / "jobs"
         self.socket = home / "run" / "s.sock"
         self.info_file = home / "run" / "server.json"
-        self.process: Forked | subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
         self.client = client_of(self.socket)
 
     def arguments(self, *more: str) -> list[str]:
@@ -141,10 +140,7 @@ class LocalServer:
     def _wait(self) -> int:
         assert self.process is not None
         code = self.process.wait(60)
-        if isinstance(self.process, Forked):
-            self.process.close()
-        elif self.process.stderr is not None:
-            self.process.stderr.close()
+        self.process.close()
         self.process = None
         return code
 

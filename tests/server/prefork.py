@@ -36,6 +36,7 @@ SERVER = (
     "python_multipart.multipart",
     "PIL.Image",
 )
+PROGRAM = ("trainer_tui.__main__", "trainer_tui.cli.serve", *SERVER)
 SMOKE = ("trainer_tui.server.runners.smoke.__main__", "trainer_tui.server.runners.smoke")
 """A program: the module with its ``main``, then what ``main`` imports. Of a package, all of it."""
 

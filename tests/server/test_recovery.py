@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.server.conftest import WAITS, LocalServer, release, shell, wait_for
+from tests.server.prefork import SERVER, Forked, run
 from trainer_tui.server import supervisor
 from trainer_tui.server.procs import Process
 from trainer_tui.server.supervisor import claim, group_alive, read_json, write_json
@@ -285,11 +286,9 @@ def test_something_else_in_the_sockets_place_is_left_alone(idle_server: LocalSer
     """A file that is no socket is not deleted; the server says so and ends."""
     idle_server.socket.parent.mkdir()
     idle_server.socket.write_text("precious")
-    done = subprocess.run(
-        idle_server.arguments(), env=idle_server.environment(), capture_output=True, timeout=60
-    )
+    done = run(SERVER, idle_server.arguments()[3:], idle_server.environment(), 60)
     assert done.returncode == 2
-    assert b"is no socket" in done.stderr
+    assert "is no socket" in done.stderr
     assert idle_server.socket.read_text() == "precious"
 
 
@@ -301,9 +300,9 @@ def test_a_second_server_stays_out(server: LocalServer, what: str, tmp_path: Pat
         argv[argv.index("--state") + 1] = str(tmp_path / "other")
     else:
         argv[argv.index("--socket") + 1] = str(server.home / "other" / "s.sock")
-    done = subprocess.run(argv, env=server.environment(), capture_output=True, timeout=60)
+    done = run(SERVER, argv[3:], server.environment(), 60)
     assert done.returncode == 3
-    assert b"Another server (process" in done.stderr
+    assert "Another server (process" in done.stderr
     assert server.process is not None
     assert server.client.get("/v1/info").json()["pid"] == server.process.pid
 
@@ -311,12 +310,7 @@ def test_a_second_server_stays_out(server: LocalServer, what: str, tmp_path: Pat
 def test_of_servers_that_race_one_wins(idle_server: LocalServer) -> None:
     """Started at once they leave one that answers; the others exit with 3."""
     racers = [
-        subprocess.Popen(
-            idle_server.arguments(),
-            env=idle_server.environment(),
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(4)
+        Forked(SERVER, idle_server.arguments()[3:], idle_server.environment()) for _ in range(4)
     ]
     try:
         wait_for(lambda: sum(racer.poll() is None for racer in racers) == 1, "one to be left")
@@ -326,9 +320,9 @@ def test_of_servers_that_race_one_wins(idle_server: LocalServer) -> None:
         assert idle_server.client.get("/v1/info").json()["pid"] == winner.pid
     finally:
         for racer in racers:
-            if racer.poll() is None:
-                racer.terminate()
+            racer.terminate()
             racer.wait(60)
+            racer.close()
 
 
 def test_the_socket_is_private(server: LocalServer) -> None:

@@ -20,6 +20,8 @@ import pytest
 
 from tests.cli.conftest import Cli, Ran
 from tests.server.conftest import WAITS, LocalServer, client_of, release, shell, wait_for
+from tests.server.prefork import PROGRAM, SERVER, Forked
+from tests.server.prefork import run as run_to_end
 from trainer_tui.__main__ import main
 from trainer_tui.paths import Paths
 from trainer_tui.server.signing import Signer
@@ -170,10 +172,9 @@ def test_a_signed_url_outlives_the_server(idle_server: LocalServer) -> None:
 
 def test_a_port_that_is_taken_is_said(tcp: httpx.Client, tmp_path: Path) -> None:
     """With what to do, exit code 2."""
-    argv = [sys.executable, "-m", "trainer_tui", "serve", "--state", str(tmp_path / "s")]
+    argv = ["serve", "--state", str(tmp_path / "s")]
     argv += ["--socket", str(tmp_path / "s.sock"), "--port", str(tcp.base_url.port)]
-    home = os.environ | {"TRAINER_TUI_HOME": str(tmp_path)}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=home)
+    done = run_to_end(PROGRAM, argv, os.environ | {"TRAINER_TUI_HOME": str(tmp_path)}, 60)
     assert done.returncode == 2
     assert "cannot be listened on" in done.stderr
     assert "--port 0" in done.stderr
@@ -204,41 +205,55 @@ def serve(home: LocalServer) -> Serve:
     cli = Cli(home.home)
 
     def run(*arguments: str) -> Ran:
-        asks = not {"--status", "--stop"}.isdisjoint(arguments)
-        return (cli if asks else cli.process)("serve", *arguments)
+        if not {"--status", "--stop"}.isdisjoint(arguments):
+            return cli("serve", *arguments)
+        done = run_to_end(PROGRAM, ["serve", *arguments], cli.environment(), 60)
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
 
 
-@pytest.fixture
-def foreground(home: LocalServer) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Run ``trainer-tui serve …`` until it is ready."""
-    started: list[subprocess.Popen[str]] = []
+Foreground = Callable[..., Forked]
 
-    def run(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "trainer_tui", "serve", *arguments],
-            env=home.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+
+@pytest.fixture
+def foreground(home: LocalServer) -> Iterator[Foreground]:
+    """Run ``trainer-tui serve …`` until it is ready and has said so."""
+    started: list[Forked] = []
+
+    def run(*arguments: str) -> Forked:
+        process = Forked(PROGRAM, ["serve", *arguments], home.environment())
         started.append(process)
         wait_for(home.info_file.exists, "the server to be ready")
+        wait_for(lambda: process.said()[0].endswith("\n"), "the server to say where")
         return process
 
     yield run
     for process in started:
+        process.kill()
+        process.wait(60)
+        process.close()
+
+
+@pytest.fixture
+def real_process(home: LocalServer) -> Iterator[subprocess.Popen[str]]:
+    """``trainer-tui serve`` as a shell starts it, on a port and with one slot."""
+    argv = [sys.executable, "-m", "trainer_tui", "serve", "--port", "0", "--cpu-slots", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        argv, env=home.environment(), stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        wait_for(home.info_file.exists, "the server to be ready")
+        yield process
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=60)
 
 
 def test_serve_tells_where_and_ctrl_c_what_goes_on(
-    home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
+    home: LocalServer, real_process: subprocess.Popen[str]
 ) -> None:
     """The socket, the address and a token that works; at the end, how many jobs go on."""
-    process = foreground("--port", "0", "--cpu-slots", "1")
+    process = real_process
     job = home.submit(shell(WAITS))
     home.wait(job["id"], "running")
     home.submit(shell("true"))
@@ -253,24 +268,21 @@ def test_serve_tells_where_and_ctrl_c_what_goes_on(
     assert "1 job goes on without it, 1 queued waits for the next server" in words
 
 
-def test_serve_json_is_one_line(
-    home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_serve_json_is_one_line(home: LocalServer, foreground: Foreground) -> None:
     """For a program that starts it: where, and the token that was made."""
     process = foreground("--port", "0", "--json")
-    assert process.stdout is not None
-    said = json.loads(process.stdout.readline())
+    (line,) = process.said()[0].splitlines()
+    said = json.loads(line)
     assert set(said) == {"pid", "socket", "tcp", "token"}
     assert said["pid"] == process.pid
 
 
-def test_a_given_token_is_not_shown(
-    home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_a_given_token_is_not_shown(home: LocalServer, foreground: Foreground) -> None:
     """Who gave it knows it."""
     process = foreground("--port", "0", "--token", "given-token-1")
     process.terminate()
-    data, words = process.communicate(timeout=60)
+    process.wait(60)
+    data, words = process.said()
     assert re.search(r"^tcp +http://127.0.0.1:\d+$", data, re.M)
     assert "given-token-1" not in data + words
 
@@ -291,9 +303,7 @@ def test_status_without_a_server(serve: Serve, home: LocalServer) -> None:
     home.kill()
 
 
-def test_status_and_stop(
-    serve: Serve, home: LocalServer, foreground: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_status_and_stop(serve: Serve, home: LocalServer, foreground: Foreground) -> None:
     """What runs; then its end, which leaves the job; then nothing to end."""
     process = foreground("--cpu-slots", "1")
     job = home.submit(shell(WAITS))
@@ -397,18 +407,11 @@ def test_without_the_extra_it_says_what_to_install(home: LocalServer, module: st
 
 @pytest.mark.parametrize(("text", "slots"), [("cpu_slots = 7", 7), ("cpu_slots = 'many'", None)])
 def test_the_config_is_heeded_where_it_can_be(
-    home: LocalServer,
-    foreground: Callable[..., subprocess.Popen[str]],
-    text: str,
-    slots: int | None,
+    home: LocalServer, text: str, slots: int | None
 ) -> None:
     """[local] sets the slots; a config with mistakes means the defaults, not no server."""
     (home.home / "config.toml").write_text(f"[local]\n{text}\n")
-    home.process = subprocess.Popen(
-        [sys.executable, "-m", "trainer_tui.server"],
-        env=home.environment(),
-        stderr=subprocess.PIPE,
-    )
+    home.process = Forked(SERVER, [], home.environment())
     wait_for(home.info_file.exists, "the server to be ready")
     total = home.client.get("/v1/info").json()["slots"]["cpu"]["total"]
     assert total == slots if slots else total >= 1
