@@ -22,7 +22,7 @@ from trainer_tui.tui import columns, present
 from trainer_tui.tui.glyphs import ASCII, UNICODE
 from trainer_tui.tui.joblist import JobList
 from trainer_tui.tui.paint import Paint
-from trainer_tui.tui.widgets.jobs_table import draw_row
+from trainer_tui.tui.widgets.job_row import draw_row
 
 DARK = Paint({"foreground": "#ffffff", "background": "#000000"})
 
