@@ -192,8 +192,8 @@ async def test_the_list_has_pages(
     local: Local, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every page is asked for, and nothing is lost or doubled."""
-    for size in ("_FIRST", "_PAGE"):
-        monkeypatch.setattr(f"trainer_tui.providers.local.{size}", 1)
+    for size in ("FIRST", "PAGE"):
+        monkeypatch.setattr(f"trainer_tui.providers._native_pages.{size}", 1)
     for _ in range(2):
         await finished(local, home)
     jobs = await local.list_jobs([])

@@ -7,11 +7,7 @@ profile names a base URL.
 from __future__ import annotations
 
 import os
-import socket
-import stat
-import struct
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +15,6 @@ from urllib.parse import quote
 
 from trainer_tui.config import Profile
 from trainer_tui.errors import (
-    ConfigError,
     NetworkError,
     NotFoundError,
     ProtocolError,
@@ -38,6 +33,8 @@ from trainer_tui.model import (
 from trainer_tui.paths import Paths
 from trainer_tui.providers import _native_answers as answers
 from trainer_tui.providers import _wire
+from trainer_tui.providers._native_pages import Pages
+from trainer_tui.providers._socket import listener, own_folder
 from trainer_tui.providers.base import LOG, Context, Download, Facts, Submission
 
 if TYPE_CHECKING:
@@ -80,11 +77,6 @@ FACTS = Facts(
     credential_help="None is needed over the socket; `trainer-tui serve --port` shows its token.",
 )
 
-_FIRST = 100
-"""Jobs on the first page: the newest, of which some run, so that it is what is sent again."""
-_PAGE = 2000
-_PAGES = 1000
-
 
 def open_provider(context: Context) -> Local:
     """The provider of a profile; no request is made yet, and no server started."""
@@ -105,15 +97,6 @@ def open_provider(context: Context) -> Local:
     if context.autostart and not (profile.base_url or profile.socket):
         starter = Starter(context.paths, lambda: _is_up(http))
     return Local(profile, context.paths, http, starter, place)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A page of the list as last answered, to be used again when it has not changed."""
-
-    etag: str | None
-    jobs: tuple[Job, ...]
-    following: str | None
 
 
 class Local:
@@ -137,7 +120,7 @@ class Local:
         usual = not (profile.base_url or profile.socket)
         self._shared = paths.socket.parent if usual else None
         """Where the usual socket lies: perhaps in a folder where others can put things."""
-        self._pages: dict[str, _Page] = {}
+        self._pages = Pages(self._ask, http.parse, profile.name)
         self._configs: dict[str, tuple[str, str]] = {}
         """Job id → the config as last read, and its ETag."""
 
@@ -150,40 +133,7 @@ class Local:
 
     async def list_jobs(self, known: Sequence[Job]) -> Sequence[Job]:
         """Every job, newest first; a page that has not changed costs no body and no parsing."""
-        jobs: list[Job] = []
-        pages: dict[str, _Page] = {}
-        cursor = ""
-        while cursor not in pages and len(pages) < _PAGES:
-            page = await self._page(cursor)
-            pages[cursor] = page
-            jobs += page.jobs
-            if page.following is None:
-                self._pages = pages
-                # The list may have grown between two pages and shown a job on both.
-                return [job for job in {job.ref: job for job in jobs}.values() if self._mine(job)]
-            cursor = page.following
-        raise ProtocolError("the local server's list of jobs has no end")
-
-    async def _page(self, cursor: str) -> _Page:
-        held = self._pages.get(cursor)
-        headers = {"If-None-Match": held.etag} if held is not None and held.etag else {}
-        params: dict[str, str | int] = {"limit": _PAGE if cursor else _FIRST}
-        if cursor:
-            params["cursor"] = cursor
-        answer = await self._ask("GET", "/v1/jobs", params=params, headers=headers)
-        if answer.status == 304:
-            if held is None:
-                raise ProtocolError("the local server says 'unchanged' to a first question")
-            return held
-        body = _wire.mapping(self._http.parse(answer), "the list of jobs")
-        entries = _wire.sequence(body.get("jobs"), "the list of jobs")
-        jobs = tuple(answers.job(entry, self._profile.name) for entry in entries)
-        following = body.get("next")
-        return _Page(
-            _wire.header_value(answer.headers.get("etag")),
-            jobs,
-            following if isinstance(following, str) and following else None,
-        )
+        return [job for job in await self._pages.read() if self._mine(job)]
 
     async def get_job(self, job_id: str) -> Job:
         """One job, asked for afresh."""
@@ -337,7 +287,7 @@ class Local:
             return None
         folder = (await self.get_job(job_id)).extra.get(answers.FOLDER)
         pid = _wire.integer((await self.info()).get("pid"))
-        if folder is None or pid is None or pid != _listener(self._socket):
+        if folder is None or pid is None or pid != listener(self._socket):
             return None
         path = Path(folder) / "log.txt"
         return path if os.access(path if path.exists() else folder, os.R_OK) else None
@@ -405,41 +355,6 @@ class Local:
     @staticmethod
     def _path(job_id: str, *more: str) -> str:
         return "/".join(["/v1/jobs", quote(_wire.path_id(job_id), safe=""), *more])
-
-
-def own_folder(folder: Path) -> None:
-    """Make sure that the socket's folder, if there is one, is not someone else's trap.
-
-    Raises:
-        ConfigError: It belongs to another user, or is a link.
-    """
-    try:
-        info = folder.lstat()
-    except OSError:
-        return  # there is none yet: whoever starts the server makes it
-    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
-        raise ConfigError(
-            f"{folder} is not a folder of yours, so the server in it is not asked",
-            hint="Remove it, or set XDG_RUNTIME_DIR or TRAINER_TUI_HOME to a folder of yours.",
-        )
-
-
-def _listener(path: Path) -> int | None:
-    """The process that listens at a Unix socket; ``None`` where the system does not tell.
-
-    A socket that is forwarded from another machine is listened at by who forwards it.
-    """
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return None
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as here:
-            here.settimeout(1.0)
-            here.connect(os.fspath(path))
-            told = here.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
-    except OSError:
-        return None
-    return int(struct.unpack("3i", told)[0])
 
 
 async def _is_up(http: Http) -> bool:
