@@ -482,6 +482,30 @@ def test_edit_opens_the_editor_on_a_terminal(local: Cli) -> None:
     assert "steps: 8 " in local("show", job["ref"], "--config-text").out
 
 
+def test_what_was_written_in_an_editor_is_not_lost(local: Cli) -> None:
+    """A mistake leads back to the editor; what is not sent is a draft that the next edit offers."""
+    job = local.submit(smoke(local, "kept"), "--set", "train.steps=2", "--runner", "smoke")
+    assert local("wait", job["ref"], "--timeout", "60").code == 0
+    editor = local.home / "editor.py"
+    editor.write_text(
+        "import pathlib, sys\n"
+        "file = pathlib.Path(sys.argv[1])\n"
+        "text = file.read_text()\n"
+        "worse = text.replace('steps: 2 ', 'steps: many ')\n"
+        "file.write_text(worse if worse != text else text.replace('many', '7'))\n"
+    )
+    how = {"EDITOR": f"{sys.executable} {editor}", "NO_COLOR": "1"}
+    ran = local.on_terminal("edit", job["ref"], keys="n\n", **how)
+    assert ran.code == 2 and "Open the editor again?" in ran.out
+    assert "kept as a draft" in ran.out
+    ran = local.on_terminal("edit", job["ref"], keys="y\nn\n", **how)
+    assert "Go on with it?" in ran.out and "+         steps: 7 " in ran.out
+    assert ran.code == 1 and "kept as a draft" in ran.out
+    ran = local.on_terminal("edit", job["ref"], keys="y\ny\n", **how)
+    assert ran.code == 0 and "kept as a draft" not in ran.out
+    assert "steps: 7 " in local("show", job["ref"], "--config-text").out
+
+
 # -- completion ------------------------------------------------------------------------------------
 
 

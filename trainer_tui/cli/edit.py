@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
-import subprocess
-import tempfile
-from pathlib import Path
 
 from trainer_tui.cli import forecasts, render
 from trainer_tui.cli.acts import refuse_if_not_allowed, report
+from trainer_tui.cli.by_hand import ByHand
 from trainer_tui.cli.check import read_config
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.jsontext import job_value
@@ -62,25 +58,27 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         refuse_if_not_allowed(service, job, Act.EDIT)
         provider = service.provider(job.ref.profile)
         base = await provider.config_text(job.ref.id) if isinstance(provider, HasConfig) else None
-        text = with_changes(_new_text(args, context, job, base), args.set)
+        hand = None
+        if args.file is None and base is not None and not args.set:
+            hand = ByHand(context, service, job, base)
+            text = hand.write(hand.first())
+        else:
+            text = with_changes(_new_text(args, context, job, base), args.set)
+        if not args.no_check:
+            right = await _without_mistakes(args, service, job, text, base, hand)
+            if right is None:
+                return UsageError.exit_code
+            text = right
         if text == base:
             context.say("the config is as it was: nothing to send")
             return DONE
-        if not args.no_check:
-            refuse_mistakes(
-                context,
-                args.file or str(job.ref),
-                text,
-                provider.facts.name,
-                datasets=await known_datasets(service, job.ref.profile),
-                base_text=base,
-                checkpoint_step=job.checkpoint_step,
-            )
         if not context.yes and base is not None and context.can_ask:
             _show_diff(context, base, text)
         old, will = forecasts.of_edit(service, job, base, text)
         words = [*compared(old, will), *(will.words() if will is not None else ())]
         if args.dry_run:
+            if hand is not None:
+                hand.say_kept()
             return dry_run(context, job_value(job), will, words)
         if not context.confirm(
             f"Send the new config of {job.ref}?",
@@ -88,8 +86,12 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             what=f"edit {job.ref}",
         ):
             context.say("nothing was changed")
+            if hand is not None:
+                hand.say_kept()
             return FAILED
         outcome = await service.actions().perform(Act.EDIT, job, config_text=text, base_text=base)
+        if hand is not None:
+            hand.sent() if outcome.ok else hand.say_kept()
     code = report(context, outcome, job, will)
     after = outcome.job or job
     if code == DONE and not context.json and Capability.RESUME in after.allowed:
@@ -97,39 +99,46 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
     return code
 
 
+async def _without_mistakes(
+    args: argparse.Namespace,
+    service: Service,
+    job: Job,
+    text: str,
+    base: str | None,
+    hand: ByHand | None,
+) -> str | None:
+    """The text when it has none; one from an editor goes back there, or is left: ``None``."""
+    context, facts = service.context, service.facts(job.ref.profile)
+    datasets = await known_datasets(service, job.ref.profile)
+    while text != base:
+        try:
+            refuse_mistakes(
+                context,
+                args.file or str(job.ref),
+                text,
+                facts.name,
+                datasets=datasets,
+                base_text=base,
+                checkpoint_step=job.checkpoint_step,
+            )
+            break
+        except UsageError as error:
+            if hand is None:
+                raise
+            context.print_error(error)
+            if context.yes or not context.confirm("Open the editor again?"):
+                hand.say_kept()
+                return None
+            text = hand.write(text)
+    return text
+
+
 def _new_text(args: argparse.Namespace, context: CliContext, job: Job, base: str | None) -> str:
     if args.file is not None:
         return read_config(args.file, context)
     if base is None:
         raise UsageError(f"{job.ref} has no config to begin from; name a file")
-    if args.set:
-        return base
-    if not (context.can_ask and context.stdout_tty):
-        raise UsageError("no file was named, and without a terminal no editor can be opened")
-    return _edited(context, base)
-
-
-def _edited(context: CliContext, text: str) -> str:
-    """The text after the person's own editor has closed."""
-    command = context.env.get("VISUAL") or context.env.get("EDITOR") or "vi"
-    handle, name = tempfile.mkstemp(prefix="trainer-tui-", suffix=".yaml")
-    file = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as target:
-            target.write(text.encode())
-        try:
-            code = subprocess.run([*shlex.split(command), name], check=False).returncode
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"the editor {command!r} cannot be run: {error}", hint="Set $EDITOR to yours."
-            ) from None
-        if code != 0:
-            raise UsageError(f"the editor ended with exit code {code}: nothing was sent")
-        return file.read_bytes().decode()
-    except UnicodeDecodeError:
-        raise UsageError("the edited config is not UTF-8 text: nothing was sent") from None
-    finally:
-        file.unlink(missing_ok=True)
+    return base
 
 
 def _show_diff(context: CliContext, old: str, new: str) -> None:

@@ -190,13 +190,14 @@ def refuse_mistakes(
         if len(told) > _SHOWN:
             context.warn(f"{len(told) - _SHOWN} more: trainer-tui check {file}")
         return
+    check_all = f"All of them: trainer-tui check {file}. " if Path(file).is_file() else ""
     more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
     raise UsageError(
         "the config has mistakes:\n  "
         + "\n  ".join(_line(file, problem) for problem in errors[:_SHOWN])
         + more,
         title="The config has mistakes",
-        hint=f"All of them: trainer-tui check {file}. To send it all the same: --no-check",
+        hint=f"{check_all}To send it all the same: --no-check",
         code="INVALID_CONFIG",
     )
 
