@@ -2,7 +2,8 @@
 
 ``source``    which file, how much of it may be read, what is missing of it
 ``lines``     what a view reads: lines in order, each known by its position
-``line``      one raw line made safe: carriage returns, colours, control characters
+``line``      one raw line made safe: carriage returns, colours, control characters; ``lookback``
+              what lines before it left on
 ``index``     newlines counted by block, so that positions have line numbers
 ``document``  a file as :class:`~trainer_tui.core.logfile.lines.Lines`
 ``spool``     the file that fetched text is written into; ``spooled`` the one of a pipe

@@ -15,15 +15,12 @@ from trainer_tui.core.logfile.finder import Finder
 from trainer_tui.core.logfile.index import FEW, BlockIndex, Indexer
 from trainer_tui.core.logfile.kept import KeptLines
 from trainer_tui.core.logfile.line import (
-    BACK_BYTES,
-    BACK_LINES,
     MAX_RAW,
-    is_plain_after,
-    look_after,
     resolve,
     resolve_long,
 )
-from trainer_tui.core.logfile.lines import PLAIN, Line, Lines, Sgr
+from trainer_tui.core.logfile.lines import Line, Lines, Sgr
+from trainer_tui.core.logfile.lookback import LookBack
 from trainer_tui.core.logfile.rawfile import WINDOW, RawFile, as_it_is_now
 from trainer_tui.core.logfile.source import NOTE, Gap, LogSource
 
@@ -58,8 +55,7 @@ class LogFile(Lines):
     _finder: Finder
     _last: int | None
     _numbered: tuple[int, int] | None
-    _plain: tuple[int, int]
-    """A stretch without escape sequences."""
+    _back: LookBack
 
     def __init__(self, source: LogSource) -> None:
         self._indexer: Indexer | None = None
@@ -261,35 +257,8 @@ class LogFile(Lines):
         return Line(position, found.text, found.spans, "text", stop, found.more, unfinished)
 
     def _look(self, position: int) -> Sgr:
-        """What the lines before left on: looked for in the last few of them."""
-        start = max(self._finder.floor(position), position - BACK_BYTES)
-        if self._is_plain(start, position):
-            return PLAIN
-        data = self._bytes(start, position)
-        if is_plain_after(data):
-            return PLAIN
-        at = len(data)
-        for _ in range(BACK_LINES + 1):
-            at = data.rfind(b"\n", 0, at)
-            if at < 0:
-                break
-            if self._source.notes and data.startswith(NOTE, at + 1):
-                at = data.find(b"\n", at + 1)
-                break
-        return look_after(data[at + 1 :])
-
-    def _is_plain(self, start: int, stop: int) -> bool:
-        """Whether no escape sequence is in a stretch. Of lines that are asked for one after the
-        other each byte is looked at once."""
-        low, high = self._plain
-        known = low <= start <= high
-        if known and stop <= high:
-            return True
-        data = self._bytes(max(start, high - 1) if known else start, stop)
-        if b"\x1b" in data or b"\xc2\x9b" in data:
-            return False
-        self._plain = low if known else start, stop
-        return True
+        """What the lines before left on."""
+        return self._back.at(position, self._finder.floor(position))
 
     def _bytes(self, start: int, stop: int) -> bytes:
         """A few bytes, read together with those around them."""
@@ -311,7 +280,7 @@ class LogFile(Lines):
         self._finder = Finder(self._file, self._index, source.size, source.gaps)
         self._lines = KeptLines()
         self._last = self._numbered = None
-        self._plain = (0, 0)
+        self._back = LookBack(self._bytes, notes=source.notes)
         self._file.mark(source)
 
     def _reset(self, new: LogSource) -> Change:
@@ -332,7 +301,7 @@ class LogFile(Lines):
         stop = max(gap.stop for gap in moved)
         self._lines.clear()
         self._file.forget()
-        self._plain = (0, 0)
+        self._back.forget()
         grown = new.size > old.size
         return self._changed(start, new.size if grown else min(stop, new.size), grown=grown)
 
