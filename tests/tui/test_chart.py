@@ -236,7 +236,7 @@ def test_looking_near_shows_what_is_between_two_points() -> None:
     """Where no point is inside the window, the line between its neighbours is."""
     chart = picture([curve([0, 100], [0, 1000])], 60, 10, Look(window=(400, 410)), UNICODE)
     assert any(row.strip() for row in of_colour(chart[1:-2], "chart-1"))
-    assert "part" in text(chart)[0]
+    assert "zoomed in" in text(chart)[0]
 
 
 def test_a_column_of_noise_costs_no_more_than_its_cells() -> None:

@@ -198,7 +198,7 @@ async def test_nearer_farther_and_the_whole() -> None:
         panel = await filled(pilot, pane)
         await pilot.press("left", "left", "greater_than_sign", "greater_than_sign")
         await until(pilot, lambda: panel.look.window is not None)
-        assert "part" in screen(pane)
+        assert "zoomed in" in screen(pane)
         window, cursor = panel.look.window, panel.look.cursor
         assert window is not None and cursor is not None
         assert window[1] - window[0] == pytest.approx(490 / 4)

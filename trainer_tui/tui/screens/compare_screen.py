@@ -194,10 +194,12 @@ class CompareScreen(Screen[None]):
 
     def _renew(self) -> None:
         board = self.console_app.runtime.board
-        compared = []
+        compared, reasons = [], dict(self._reasons)
         for job in self.jobs:
             entry = board.get(job.ref)
             job.update(entry)
+            if entry is None:
+                reasons.setdefault(job.ref, "The job is not listed here any more.")
             trouble = self._troubles.get(job.ref, "")
             compared.append(Compared(job, entry.job if entry else None, trouble))
         key = self.panel.listing.current or ""
@@ -206,7 +208,7 @@ class CompareScreen(Screen[None]):
         self.rows.show(compared, key, self.panel.look, self.more)
         self.table.show(
             [
-                JobConfig(job.name, self._configs.get(job.ref), self._reasons.get(job.ref, ""))
+                JobConfig(job.name, self._configs.get(job.ref), reasons.get(job.ref, ""))
                 for job in self.jobs
             ]
         )

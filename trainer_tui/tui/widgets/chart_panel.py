@@ -203,7 +203,8 @@ class ChartPanel(Widget):
     def _tiles(self) -> list[Tile]:
         listing = self.listing
         return [
-            Tile(key, self._curves_of([key]), "  ".join(listing.cells[key])) for key in listing.keys
+            Tile(key, self._curves_of([key]), "  ".join(filter(None, listing.cells[key])))
+            for key in listing.keys
         ]
 
     def look_for_stalls(self) -> None:

@@ -67,7 +67,7 @@ def note_words(
     if look.weight:
         words.append(f"smoothed {look.weight:g}")
     if look.window is not None:
-        words.append("part")
+        words.append("zoomed in")
     return words
 
 
