@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -185,7 +186,7 @@ class Native:
 
     async def stream(self, request: Request) -> Response:
         since = request.query_params.get("since", request.headers.get("last-event-id"))
-        if since is not None and not (since.isascii() and since.isdigit()):
+        if since is not None and not re.fullmatch(r"[0-9]{1,20}", since):
             raise wire.bad_request("since must be the number of an event.")
         body = self._events_from(None if since is None else int(since))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
