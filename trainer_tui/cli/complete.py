@@ -61,6 +61,8 @@ def _arguments(command: Command, after: list[str], last: str, paths: Paths) -> l
             if before == "--runner":
                 return _starting(last, ("smoke", "ai-toolkit", "command", "bundle"))
             return [FILES]
+        case "view" if before not in {"--at", "--grep"}:
+            return [FILES]
         case "completion":
             return _starting(last, ("bash", "zsh", "fish"))
         case "config":
