@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from heapq import nlargest
 
 from trainer_tui.core import schedule
+from trainer_tui.core.board import Delta
 from trainer_tui.core.healthwatch import LOSSES
 from trainer_tui.core.messages import Message, MetricsArrived
 from trainer_tui.core.metricsside import MetricsSide, has_log_file
@@ -104,6 +105,9 @@ class LossFeed:
         self._around = replace(around, publish=self._told)
         self._take, self._on_bug = take, on_bug
         self._jobs: dict[JobRef, _Job] = {}
+        self._wanted: list[JobRef] = []
+        self._changed = True
+        """Whether other jobs may be wanted than when that was found out."""
         self._paused = False
 
     def pause(self, on: bool) -> None:
@@ -113,18 +117,27 @@ class LossFeed:
     async def run(self) -> None:
         """Look at one job after the other, for ever."""
         clock = self._around.clock
-        while True:
-            await self._round()
-            wait = min((job.next for job in self._jobs.values()), default=math.inf)
-            wait -= clock.monotonic()
-            await clock.wait(asyncio.Event(), FIRST if self._paused else min(max(wait, 0.0), FIRST))
+        unsubscribe = self._around.board.subscribe(self._board_changed)
+        try:
+            while True:
+                await self._round()
+                wait = min((job.next for job in self._jobs.values()), default=math.inf)
+                wait = FIRST if self._paused else min(max(wait - clock.monotonic(), 0.0), FIRST)
+                await clock.wait(asyncio.Event(), wait)
+        finally:
+            unsubscribe()
+
+    def _board_changed(self, delta: Delta) -> None:
+        self._changed = True
 
     async def _round(self) -> None:
-        wanted = self._wanted()
-        for ref in [ref for ref in self._jobs if ref not in wanted]:
-            self._jobs.pop(ref).side.close()
+        if self._changed:
+            self._changed = False
+            self._wanted = self._find_wanted()
+            for ref in self._jobs.keys() - self._wanted:
+                self._jobs.pop(ref).side.close()
         clock = self._around.clock
-        for ref in wanted:
+        for ref in self._wanted:
             job = self._jobs.get(ref)
             if job is None:
                 job = self._jobs[ref] = _Job(MetricsSide(self._around, ref, fetch=False))
@@ -133,14 +146,16 @@ class LossFeed:
                 continue
             if job.due <= clock.monotonic():
                 job.due = await self._guarded(self._look(job)) + clock.monotonic()
+                self._changed = self._changed or job.due == math.inf
                 if job.curve:
                     job.end_due = math.inf
                 elif job.end_due is None and self._runs(ref):
                     job.end_due = clock.monotonic()
             if job.end_due is not None and job.end_due <= clock.monotonic():
                 job.end_due = await self._guarded(self._look_at_end(ref)) + clock.monotonic()
+                self._changed = self._changed or job.end_due == math.inf
 
-    def _wanted(self) -> list[JobRef]:
+    def _find_wanted(self) -> list[JobRef]:
         """Jobs that run and tell no loss; those that ended without one, or while looked at."""
         running: list[Job] = []
         bare: list[Job] = []
