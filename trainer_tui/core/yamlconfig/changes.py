@@ -74,22 +74,19 @@ def _folded(lines: list[DiffLine], context: int) -> list[DiffLine]:
             for near in range(max(0, index - context), min(len(lines), index + context + 1)):
                 keep[near] = True
     out: list[DiffLine] = []
-    hidden = 0
+    hidden: list[DiffLine] = []
     for index, line in enumerate(lines):
         if keep[index]:
-            if hidden:
-                out.append(_gap(hidden))
-            hidden = 0
-            out.append(line)
+            out += [*_gap(hidden), line]
+            hidden = []
         else:
-            hidden += 1
-    if hidden:
-        out.append(_gap(hidden))
-    return out
+            hidden.append(line)
+    return out + _gap(hidden)
 
 
-def _gap(count: int) -> DiffLine:
-    return DiffLine("gap", f"{count} unchanged line{'' if count == 1 else 's'}")
+def _gap(hidden: list[DiffLine]) -> list[DiffLine]:
+    """What stands for lines left out; one line takes no more room than the word for it."""
+    return hidden if len(hidden) < 2 else [DiffLine("gap", f"{len(hidden)} unchanged lines")]
 
 
 def changes(old: str, new: str) -> list[Change]:

@@ -92,7 +92,7 @@ class AskingPane(InsteadPane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "ask('search')", "search", id="logs.search",
                 tooltip="Search the log: a regular expression, found while you type."),
-        Binding("ampersand", "ask('filter')", "only", id="logs.filter",
+        Binding("ampersand", "ask('filter')", "filter", id="logs.filter",
                 tooltip="Show only lines that match, under their own numbers; "
                 "then + and - show more or fewer lines around each."),
         Binding("colon", "ask('line')", "line", show=False, id="logs.line",
