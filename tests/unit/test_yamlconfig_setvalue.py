@@ -266,7 +266,7 @@ def test_summary_says_what_a_job_will_do() -> None:
 def test_a_single_unchanged_line_is_not_left_out() -> None:
     """Where one line alone would be left out, it is shown: the word for it takes as much room."""
     old = "a: 1\nb: 2\nc: 3\nd: 4\ne: 5\n"
-    assert [line.text for line in diff(old, old.replace("e: 5", "e: 6"))][0] == "a: 1"
+    assert diff(old, old.replace("e: 5", "e: 6"))[0].text == "a: 1"
     longer = "z: 0\n" + old
     first = diff(longer, longer.replace("e: 5", "e: 6"))[0]
     assert (first.kind, first.text) == ("gap", "2 unchanged lines")
