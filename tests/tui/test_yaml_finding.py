@@ -199,3 +199,16 @@ async def test_scrolling_sideways(tmp_path: Path) -> None:
         assert area.scroll_offset.x == left
         await pilot.press("home")
         assert area.scroll_offset.x == 0
+
+
+async def test_to_the_ends_of_the_text(tmp_path: Path) -> None:
+    """ctrl+home and ctrl+end go to its ends; with shift what lies between is selected."""
+    async with editing(tmp_path, "a: 1\nb: 2\nc: 3") as (_app, pilot, screen):
+        area = screen.area
+        area.go_to(2, 3)
+        await pilot.press("ctrl+end")
+        assert area.cursor_location == (2, 4)
+        await pilot.press("ctrl+home")
+        assert area.cursor_location == (0, 0)
+        await pilot.press("ctrl+shift+end")
+        assert area.selected_text == area.text

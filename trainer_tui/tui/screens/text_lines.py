@@ -15,7 +15,7 @@ from trainer_tui.sanitize import line as clean
 from trainer_tui.tui.glyphs import UNICODE, Glyphs
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
-from trainer_tui.tui.widgets.yaml_area import SEVERITY_COLOURS
+from trainer_tui.tui.widgets.yaml_paint import SEVERITY_COLOURS
 
 
 class Banner(Static):

@@ -20,7 +20,7 @@ from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.line_view import LineView
 from trainer_tui.tui.widgets.pane import JobPane
 from trainer_tui.tui.widgets.problems import tally
-from trainer_tui.tui.widgets.yaml_area import SEVERITY_COLOURS
+from trainer_tui.tui.widgets.yaml_paint import SEVERITY_COLOURS
 from trainer_tui.tui.yaml_lexer import COLOURS, Lexed, visible
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class ConfigPane(JobPane):
             if self._checker is None:
                 self._checker = Checker(self.screen, self._checked)
             extra = self.console.config.schema_extra_keys
-            self._checker.ask(message.text, Rules(self._provider, None, extra), now=True)
+            self._checker.ask(message.text, Rules(self._provider, extra_keys=extra), now=True)
         elif (
             isinstance(message, AspectFailed)
             and message.ref == self.ref

@@ -16,7 +16,7 @@ from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.line_view import LineList
-from trainer_tui.tui.widgets.yaml_area import SEVERITY_COLOURS
+from trainer_tui.tui.widgets.yaml_paint import SEVERITY_COLOURS
 
 _MOST = 6
 

@@ -20,11 +20,9 @@ from trainer_tui.core.yamlconfig.explain import Explanation, explain
 from trainer_tui.core.yamlconfig.place import Path, path_at
 from trainer_tui.tui.widgets.yaml_document import BREAK
 from trainer_tui.tui.widgets.yaml_finding import FindingText
-from trainer_tui.tui.widgets.yaml_paint import SEVERITY_COLOURS
 from trainer_tui.tui.widgets.yaml_panels import Offers, Room, help_panel
 
-__all__ = ["SEVERITY_COLOURS", "YamlArea"]
-
+_LEVELS = ((2, "two levels"), (3, "three levels"), (4, "four levels: the sections of a process"))
 Completer = Callable[[Sequence[str], int, int], Completions]
 
 
@@ -54,12 +52,8 @@ class YamlArea(FindingText):
                 tooltip="Fold or unfold the part that the cursor is in."),
         Binding("alt+1", "fold_level(1)", "fold to level 1", show=False, id="editor.fold_1",
                 tooltip="Show the first level and fold what is below; alt+2 and on likewise."),
-        Binding("alt+2", "fold_level(2)", "fold to level 2", show=False, id="editor.fold_2",
-                tooltip="Show two levels."),
-        Binding("alt+3", "fold_level(3)", "fold to level 3", show=False, id="editor.fold_3",
-                tooltip="Show three levels."),
-        Binding("alt+4", "fold_level(4)", "fold to level 4", show=False, id="editor.fold_4",
-                tooltip="Show four levels: the sections of a process."),
+        *(Binding(f"alt+{level}", f"fold_level({level})", f"fold to level {level}", show=False,
+                  id=f"editor.fold_{level}", tooltip=f"Show {word}.") for level, word in _LEVELS),
         Binding("alt+0,shift+f9,f21,alt+right", "unfold_all", "unfold all", show=False,
                 id="editor.unfold_all", tooltip="Unfold everything."),
         Binding("ctrl+f", "find", "find", show=False, id="editor.find",
@@ -70,6 +64,12 @@ class YamlArea(FindingText):
                 tooltip="Go to the next place that was searched for."),
         Binding("shift+f3,f15", "find_next(-1)", "find previous", show=False,
                 id="editor.find_previous", tooltip="Go to the place before."),
+        Binding("ctrl+home", "far(0)", "text start", show=False, id="editor.text_start",
+                tooltip="Go to the beginning of the text; with shift, select up to there."),
+        Binding("ctrl+end", "far(1)", "text end", show=False, id="editor.text_end",
+                tooltip="Go to the end of the text; with shift, select up to there."),
+        Binding("ctrl+shift+home", "far(0, True)", "select to start", show=False),
+        Binding("ctrl+shift+end", "far(1, True)", "select to end", show=False),
         Binding("alt+up", "move_lines(-1)", "lines up", show=False, id="editor.lines_up",
                 tooltip="Move the selected lines up."),
         Binding("alt+down", "move_lines(1)", "lines down", show=False, id="editor.lines_down",

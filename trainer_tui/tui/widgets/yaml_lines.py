@@ -34,6 +34,11 @@ class LineEdits(TextArea):
         self.move_cursor(start)
         self.move_cursor(end, select=True)
 
+    def action_far(self, end: int, select: bool = False) -> None:
+        """To the beginning or the end of the text."""
+        document = self.document
+        self.move_cursor(document.end if end else document.start, select=select)
+
     def replace_all(self, text: str) -> None:
         """Put another text in place of all, as one edit that can be undone.
 
