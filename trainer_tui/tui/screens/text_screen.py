@@ -312,7 +312,7 @@ class TextScreen(TextBase):
         fixable = [p for p in checked.problems if p.line == row + 1 and p.edit is not None]
         problem = min(fixable, key=lambda p: abs(p.column - 1 - column), default=None)
         if problem is None or problem.edit is None:
-            self.console.say("No fix is known for this line; F8 goes to the next problem.")
+            self.console.say("No fix is known for this line; f8 goes to the next problem.")
             return
         self.area.replace_all(problem.edit.apply(self.area.text))
         self.check_now()
