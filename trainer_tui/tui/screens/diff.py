@@ -46,12 +46,12 @@ class Heading(PieceLine):
 
     def pieces(self, width: int) -> Sequence[Piece]:
         left = [Piece(f" {self.title}", "accent", True), Piece(f"  {self.about}", "foreground")]
-        room = width - sum(piece.width for piece in left) - 2
+        room = width - sum(piece.width for piece in left) - 3
         facts = self.right
         while facts and Piece(facts).width > room:
             facts = facts.rpartition("  ")[0]
         right = Piece(f"{facts} ", "text-muted")
-        gap = room + 2 - right.width
+        gap = room + 3 - right.width
         return [*left, Piece(" " * gap), right]
 
 

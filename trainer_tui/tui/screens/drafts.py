@@ -284,7 +284,7 @@ class DraftsScreen(Screen[None]):
         if draft is None:
             return
         said = "This text is dropped for good; nothing changes at the service."
-        item = Item(self._title(draft), f"{said} {self._changed(draft)}".strip(), kind_of(draft))
+        item = Item(self._title(draft), f"{said}\n{self._changed(draft)}".strip(), kind_of(draft))
 
         def answered(yes: bool | None) -> None:
             if not yes:

@@ -105,14 +105,15 @@ class ChoiceList(ScrollView):
         chosen = row == self.row
         ground = "cursor-row" if chosen else "surface"
         loud, sign = ("foreground", "accent") if choice.enabled else ("text-faint", "text-faint")
-        room = width - len(choice.right) - 4
+        beside = len(self.choices) > self.size.height  # the bar, which is not to touch a word
+        room = width - len(choice.right) - 4 - beside
         title = fit(choice.title, min(len(choice.title), room), glyphs)
         note = fit(choice.note, max(0, room - len(title) - 2), glyphs)
         segments = [
             Segment(f"{glyphs.cursor if chosen else ' '} ", paint("accent", ground, bold=True)),
             Segment(title, paint(loud, ground, bold=chosen)),
             Segment("  " + note, paint("text-faint" if not chosen else "text-muted", ground)),
-            Segment(f" {choice.right} ", paint(sign, ground)),
+            Segment(f" {choice.right}{' ' * (1 + beside)}", paint(sign, ground)),
         ]
         return Strip(segments).adjust_cell_length(width, paint("foreground", ground))
 
