@@ -19,6 +19,7 @@ from trainer_tui.core.store import Store
 from trainer_tui.core.yamlconfig import set_value
 from trainer_tui.errors import ServiceError, StateError, TrainerError
 from trainer_tui.model import Status
+from trainer_tui.tui.screens import text_screen
 from trainer_tui.tui.screens.choose import ChooseScreen
 from trainer_tui.tui.screens.confirm import ConfirmScreen
 from trainer_tui.tui.screens.diff import DiffScreen
@@ -306,6 +307,7 @@ async def test_a_changed_base_is_said(tmp_path: Path) -> None:
 
 async def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the draft cannot be written the state line says so and it is tried again."""
+    monkeypatch.setattr(text_screen, "AGAIN_AFTER", 0.1)
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app)
@@ -313,11 +315,11 @@ async def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.M
         def full(draft: Draft) -> None:
             raise TrainerError("no space left on the disk")
 
-        monkeypatch.setattr(app.store, "put_draft", full)
-        screen.area.go_to(1, 1)
-        await pilot.press("#")
-        await until(pilot, lambda: "draft not saved: no space left" in shown(app))
-        monkeypatch.undo()
+        with monkeypatch.context() as disk:
+            disk.setattr(app.store, "put_draft", full)
+            screen.area.go_to(1, 1)
+            await pilot.press("#")
+            await until(pilot, lambda: "draft not saved: no space left" in shown(app))
         await settled(pilot, screen)
         await until(pilot, lambda: "draft saved" in shown(app))
 

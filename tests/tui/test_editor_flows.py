@@ -18,6 +18,7 @@ from trainer_tui.core.rows import Draft
 from trainer_tui.core.yamlconfig import set_value
 from trainer_tui.errors import ServiceError, TrainerError
 from trainer_tui.model import Gpu, Metric
+from trainer_tui.tui.screens import text_flows
 from trainer_tui.tui.screens.choose import ChooseScreen
 from trainer_tui.tui.screens.confirm import ConfirmScreen
 from trainer_tui.tui.screens.diff import DiffScreen
@@ -30,6 +31,12 @@ from trainer_tui.tui.screens.odds import OddsScreen
 def put(file: Path, text: str) -> None:
     """Write a file, as another program does."""
     file.write_text(text)
+
+
+@pytest.fixture(autouse=True)
+def files_are_looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person is not kept from typing by two seconds; these tests would only wait."""
+    monkeypatch.setattr(text_flows, "LOOK_EVERY", 0.1)
 
 
 COMFY = Target("comfy", "runcomfy", "ADA_80_PLUS", 1)

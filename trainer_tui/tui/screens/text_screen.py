@@ -24,6 +24,9 @@ from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.problems import ProblemList, ProblemsTitle
 from trainer_tui.tui.widgets.yaml_area import YamlArea
 
+AGAIN_AFTER = 2.0
+"""Seconds after which a draft that could not be written is tried again."""
+
 
 class TextScreen(TextBase):
     """A config being written: seen, checked, kept. What else happens to it is in `TextFlows`."""
@@ -164,7 +167,7 @@ class TextScreen(TextBase):
     def _written(self, failed: str) -> None:
         self.state.draft_error = failed
         if failed and self._writing is None:
-            self._writing = self.set_timer(2.0, self._write_soon)
+            self._writing = self.set_timer(AGAIN_AFTER, self._write_soon)
         self.renew()
 
     def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
