@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
@@ -17,6 +17,7 @@ from tests.server.conftest import WAITS, end_leftovers, release
 from trainer_tui.errors import NotFoundError, StateError, TrainerError, UsageError
 from trainer_tui.model import Gpu, Progress, Status
 from trainer_tui.paths import private_folder
+from trainer_tui.server import supervisor
 from trainer_tui.server.engine import Engine, Request
 from trainer_tui.server.records import JobRecord
 from trainer_tui.server.runners.base import (
@@ -362,7 +363,7 @@ async def test_the_same_request_twice_at_once_is_one_job(make: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [TrainerError("no checkout"), OSError(28, "no space"), KeyError("a mistake")]
+    "error", [TrainerError("no checkout"), OSError(13, "denied"), KeyError("a mistake")]
 )
 async def test_a_runner_that_cannot_launch_fails_its_job_only(
     make: Open, runner: ShellRunner, error: Exception
@@ -407,6 +408,40 @@ async def test_a_record_that_cannot_be_written_is_written_later(
     assert (await ended(engine, job)).status is Status.SUCCEEDED
     full = False
     await until(lambda: '"succeeded"' in engine.folder(job).record.read_text())
+
+
+async def test_a_queued_job_waits_for_room_on_the_disk(make: Open, runner: ShellRunner) -> None:
+    """A full disk fails no job that has not begun: it is started when there is room."""
+    engine = await make()
+    runner.launch_error = OSError(28, "No space left on device")
+    job = await submit(engine, "true")
+    other = await submit(engine, "true")
+    assert engine.scheduler.no_room
+    assert [engine.get(each).status for each in (job, other)] == [Status.QUEUED, Status.QUEUED]
+    runner.launch_error = None
+    for each in (job, other):
+        assert (await ended(engine, each)).status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("act", "status"), [("cancel", Status.CANCELED), ("stop", Status.INTERRUPTED)]
+)
+async def test_a_job_can_be_ended_on_a_full_disk(
+    make: Open, monkeypatch: pytest.MonkeyPatch, act: str, status: Status
+) -> None:
+    """One that runs and one that waits, though no file can be made or replaced."""
+    engine = await make()
+    running, waiting = await submit(engine), await submit(engine)
+    await started(engine, running)
+
+    def full(*arguments: object) -> Never:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(engine.disk, "save", full)
+    monkeypatch.setattr(supervisor, "write_json", full)
+    for job in (waiting, running):
+        await getattr(engine, act)(job)
+        assert (await ended(engine, job)).status is status
 
 
 async def test_a_submit_that_cannot_be_written_makes_no_job(

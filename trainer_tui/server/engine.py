@@ -318,16 +318,17 @@ class Engine:
         """Ask a job that has not ended to end."""
         now = self.now()
         if record.status is Status.QUEUED:
-            record = self.book.put(record.replace(requested=act, requested_at=now, finished_at=now))
+            record = record.replace(requested=act, requested_at=now, finished_at=now)
             ended = Status.CANCELED if act == "cancel" else Status.INTERRUPTED
             return self.watch.end(record, ended, None)
         if record.requested in (act, "cancel"):
             return record
-        record = self.book.put(
+        self._executor.ask(self.disk.folder(record.id), record.launch, act)
+        # A full disk must not keep anybody from ending what fills it.
+        record = self.book.put_anyway(
             record.replace(status=Status.STOPPING, requested=act, requested_at=now)
         )
         record = self.book.tell(record, EventKind.ACT, f"{act} asked for")
-        self._executor.ask(self.disk.folder(record.id), record.launch, act)
         self.watch.wake()
         return record
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import socket
 import stat
@@ -23,6 +24,7 @@ from trainer_tui.errors import StateError, UsageError
 from trainer_tui.paths import private_folder, write_atomic
 from trainer_tui.server.procs import Process
 
+_log = logging.getLogger("trainer_tui.server")
 BACKLOG = 256
 
 
@@ -42,9 +44,12 @@ class Whereabouts:
         return Process(self.pid, self.start_time)
 
     def publish(self, folder: Path) -> None:
-        """Let it be found, beside its socket and in its folder."""
+        """Let it be found, beside its socket and in its folder, where that can be written."""
         for path in (folder / "server.json", info_file(Path(self.socket))):
-            write_atomic(path, json.dumps(asdict(self)))
+            try:
+                write_atomic(path, json.dumps(asdict(self)))
+            except OSError as error:  # a full disk: it answers at its socket all the same
+                _log.warning("%s cannot be written: %s", path, error)
 
     def withdraw(self, folder: Path) -> None:
         """Let it be found no more."""

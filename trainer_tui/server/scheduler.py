@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from trainer_tui.server.runners.base import GpuUse, Runner, Slot
 if TYPE_CHECKING:
     from trainer_tui.server.engine import Engine
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _log = logging.getLogger("trainer_tui.server")
 
 
@@ -23,6 +25,8 @@ class Scheduler:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.no_room = False
+        """Whether a job waits because the disk had no room for its start."""
 
     def gpu_count(self, runner: Runner, gpu: Gpu | None) -> int:
         """How many GPUs a job gets. Raises UsageError (``NO_GPU``)."""
@@ -45,6 +49,13 @@ class Scheduler:
 
     def schedule(self) -> None:
         """Start what can be started: in order, CPU and GPU jobs each in a line of their own."""
+        before, self.no_room = self.no_room, False
+        self._start_queued()
+        if self.no_room and not before:
+            _log.warning("the disk is full: jobs wait in the queue until there is room")
+            self._engine.watch.wake()
+
+    def _start_queued(self) -> None:
         engine = self._engine
         blocked: set[bool] = set()
         for record in engine.book.queue():
@@ -62,6 +73,8 @@ class Scheduler:
                 blocked.add(on_gpu)
                 continue
             self._launch(record, slot)
+            if self.no_room:
+                return
 
     def _launch(self, record: JobRecord, slot: Slot) -> None:
         """Record a launch, then start it."""
@@ -79,10 +92,14 @@ class Scheduler:
             engine.executor.start(folder, number)
         except Exception as error:
             # Also a runner's own mistake: it must not hold up the jobs behind this one.
+            engine.pool.give_back(slot.gpus)
+            full = isinstance(error, OSError) and error.errno in _NO_ROOM
+            if full and record.status is Status.QUEUED:
+                self.no_room = True  # nobody's fault, and it may pass: the job keeps its place
+                return
             expected = isinstance(error, TrainerError | OSError)
             _log.warning("job %s could not be started", record.id, exc_info=not expected)
             why = sanitize.line(error if expected else repr(error))
-            engine.pool.give_back(slot.gpus)
             said = JobError(f"It could not be started: {why}", "START")
             engine.watch.end(record, Status.FAILED, said)
             return

@@ -7,6 +7,7 @@ at the files of all running jobs a few times a second, on a thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -99,7 +100,8 @@ class Watch:
                 continue
             self.add(record)
             if record.requested is not None:
-                engine.executor.ask(folder, record.launch, record.requested)
+                with contextlib.suppress(OSError):  # it was asked before, and is there to be read
+                    engine.executor.ask(folder, record.launch, record.requested)
 
     def end(self, record: JobRecord, status: Status, error: JobError | None) -> JobRecord:
         """Enter how a job ended."""
@@ -121,7 +123,8 @@ class Watch:
         settings = self._engine.settings
         saved = True
         while not self._closing:
-            idle = None if saved else 10 * settings.poll
+            scheduler = self._engine.scheduler
+            idle = None if saved and not scheduler.no_room else 10 * settings.poll
             try:
                 async with asyncio.timeout(settings.poll if self._watched else idle):
                     await self._wake.wait()
@@ -131,6 +134,8 @@ class Watch:
             try:
                 await self._look_once()
                 saved = self._engine.book.save_late()
+                if scheduler.no_room:
+                    scheduler.schedule()
             except Exception:
                 # Whatever one job's files did, the others must still be looked after.
                 _log.exception("looking after the running jobs failed; it goes on")

@@ -34,7 +34,8 @@ class ProcessExecutor:
             # A void claim stays: it keeps off a supervisor that may still be on its way.
             if not _is_void(supervisor.read_json(old)):
                 old.unlink(missing_ok=True)
-        folder.request.unlink(missing_ok=True)
+        # Room for a wish, so that a job can be ended though the disk is full by then.
+        supervisor.write_json(folder.request, {})
         environment = {"PYTHONUNBUFFERED": "1", "TRAINER_TUI_JOB": folder.id}
         environment.update(order.env)
         environment.update(order.launch.env)
@@ -92,7 +93,12 @@ class ProcessExecutor:
         return _is_void(supervisor.read_json(folder.root / f"claim-{number}.json"))
 
     def ask(self, folder: JobFolder, number: int, act: Act) -> None:
-        supervisor.write_json(folder.request, {"launch": number, "act": act})
+        wish = {"launch": number, "act": act}
+        try:
+            supervisor.write_json(folder.request, wish)
+        except OSError:
+            if not supervisor.write_over(folder.request, wish):
+                raise
         # A supervisor that has not claimed yet reads the request right after it did.
         claim = supervisor.read_json(folder.root / f"claim-{number}.json")
         keeper = Process.read(claim.get("supervisor")) if claim else None
