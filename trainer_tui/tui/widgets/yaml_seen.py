@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from textual.document._document import Location
 from textual.geometry import Offset, Region, Size
@@ -34,6 +35,25 @@ _AHEAD = 24
 Shown = tuple[Look | None, Strip | None]
 
 
+class Frame(NamedTuple):
+    """What the pictures of all rows depend on, looked up once for all of them."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    """Rows of the text that are not folded away."""
+    gutter: int
+    numbered: bool
+    start: Location
+    end: Location
+    """The selection, in order."""
+    cursor: Location
+    has_cursor: bool
+    draw_cursor: bool
+    partner: Location | None
+
+
 class SeenText(LineEdits):
     """The text as it is seen: colours, problems, folds, what was found, a panel over it."""
 
@@ -46,6 +66,7 @@ class SeenText(LineEdits):
         self._panel: Panel | None = None
         self._shown: dict[int, Shown] | None = None
         self._row_seen_last = 0
+        self._framed: Frame | None = None  # while rows are painted
         self.version = 0
         """Counts the changes of the text."""
         super().__init__(
@@ -228,8 +249,9 @@ class SeenText(LineEdits):
         if regions or not repaint or layout or recompose or self._shown is None:
             super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
             return self
-        shown, width = self._shown, self.size.width
-        changed = [y for y in range(self.size.height) if y in shown and shown[y] != self._looks(y)]
+        shown, width, frame = self._shown, self.size.width, self._frame()
+        rows = range(self.size.height)
+        changed = [y for y in rows if y in shown and shown[y] != self._looks(y, frame)]
         if changed:
             super().refresh(*[Region(0, y, width, 1) for y in changed])
         return self
@@ -238,11 +260,15 @@ class SeenText(LineEdits):
         """As any widget does it; Textual's text area asks its stylesheet for colours first."""
         if self._shown is None:
             self._shown = {}
-        return super(TextArea, self).render_lines(crop)
+        self._framed = self._frame()
+        try:
+            return super(TextArea, self).render_lines(crop)
+        finally:
+            self._framed = None
 
     def render_line(self, y: int) -> Strip:
         """One row."""
-        shown = self._looks(y)
+        shown = self._looks(y, self._framed or self._frame())
         if self._shown is not None:
             self._shown[y] = shown
         look, over = shown
@@ -251,22 +277,38 @@ class SeenText(LineEdits):
         panel = self._panel
         return panel.over(y, strip) if over is not None and panel is not None else strip
 
-    def _looks(self, y: int) -> Shown:
+    def _frame(self) -> Frame:
+        scroll, selection = self.scroll_offset, self.selection
+        start, end = sorted(selection)
+        return Frame(
+            scroll.x,
+            scroll.y,
+            self.size.width,
+            self.view.height,
+            self.gutter_width,
+            self.show_line_numbers,
+            start,
+            end,
+            selection.end,
+            self._has_cursor,
+            self._draw_cursor,
+            self._matching_bracket_location,
+        )
+
+    def _looks(self, y: int, frame: Frame) -> Shown:
         """All that a row's picture depends on."""
         over = self._panel.row(y) if self._panel is not None else None
-        view = self.view
-        place = y + self.scroll_offset.y
-        if place >= view.height:
+        place = y + frame.top
+        if place >= frame.height:
             return None, over
+        view, lines = self.view, self.document.lines
         row = view.row_at(place)
-        lines = self.document.lines
         source = lines[row]
-        selection = self.selection
-        at, column = selection.end
+        at, column = frame.cursor
         here = at == row
         brackets: tuple[int, ...] = ()
-        partner = self._matching_bracket_location
-        if partner is not None and selection.is_empty:
+        partner = frame.partner
+        if partner is not None and frame.start == frame.end:
             brackets = (column,) if here else ()
             brackets += (partner[1],) if partner[0] == row else ()
         last = view.folds.get(row, row)
@@ -279,27 +321,28 @@ class SeenText(LineEdits):
         return Look(
             source,
             self._lexed.state(lines, row),
-            row + 1 if self.show_line_numbers else 0,
-            self.gutter_width,
-            self.size.width,
-            self.scroll_offset.x,
-            here and self._has_cursor,
-            column if here and self._draw_cursor else -1,
-            self._selected(row, len(source)),
+            row + 1 if frame.numbered else 0,
+            frame.gutter,
+            frame.width,
+            frame.left,
+            here and frame.has_cursor,
+            column if here and frame.draw_cursor else -1,
+            _selected(frame, row, len(source)),
             marks,
-            _worst(inside),
+            _worst(inside) if inside else None,
             brackets,
             self._finder.row(source) if self._finder is not None else (),
             last - row,
         ), over
 
-    def _selected(self, row: int, length: int) -> tuple[int, int] | None:
-        start, end = sorted(self.selection)
-        if start == end or not start[0] <= row <= end[0]:
-            return None
-        first = start[1] if row == start[0] else 0
-        last = end[1] if row == end[0] else length + 1
-        return (first, last) if last > first else None
+
+def _selected(frame: Frame, row: int, length: int) -> tuple[int, int] | None:
+    start, end = frame.start, frame.end
+    if start == end or not start[0] <= row <= end[0]:
+        return None
+    first = start[1] if row == start[0] else 0
+    last = end[1] if row == end[0] else length + 1
+    return (first, last) if last > first else None
 
 
 def _worst(problems: tuple[Problem, ...]) -> Severity | None:
