@@ -229,3 +229,21 @@ def test_the_server_loads_neither_textual_nor_the_core() -> None:
     loaded = loaded_by("import trainer_tui.server.app")
     ours = {part_of(name) for name in loaded if name.startswith("trainer_tui.")}
     assert ours <= {"ground", "server"} and "textual" not in loaded and "httpx" not in loaded
+
+
+def test_the_config_package_can_be_imported_by_two_threads_at_once() -> None:
+    """What the package loads by itself is imported from it alone, and never imports it back.
+
+    Else one thread holds the package and wants the module, another the module and the package.
+    """
+    name = "trainer_tui.core.yamlconfig"
+    own = {one for one in loaded_by(f"import {name}") if one.startswith(f"{name}.")}
+    assert f"{name}.setvalue" in own
+    for module, path in MODULES.items():
+        wanted = {found for found, _, typing in imports(path) if not typing}
+        if module in own:
+            text = path.read_text(encoding="utf-8")
+            assert f"from {name} import" not in text, f"{module} imports the package back"
+        elif not module.startswith(name):
+            past = {found for found in wanted if found.rpartition(".")[0] in own}
+            assert not past, f"{module}: import {past} from {name}"

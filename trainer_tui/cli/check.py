@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.render import cell_width, paint
-from trainer_tui.core.yamlconfig import Problem, check
-from trainer_tui.core.yamlconfig.nodes import Lines
-from trainer_tui.core.yamlconfig.parse import MAX_SIZE
+from trainer_tui.core.yamlconfig import MAX_SIZE, Lines, Problem, check
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.sanitize import line as clean
 

@@ -28,9 +28,7 @@ def flatten(text: str) -> dict[str, str]:
     Raises:
         UsageError: It cannot be read as YAML.
     """
-    from trainer_tui.core.yamlconfig.nodes import Scalar, resolve
-    from trainer_tui.core.yamlconfig.parse import parse
-    from trainer_tui.core.yamlconfig.setvalue import paths, written
+    from trainer_tui.core.yamlconfig import Scalar, parse, paths, resolve, written
     from trainer_tui.errors import UsageError
 
     document = parse(text)

@@ -14,9 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trainer_tui.core.pace import Pace
-from trainer_tui.core.yamlconfig.changes import summary
-from trainer_tui.core.yamlconfig.nodes import Scalar, resolve
-from trainer_tui.core.yamlconfig.parse import Document, parsed
+from trainer_tui.core.yamlconfig import Document, Scalar, parsed, resolve, summary
 from trainer_tui.model import Gpu, Job
 from trainer_tui.sanitize import line as clean
 
@@ -162,8 +160,11 @@ class Forecast:
             return ""
         saved = self.checkpoints
         if not saved:
-            every = f" (train.steps comes before save_every {self.save_every:,})"
-            return f"Saves at the end only{every if self.save_every else ''}."
+            if self.save_every is None:
+                return "Saves at the end only."
+            return (
+                f"Saves at the end only (train.steps comes before save_every {self.save_every:,})."
+            )
         if len(saved) > _SHOWN_STEPS:
             shown = f"{', '.join(f'{step:,}' for step in saved[:2])} and so on to {saved[-1]:,}"
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer_tui.core.yamlconfig.parse import MAX_SIZE
+from trainer_tui.core.yamlconfig import MAX_SIZE
 
 
 class OnDisk:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer_tui.core.yamlconfig.nodes import plain_kind
+from trainer_tui.core.yamlconfig import plain_kind
 
 Span = tuple[int, int, str]
 """Start, end, and what it is: one of the names in :data:`COLOURS`."""

@@ -3,6 +3,9 @@
 Headless; used by the editor, by ``check``, ``submit --set`` and ``edit``. PyYAML is imported when
 a text is first read. What is sent to a service is always the text itself, never a tree that was
 written out again.
+
+Other parts import what is listed here from the package, not from the module that it is made in:
+threads that import both for the first time would wait for each other.
 """
 
 from __future__ import annotations
@@ -18,28 +21,43 @@ from trainer_tui.core.yamlconfig.changes import (
     diff,
     summary,
 )
-from trainer_tui.core.yamlconfig.nodes import Alias, Mapping, Scalar, Sequence, resolve
-from trainer_tui.core.yamlconfig.parse import Document, parse, parsed
-from trainer_tui.core.yamlconfig.problems import Edit, Found, Problem, told, worst
+from trainer_tui.core.yamlconfig.nodes import (
+    Alias,
+    Lines,
+    Mapping,
+    Scalar,
+    Sequence,
+    plain_kind,
+    resolve,
+)
+from trainer_tui.core.yamlconfig.parse import MAX_SIZE, Document, parse, parsed
+from trainer_tui.core.yamlconfig.problems import Edit, Found, Problem, Severity, told, worst
 from trainer_tui.core.yamlconfig.setvalue import get_value, set_value
-from trainer_tui.core.yamlconfig.values import written
+from trainer_tui.core.yamlconfig.values import Path as ValuePath
+from trainer_tui.core.yamlconfig.values import paths, written
 
 __all__ = [
+    "MAX_SIZE",
     "Alias",
     "Change",
     "DiffLine",
     "Document",
     "Edit",
+    "Lines",
     "Mapping",
     "Problem",
     "Scalar",
     "Sequence",
+    "Severity",
+    "ValuePath",
     "changes",
     "check",
     "diff",
     "get_value",
     "parse",
     "parsed",
+    "paths",
+    "plain_kind",
     "resolve",
     "set_value",
     "summary",

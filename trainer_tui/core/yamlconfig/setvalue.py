@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from trainer_tui.core.yamlconfig import schema
+import trainer_tui.core.yamlconfig.schema as schema  # the package may wait for this
 from trainer_tui.core.yamlconfig.nodes import (
     Alias,
     AnyNode,

@@ -14,7 +14,7 @@ from textual.suggester import Suggester
 
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.templates import Template
-from trainer_tui.core.yamlconfig.parse import MAX_SIZE
+from trainer_tui.core.yamlconfig import MAX_SIZE
 from trainer_tui.errors import UsageError
 from trainer_tui.model import JobRef
 from trainer_tui.tui.widgets.line import Piece, PieceLine, abreast

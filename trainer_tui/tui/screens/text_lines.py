@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from trainer_tui.core.yamlconfig import Change, Problem
+from trainer_tui.core.yamlconfig import ValuePath as Path
 from trainer_tui.core.yamlconfig.keyhelp import describe, shown
-from trainer_tui.core.yamlconfig.setvalue import Path
 from trainer_tui.sanitize import line as clean
 from trainer_tui.tui.glyphs import UNICODE, Glyphs
 from trainer_tui.tui.present import fit

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
-from trainer_tui.core.yamlconfig.nodes import Lines
+from trainer_tui.core.yamlconfig import Lines
 from trainer_tui.model import JobRef
 from trainer_tui.tui.checking import Checked, Checker, Rules
 from trainer_tui.tui.facts import facts_of

@@ -10,8 +10,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
-from trainer_tui.core.yamlconfig import Problem
-from trainer_tui.core.yamlconfig.problems import Severity
+from trainer_tui.core.yamlconfig import Problem, Severity
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.paint import Paint
 from trainer_tui.tui.yaml_lexer import COLOURS, State, lex, visible

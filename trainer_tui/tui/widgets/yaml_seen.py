@@ -12,9 +12,8 @@ from textual.geometry import Offset, Region, Size
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from trainer_tui.core.yamlconfig import Problem
+from trainer_tui.core.yamlconfig import Problem, Severity
 from trainer_tui.core.yamlconfig.find import Finder
-from trainer_tui.core.yamlconfig.problems import Severity
 from trainer_tui.tui.glyphs import UNICODE, Glyphs
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.widgets.yaml_document import ExactDocument
