@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer_tui.core.estimate import Estimate
 from trainer_tui.core.forecast import compared, forecast, resume_words, span
@@ -114,6 +116,57 @@ def test_every_real_config_is_told(file: Path) -> None:
     found = forecast(file.read_text())
     assert found is not None
     assert [line.split()[0] for line in found.words()] == ["Runs", "Saves", "Makes", "Trains"]
+
+
+WILD = st.sampled_from(
+    ["", "0", "-3", "5", "2000", "1e-4", ".nan", ".inf", "true", "[]", "[1, x]", "{}", "{a: [b]}",
+     "text", "0x10", "1:30", "null", "99999999999999999999"]
+)  # fmt: skip
+KEYS = (
+    "train.steps", "train.lr", "train.batch_size", "train.gradient_accumulation",
+    "train.skip_first_sample", "train.disable_sampling", "save.save_every",
+    "save.max_step_saves_to_keep", "sample.sample_every", "sample.prompts", "sample.samples",
+    "network.type", "network.linear", "network.rank", "model.name_or_path", "datasets",
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(st.sampled_from(KEYS), WILD),
+    st.dictionaries(st.sampled_from(KEYS), WILD),
+    st.none() | st.integers(0, 3000),
+)
+def test_whatever_a_config_says_or_leaves_out(
+    old: dict[str, str], new: dict[str, str], start: int | None
+) -> None:
+    """No missing key, and no value that makes no sense, keeps the others from being told."""
+    texts = []
+    for values in (old, new):
+        sections: dict[str, list[str]] = {}
+        for path, value in values.items():
+            section, _, key = path.partition(".")
+            sections.setdefault(section, []).append(f"        {key}: {value}\n" if key else value)
+        text = "config:\n  process:\n    - type: sd_trainer\n"
+        for section, lines in sections.items():
+            inline = section == "datasets"
+            text += f"      {section}: {lines[0]}\n" if inline else f"      {section}:\n"
+            text += "" if inline else "".join(lines)
+        texts.append(text)
+    found = [
+        forecast(text, start=start, pace=Pace(2.0), gpu=Gpu("A", 2), pricing={"A": 1.0})
+        for text in texts
+    ]
+    for one in found:
+        assert one is not None
+        assert all(word.endswith(".") for word in one.words())
+        assert one.data()
+    compared(*found)
+
+
+def test_no_checkpoints_named() -> None:
+    """A config that says nothing of checkpoints is told as one that saves at the end."""
+    text = FLUX.replace("        save_every: 250", "        #")
+    found = forecast(text)
+    assert found is not None and "Saves at the end only." in found.words()
 
 
 def test_what_an_edit_changes() -> None:
