@@ -26,6 +26,7 @@ from unittest import mock
 
 import pytest
 
+from tests.server import prefork
 from tests.server.conftest import WAITS, end_leftovers, release, shell, wait_for
 from trainer_tui.__main__ import main
 
@@ -101,33 +102,30 @@ class Cli:
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     @contextlib.contextmanager
-    def started(self, *args: object) -> Iterator[subprocess.Popen[str]]:
+    def started(self, *args: object) -> Iterator[prefork.Piped]:
         """A command that runs while the test does something else."""
-        process = subprocess.Popen(
-            [*PROGRAM, *map(str, args)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self.environment(),
-            cwd=self.home,
-            text=True,
+        process = prefork.Piped(
+            prefork.PROGRAM, [*map(str, args)], self.environment(), cwd=self.home
         )
         try:
             yield process
         finally:
             process.kill()
-            process.communicate()
+            process.wait(60)
+            process.close()
 
     def on_terminal(self, *args: object, keys: str = "", **env: str) -> Ran:
         """Run a command in a pseudo-terminal and type something; output and words are one."""
-        pid, master = pty.fork()
-        if pid == 0:  # the child: becomes the program at once
-            os.chdir(self.home)
-            os.execve(
-                PROGRAM[0],
-                [*PROGRAM, *map(str, args)],
-                self.environment(**({"TERM": "xterm-256color"} | env)),
-            )
+        master, terminal = pty.openpty()
+        process = prefork.Forked(
+            prefork.PROGRAM,
+            [*map(str, args)],
+            self.environment(**({"TERM": "xterm-256color"} | env)),
+            streams=[terminal] * 3,
+            terminal=True,
+            cwd=self.home,
+        )
+        os.close(terminal)
         os.write(master, keys.encode())
         seen = bytearray()
         while select.select([master], [], [], 60)[0]:
@@ -139,8 +137,9 @@ class Cli:
                 break
             seen += piece
         os.close(master)
-        _, status = os.waitpid(pid, 0)
-        return Ran(os.waitstatus_to_exitcode(status), seen.decode(errors="replace"), "")
+        code = process.wait(60)
+        process.close()
+        return Ran(code, seen.decode(errors="replace"), "")
 
     # -- jobs of the local server ---------------------------------------------------------------
 

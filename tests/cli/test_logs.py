@@ -258,18 +258,17 @@ def test_matches_come_while_it_is_followed(local: Cli, away: bool) -> None:
         forwarded(local) if away else contextlib.nullcontext([]) as address,
         local.started("logs", job["ref"], "-f", "--grep", "hit", *address) as process,
     ):
-        assert process.stdout is not None
         assert process.stdout.readline() == "hit one\n"
         local.release(job)
-        assert process.communicate(timeout=60) == ("hit two\nhit three\n", "")
-        assert process.returncode == 0
+        assert process.stdout.read() == "hit two\nhit three\n"
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 0
 
 
 def test_several_are_followed_to_their_ends(local: Cli) -> None:
     """What comes is printed as it comes, until the last of them has ended."""
     jobs = [local.started_job(f"followed_{n}", f"{WAITS}; echo done {n}") for n in range(2)]
     with local.started("logs", *(job["ref"] for job in jobs), "-f") as process:
-        assert process.stdout is not None
         begun = {process.stdout.readline() for _ in jobs}
         assert begun == {f"followed_{n} | started\n" for n in range(2)}
         for n, job in reversed(list(enumerate(jobs))):
@@ -284,7 +283,6 @@ def test_a_log_that_is_cut_while_it_is_followed(local: Cli) -> None:
     job = local.started_job("cut", f"seq 1 2000; {WAITS}")
     log = local.folder(job) / "log.txt"
     with local.started("logs", job["ref"], "-f") as process:
-        assert process.stdout is not None and process.stderr is not None
         while process.stdout.readline() != "started\n":
             pass
         log.write_text("anew\n")

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
+import io
 import json
 import os
 import select
@@ -17,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -36,7 +39,7 @@ SERVER = (
     "python_multipart.multipart",
     "PIL.Image",
 )
-PROGRAM = ("trainer_tui.__main__", "trainer_tui.cli.serve", *SERVER)
+PROGRAM = ("trainer_tui.__main__", "trainer_tui.cli", "trainer_tui.core", *SERVER)
 SMOKE = ("trainer_tui.server.runners.smoke.__main__", "trainer_tui.server.runners.smoke")
 """A program: the module with its ``main``, then what ``main`` imports. Of a package, all of it."""
 
@@ -54,19 +57,38 @@ class Forked:
         env: Mapping[str, str],
         *,
         ready_fd: bool = False,
+        streams: Sequence[int] | None = None,
+        terminal: bool = False,
+        cwd: Path | None = None,
     ) -> None:
-        """Start it; with ``ready_fd`` there is a pipe ``ready`` that the program writes to."""
+        """Start it.
+
+        Args:
+            program: One of the tuples above.
+            arguments: Its command line, without its name.
+            env: All its variables.
+            ready_fd: There is a pipe ``ready`` that the program writes to.
+            streams: Its standard input, output and error; else nothing, and what ``said`` reads.
+            terminal: They are a terminal, which it is to have for itself.
+            cwd: Where it runs; else here.
+        """
         self.returncode: int | None = None
         with contextlib.ExitStack() as stack:
             self._out = stack.enter_context(TemporaryFile())
             self._err = stack.enter_context(TemporaryFile())
-            given = [self._out.fileno(), self._err.fileno()]
+            nothing = stack.enter_context(Path(os.devnull).open("rb"))
+            given = [nothing.fileno(), self._out.fileno(), self._err.fileno()]
+            if streams is not None:
+                given = list(streams)
             self._ended, ended = _pipe(stack)
             writers = [ended]
             if ready_fd:
                 self.ready, ready = _pipe(stack)
                 writers.append(ready)
-            wish = {"program": program, "argv": arguments, "env": dict(env), "cwd": str(Path.cwd())}
+            wish = {
+                **{"program": program, "argv": arguments, "env": dict(env)},
+                **{"cwd": str(cwd or Path.cwd()), "terminal": terminal},
+            }
             try:
                 self.pid = _Original.here().fork(wish, [*given, *writers])
             finally:
@@ -104,6 +126,10 @@ class Forked:
         """SIGTERM."""
         self._signal(signal.SIGTERM)
 
+    def interrupt(self) -> None:
+        """SIGINT, as of ctrl-C."""
+        self._signal(signal.SIGINT)
+
     def _signal(self, number: signal.Signals) -> None:
         if self.poll() is None:
             os.kill(self.pid, number)
@@ -111,6 +137,31 @@ class Forked:
     def close(self) -> None:
         """Close its streams."""
         self._streams.close()
+
+
+class Piped(Forked):
+    """A run of a program whose words are read as they come."""
+
+    def __init__(
+        self, program: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], cwd: Path
+    ) -> None:
+        """Start it; ``stdout`` and ``stderr`` are its words."""
+        with contextlib.ExitStack() as stack:
+            nothing = stack.enter_context(Path(os.devnull).open("rb"))
+            (out, theirs), (err, their_errors) = _pipe(stack), _pipe(stack)
+            try:
+                streams = [nothing.fileno(), theirs, their_errors]
+                super().__init__(program, arguments, env, streams=streams, cwd=cwd)
+            finally:
+                for fd in (theirs, their_errors):
+                    os.close(fd)
+            self._pipes = stack.pop_all()
+        self.stdout, self.stderr = io.TextIOWrapper(out), io.TextIOWrapper(err)
+
+    def close(self) -> None:
+        """Close its streams."""
+        super().close()
+        self._pipes.close()
 
 
 def run(
@@ -202,15 +253,35 @@ def _become(wish: Mapping[str, Any], fds: Sequence[int]) -> NoReturn:
     os.environ.clear()
     os.environ.update(wish["env"])
     os.chdir(wish["cwd"])
-    out, err, ended, *ready = fds
-    os.dup2(out, 1)
-    os.dup2(err, 2)
+    *streams, ended = fds[:4]
+    ready = fds[4:]
+    if wish["terminal"]:
+        os.setsid()
+        fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
+    for place, fd in enumerate(streams):
+        os.dup2(fd, place)
+    _open_streams()
     argv = list(wish["argv"])
     for fd in ready:
         argv += ["--ready-fd", str(fd)]
-    for fd in (out, err, ended):
+    for fd in {*streams, ended}:
         os.close(fd)
     sys.exit(import_module(wish["program"][0]).main(argv))
+
+
+def _open_streams() -> None:
+    """As Python does it at its start: a line at a time to a terminal."""
+    for place, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = os.fdopen(
+            place,
+            "w" if place else "r",
+            buffering=1 if place == 2 or os.isatty(place) else -1,
+            encoding="utf-8",
+            errors="backslashreplace" if place == 2 else "strict",
+            closefd=False,
+        )
+        for each in (name, f"__{name}__"):
+            setattr(sys, each, stream)
 
 
 def _reap(running: dict[int, int]) -> None:
@@ -258,8 +329,8 @@ def main(fd: int) -> None:
             for each in (reader, writer, *running.values()):
                 os.close(each)
             _become(wish, fds)
-        out, err, running[pid], *ready = fds
-        for each in (out, err, *ready):
+        running[pid] = fds[3]
+        for each in (*fds[:3], *fds[4:]):
             os.close(each)
         wishes.sendall(pid.to_bytes(8))
     for pid in running:
