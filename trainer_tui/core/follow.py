@@ -125,14 +125,15 @@ class Follower:
         """These jobs changed: look at what follows from the store now, and at all when the status
         is another."""
         for ref in refs:
+            if ref not in self._statuses:
+                continue  # of thousands that may change at once few are followed
             status = self._status(ref)
             moved = force or status is not self._statuses.get(ref, status)
             for (watched, _), followed in self._followed.items():
                 if watched == ref and (moved or followed.side.local):
                     followed.side.fresh = moved or followed.side.fresh
                     followed.bell.set()
-            if ref in self._statuses:
-                self._statuses[ref] = status
+            self._statuses[ref] = status
 
     def profile_is_back(self, profile: str) -> None:
         """The service answers again: do not wait out the time after a failure."""

@@ -51,8 +51,9 @@ class Links:
         return await in_thread(lambda: self._open(profile))
 
     async def drop(self, name: str) -> None:
-        """Close a profile's provider, if it is open."""
-        found = self._providers.pop(name, None)
+        """Close a profile's provider, one that is just being opened too."""
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            found = self._providers.pop(name, None)
         if found is not None:
             await self.close(found)
 
