@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trainer_tui.core.estimate import Estimate
@@ -135,6 +135,8 @@ KEYS = (
     st.dictionaries(st.sampled_from(KEYS), WILD),
     st.none() | st.integers(0, 3000),
 )
+@example({"train.steps": "9", "save.save_every": ""}, {}, None)
+@example({"train.steps": "99999999999999999999", "save.save_every": "5"}, {}, None)
 def test_whatever_a_config_says_or_leaves_out(
     old: dict[str, str], new: dict[str, str], start: int | None
 ) -> None:

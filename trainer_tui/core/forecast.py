@@ -337,4 +337,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    """A count, where it is one: no config means a trillion of anything."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 < value < 10**12 else None
