@@ -69,14 +69,14 @@ def test_a_stopped_job_goes_on_where_it_was(server: LocalServer, images: Path) -
 
 def test_a_killed_process_is_told_and_can_resume(server: LocalServer, images: Path) -> None:
     """SIGKILL from outside is a failure with a checkpoint to go on from."""
-    job = server.submit(quick(images, 1_000_000, save_every=50))
-    wait_for(lambda: server.get(job["id"])["checkpoint_step"] >= 50, "a checkpoint")
+    job = server.submit(quick(images, 1_000_000, save_every=10))
+    wait_for(lambda: server.get(job["id"])["checkpoint_step"] >= 10, "a checkpoint")
     os.kill(server.get(job["id"])["pid"], signal.SIGKILL)
     ended = server.wait(job["id"])
     assert ended["status"] == "failed"
     assert "SIGKILL" in ended["error"]["message"]
     step = ended["checkpoint_step"]
-    edited = quick(images, step + 100, save_every=50)
+    edited = quick(images, step + 20, save_every=10)
     server.client.put(f"/v1/jobs/{job['id']}/config", content=edited)
     server.client.post(f"/v1/jobs/{job['id']}/resume")
     assert server.wait(job["id"])["status"] == "succeeded"

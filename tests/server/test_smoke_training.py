@@ -135,10 +135,10 @@ def test_the_samples_are_pictures_of_every_prompt(done: tuple[Path, str]) -> Non
 
 def test_the_loss_falls(images: Path, tmp_path: Path) -> None:
     """The mean of the last tenth of a run is well below that of the first."""
-    assert train(quick(images, 400), tmp_path).returncode == 0
+    assert train(quick(images, 150, lr="3e-4"), tmp_path).returncode == 0
     curve = list(losses(tmp_path).values())
-    assert len(curve) == 400
-    assert sum(curve[-40:]) < 0.75 * sum(curve[:40])
+    assert len(curve) == 150
+    assert sum(curve[-15:]) < 0.5 * sum(curve[:15])
 
 
 def test_the_same_seed_gives_the_same_losses(images: Path, tmp_path: Path) -> None:
