@@ -215,9 +215,11 @@ def follow(viewer: Viewer, file: BigFile, eye: Eye, options: argparse.Namespace)
             eye.session.read(0.05)
         ended = float(writer.stdout.read()) if writer.stdout else 0.0
         eye.session.read_for(0.5)
-        eye.skip()
-        took = eye.wait(step_text(file.lines + total - 1), ended, 10.0)
         spent = cpu(eye.session.pid) - used
+        eye.skip()
+        # A notice may lie over the last line; the one before it was written with it.
+        last = [step_text(file.lines + total - back) for back in (1, 2)]
+        took = eye.wait("|".join(last), ended, 10.0)
     finally:
         writer.kill()
         writer.wait()
