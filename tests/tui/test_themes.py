@@ -104,7 +104,7 @@ async def test_the_picker_previews_and_takes_back(tmp_path: Path) -> None:
         await until(pilot, lambda: app.theme != "midnight")
         await pilot.press("escape")
         assert app.theme == "midnight"
-        await pilot.press("t", *"daylight", "enter")
+        await pilot.press("t", *"day", "enter")
         await until(pilot, lambda: app.screen is app.main)
         assert app.theme == "daylight" and app.session.theme == "daylight"
 
