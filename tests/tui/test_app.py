@@ -295,6 +295,8 @@ def test_a_crash_is_written_down(tmp_path: Path) -> None:
         log = start.write_crash(Paths.under(tmp_path), error)
     text = log.read_text()
     assert "RuntimeError: oh" in text and "s3cret-value" not in text
+    start.write_crash(Paths.under(tmp_path), RuntimeError("Bearer abcdef \x1b[31mred"))
+    assert "Bearer [secret] red" in log.read_text()
 
 
 def test_the_document_of_keys_is_up_to_date() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
+from trainer_tui import sanitize
+
 _LIMIT = 1 << 20
 """Bytes; then the file is kept once as ``console.log.1`` and begun anew."""
 _SECRET = re.compile(
@@ -19,7 +21,7 @@ _SECRET = re.compile(
 
 
 class FaultLog:
-    """Appends tracebacks, without secrets; never raises.
+    """Appends tracebacks, without secrets and escape sequences; never raises.
 
     Args:
         secrets: Texts that must not be written, asked at each fault.
@@ -38,7 +40,7 @@ class FaultLog:
 
     def write(self, error: BaseException) -> None:
         """Keep a traceback with the time."""
-        text = self.clean("".join(traceback.format_exception(error)))
+        text = sanitize.text(self.clean("".join(traceback.format_exception(error))))
         with self._lock:
             try:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

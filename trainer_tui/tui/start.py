@@ -86,19 +86,15 @@ def _run(app: TrainerApp, paths: Paths, *, mouse: bool) -> int:
 
 
 def write_crash(paths: Paths, error: BaseException) -> Path:
-    """Append a traceback, without local variables, to the log in the state folder."""
-    import traceback
-    from datetime import datetime
+    """Append a traceback, without local variables and credentials, to the log in the state folder;
+    say what the error itself advises."""
+    from datetime import UTC, datetime
 
+    from trainer_tui.core.faultlog import FaultLog
     from trainer_tui.errors import TrainerError
-    from trainer_tui.sanitize import text
 
-    log = private_folder(paths.state) / "console.log"
-    if log.exists() and log.stat().st_size > 1_000_000:
-        log.replace(log.with_suffix(".log.old"))
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}\n")
-        file.write(text("".join(traceback.format_exception(error))))
+    faults = FaultLog(paths.state / "console.log", lambda: datetime.now(UTC))
+    faults.write(error)
     if isinstance(error, TrainerError) and error.hint:
         print(f"trainer-tui: {error.hint}", file=sys.stderr)
-    return log
+    return faults.path
