@@ -44,7 +44,7 @@ class KeyBar(PieceLine):
         # Help and the palette stand last and always fit.
         last = [hint for hint in hints if hint.action.startswith("app.command('app.")]
         tail = [piece for hint in last for piece in self._hint(hint)]
-        room = width - 1 - width_of(tail)
+        room = width + 1 - width_of(tail)  # the gap after the last may be cut
         for hint in hints:
             if hint in last:
                 continue
