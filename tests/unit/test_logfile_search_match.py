@@ -179,7 +179,7 @@ def test_counts_by_block(counts: list[int], cut: int) -> None:
     ("expression", "may", "may_not"),
     [
         ("[A-Z]+:", "an ERROR: here", "INFO  02:46:39 ok"),
-        (r"\bF\w+:", "a Fault", "INFO aFault"),
+        (r"\bF\w+:", "a Fault: x", "INFO aFault"),
         (r"^\d+:\d+ [A-Z]", "10:00 FATAL", "at 10:00 INFO"),
         (r"\d [a-z]+$", "step 9 ended", "9 ended."),
         ("(?i)[k-l]x", "KX", "ax"),

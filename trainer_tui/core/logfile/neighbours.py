@@ -120,10 +120,10 @@ def _lines(
 def _neighbours(text: str, flags: int) -> list[Neighbours]:
     """What is worth looking for, first what is looked for quickest."""
     tree = _parser.parse(text, flags)
-    seen: set[tuple[Set, ...]] = set()
+    seen: dict[tuple[Set, ...], None] = {}
     for row in _rows(tree, flags):
         for size in range(2, _LONGEST + 1):
-            seen.update(tuple(row[at : at + size]) for at in range(len(row) - size + 1))
+            seen.update((tuple(row[at : at + size]), None) for at in range(len(row) - size + 1))
     made = [Neighbours(sets) for sets in seen if not all(map(all, sets))]
     made.sort(key=lambda kind: (len(kind.ascii), -len(kind.needles[0]) if kind.needles else 0))
     return [kind for kind in made if len(kind.needles) <= _MOST_NEEDLES][:_MOST_KINDS]
