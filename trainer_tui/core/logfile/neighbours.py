@@ -20,6 +20,7 @@ _LONGEST = 3
 """Neighbours that are looked for together."""
 _MOST_NEEDLES = 12
 _MOST_KINDS = 8
+_MOST_TRIED = 64
 _SPARSE = 4
 """A kind of neighbours is of use where at most every so many'th line has it."""
 _USELESS = 16
@@ -124,7 +125,8 @@ def _neighbours(text: str, flags: int) -> list[Neighbours]:
     for row in _rows(tree, flags):
         for size in range(2, _LONGEST + 1):
             seen.update((tuple(row[at : at + size]), None) for at in range(len(row) - size + 1))
-    made = [Neighbours(sets) for sets in seen if not all(map(all, sets))]
+    usable = [sets for sets in seen if not all(map(all, sets))][:_MOST_TRIED]
+    made = list(map(Neighbours, usable))
     made.sort(key=lambda kind: (len(kind.ascii), -len(kind.needles[0]) if kind.needles else 0))
     return [kind for kind in made if len(kind.needles) <= _MOST_NEEDLES][:_MOST_KINDS]
 
