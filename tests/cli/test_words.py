@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import resource
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import PROGRAM, Cli
 from trainer_tui.cli.table import COMMANDS
+from trainer_tui.config import Config
 
 
 def test_help_names_every_command(cli: Cli) -> None:
@@ -207,6 +210,21 @@ def test_config_show_has_no_credential(cli: Cli) -> None:
     shown = cli("config", "show", "--json")
     assert shown.json["profiles"]["c"]["token"] == "written in the config (not shown)"
     assert json.loads(shown.err)["warning"].startswith("config.toml:5: profiles.c.token")
+    assert "VALUE" not in ran.out + ran.err + shown.out + shown.err
+
+
+def test_config_show_has_every_setting(cli: Cli) -> None:
+    """Every table of the config, the server's credential and the rules of [health] included."""
+    (cli.home / "config.toml").write_text(
+        "[local]\ntoken = 'abc-VALUE'\n[[health.rules]]\non = 'nan'\ndo = 'stop'\n"
+    )
+    ran = cli("config", "show")
+    shown = cli("config", "show", "--json")
+    for value in (tomllib.loads(ran.out), shown.json):
+        assert value["local"]["token"] == "written in the config (not shown)"
+        assert value["health"]["rules"][0]["on"] == "nan" and value["health"]["plateau"] == 5000
+    told = {field.name for field in dataclasses.fields(Config)} - {"warnings", "files"}
+    assert {*shown.json, "schema_extra_keys"} >= told
     assert "VALUE" not in ran.out + ran.err + shown.out + shown.err
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.parser import Nested
-from trainer_tui.config import Config, Problem, Profile
+from trainer_tui.config import Config, Problem, Profile, Secret
 from trainer_tui.errors import ConfigError
 
 
@@ -73,6 +73,7 @@ def config_value(config: Config) -> dict[str, object]:
             field.name: _plain(getattr(settings, field.name))
             for field in dataclasses.fields(settings)
         }
+    value["health"] = dataclasses.asdict(config.health)
     value["metrics"] = {
         "from_log": config.metrics.from_log,
         "patterns": [dataclasses.asdict(pattern) for pattern in config.metrics.patterns],
@@ -88,7 +89,7 @@ def _profile(profile: Profile) -> dict[str, object]:
     return {
         "provider": profile.provider,
         "base_url": profile.base_url,
-        "token": profile.token.place if profile.token else None,
+        "token": _plain(profile.token),
         "workspace": profile.workspace,
         "socket": _plain(profile.socket),
         "read_only": profile.read_only,
@@ -101,16 +102,22 @@ def _profile(profile: Profile) -> dict[str, object]:
 def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, Secret):
+        return value.place
     return list(value) if isinstance(value, tuple) else value
 
 
 def _without_nothing(value: Mapping[str, object]) -> dict[str, object]:
     """TOML has no null: a key without a value is left out."""
-    return {
-        key: _without_nothing(item) if isinstance(item, Mapping) else item
-        for key, item in value.items()
-        if item is not None
-    }
+    return {key: _kept(item) for key, item in value.items() if item is not None}
+
+
+def _kept(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _without_nothing(value)
+    if isinstance(value, list | tuple):
+        return [_kept(item) for item in value if item is not None]
+    return value
 
 
 def _check(context: CliContext) -> int:
