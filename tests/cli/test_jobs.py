@@ -177,6 +177,26 @@ def test_metrics_as_a_picture(local: Cli, done: dict[str, object], tmp_path: Pat
     assert local("metrics", "finished", "--svg", str(tmp_path / "x.svg"), "--csv").code == 2
 
 
+def test_every_checkpoint_is_a_tick_of_the_picture(local: Cli, tmp_path: Path) -> None:
+    """Below a curve drawn with ``--svg`` all checkpoints have a tick, not the newest alone."""
+    script = (
+        "import json, os, pathlib\n"
+        "out = pathlib.Path(os.environ['TRAINER_TUI_OUT'])\n"
+        "for step in (2, 4, 6):\n"
+        "    (out / f'model_{step:09}.safetensors').write_bytes("
+        "(2).to_bytes(8, 'little') + b'{}')\n"
+        "with open(os.environ['TRAINER_TUI_METRICS'], 'a') as file:\n"
+        "    for step in range(1, 8):\n"
+        "        print(json.dumps({'step': step, 'time': 1e9 + step, 'key': 'loss',"
+        " 'value': 1 / step}), file=file)\n"
+    )
+    job = local.submit(python(script, "checkpoints"))
+    assert local("wait", job["ref"], "--timeout", "60").code == 0
+    path = tmp_path / "curve.svg"
+    assert local("metrics", job["ref"], "--svg", str(path)).code == 0
+    assert path.read_text().count("<title>checkpoint at step") == 3
+
+
 def test_metrics_that_are_only_in_the_log(local: Cli) -> None:
     """What the service does not tell is taken from what the job printed, progress bars too."""
     script = (

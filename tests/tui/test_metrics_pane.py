@@ -101,8 +101,9 @@ async def test_cursor_reads_the_curve() -> None:
 
 
 async def test_checkpoints_are_on_the_axis() -> None:
-    """Steps of checkpoints are told by the job and by its files."""
+    """Steps of checkpoints are told by the job and by its files, which are followed for that."""
     pane = MetricsPane()
+    assert Aspect.ARTIFACTS in pane.ASPECTS
     async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
         pane.show(entry(checkpoint_step=250))
         pane.receive(MetricsArrived(REF, points(), reset=True))

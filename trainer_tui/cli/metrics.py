@@ -20,8 +20,8 @@ from trainer_tui.core.metricrows import LOG
 from trainer_tui.core.series import Series
 from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.errors import StateError, TrainerError, UsageError
-from trainer_tui.model import Capability, Job
-from trainer_tui.providers.base import HasMetrics
+from trainer_tui.model import ArtifactKind, Capability, Job
+from trainer_tui.providers.base import HasArtifacts, HasMetrics, Provider
 
 if TYPE_CHECKING:
     from trainer_tui.core.store import Store
@@ -51,13 +51,14 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         raise UsageError("--csv, --svg and --json exclude each other")
     if args.svg is not None and os.path.lexists(args.svg):
         raise UsageError(f"{args.svg} exists", hint="It is never written over: another name.")
-    job, held = run_async(_fetch(context, args.ref, args.key or (), args.since))
+    files = args.svg is not None
+    job, held, steps = run_async(_fetch(context, args.ref, args.key or (), args.since, files=files))
     curves = [held[key] for key in args.key or held if key in held]
     first = None if args.tail is None else _first_of(curves, args.tail)
     if not any(len(series) for series in curves) or (args.tail is not None and first is None):
         curves = []
     if args.svg is not None and curves:
-        _draw(context, args.svg, job, curves, first)
+        _draw(context, args.svg, job, curves, first, steps)
     elif args.csv:
         window = None if first is None else (first, math.inf)
         for piece in lines([("", series) for series in curves], window=window):
@@ -80,15 +81,20 @@ def _first_of(curves: Sequence[Series], count: int) -> int | None:
 
 
 def _draw(
-    context: CliContext, path: Path, job: Job, curves: Sequence[Series], first: int | None
+    context: CliContext,
+    path: Path,
+    job: Job,
+    curves: Sequence[Series],
+    first: int | None,
+    steps: tuple[int, ...],
 ) -> None:
-    """One chart a curve, beside each other where there are several."""
+    """One chart a curve, beside each other where there are several; ticks at the steps of
+    checkpoints."""
     from trainer_tui.core import chartsvg
     from trainer_tui.core.points import better
     from trainer_tui.core.stalls import Stalls
 
     name = job.name or job.ref.id
-    steps = (job.checkpoint_step,) if job.checkpoint_step else ()
     scenes = [
         chartsvg.Scene(
             [chartsvg.Line(series.key, series, better(series.key), steps, Stalls(series).find())],
@@ -154,10 +160,13 @@ def _values(curves: Sequence[Series], first: int | None) -> Iterator[list[object
 
 
 async def _fetch(
-    context: CliContext, text: str, wanted: Sequence[str], since: int | None
-) -> tuple[Job, SeriesSet]:
-    """The job, and its points: all that the service has, what was seen from here, and of the log
-    the keys that neither tells. All goes through the store, so the second time is quick."""
+    context: CliContext, text: str, wanted: Sequence[str], since: int | None, *, files: bool
+) -> tuple[Job, SeriesSet, tuple[int, ...]]:
+    """The job, its points, and with ``files`` the steps of its checkpoints.
+
+    The points are all that the service has, what was seen from here, and of the log the keys that
+    neither tells. All goes through the store, so the second time is quick.
+    """
     async with Service(context) as service:
         job = await service.find(text)
         provider, store = service.provider(job.ref.profile), context.store
@@ -183,7 +192,20 @@ async def _fetch(
         held = SeriesSet()
         for piece in store.points(job.ref, {key: since for key in keys if key in (wanted or keys)}):
             held.add(piece)
-        return job, held
+        return job, held, await _checkpoints(context, provider, job) if files else ()
+
+
+async def _checkpoints(context: CliContext, provider: Provider, job: Job) -> tuple[int, ...]:
+    """The steps of the checkpoints that there are."""
+    steps = {job.checkpoint_step} if job.checkpoint_step else set()
+    if isinstance(provider, HasArtifacts):
+        try:
+            found = await provider.artifacts(job.ref.id)
+        except TrainerError as error:
+            context.warn(f"the checkpoints could not be listed: {error.message}")
+        else:
+            steps |= {one.step for one in found if one.kind is ArtifactKind.CHECKPOINT and one.step}
+    return tuple(sorted(steps))
 
 
 async def _ask(store: Store, provider: HasMetrics, job: Job) -> None:

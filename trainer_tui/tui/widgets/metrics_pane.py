@@ -23,7 +23,7 @@ class MetricsPane(InsteadPane):
     """Metrics of the shown job."""
 
     TAB = "metrics"
-    ASPECTS = frozenset({Aspect.METRICS})
+    ASPECTS = frozenset({Aspect.METRICS, Aspect.ARTIFACTS})  # files tell where checkpoints are
 
     KEYS_GO_TO = "#metrics-keys"
 
