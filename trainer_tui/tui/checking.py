@@ -99,6 +99,20 @@ def compare(
     screen.run_worker(work, thread=True, exclusive=True, group="compare")
 
 
+def read(screen: Screen[Any], texts: Sequence[str], then: Callable[[], None]) -> None:
+    """Read texts that something is to be said of; long ones beside the interface."""
+    if sum(map(len, texts)) <= 4 * _AT_ONCE:
+        then()
+        return
+
+    def work() -> None:
+        for text in texts:
+            parsed(text)
+        screen.call_later(then)
+
+    screen.run_worker(work, thread=True, exclusive=True, group="read")
+
+
 class Checker:
     """Checks for one screen."""
 
@@ -116,10 +130,13 @@ class Checker:
 
     def ask(self, text: str, rules: Rules, *, now: bool = False) -> None:
         """Check a text, after a rest or at once."""
-        self._asked = (text, rules)
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        if self._busy and (text, rules) == self._doing:
+            self._asked = None  # the answer is on its way
+            return
+        self._asked = (text, rules)
         if now:
             self._begin()
         else:

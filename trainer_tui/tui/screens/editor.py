@@ -15,6 +15,7 @@ from trainer_tui.core.acts import Act, Outcome, resume_point
 from trainer_tui.core.drafts import ago, sent_before
 from trainer_tui.core.messages import Aspect
 from trainer_tui.errors import TrainerError
+from trainer_tui.tui.checking import Checked
 from trainer_tui.tui.forecasting import forecasts, told
 from trainer_tui.tui.screens.edited_job import EditedJob
 from trainer_tui.tui.screens.text_screen import TextScreen
@@ -25,23 +26,24 @@ class EditorScreen(EditedJob):
 
     BINDINGS: ClassVar[list[BindingType]] = TextScreen.BINDINGS  # listed with the editor's name
 
-    def action_send(self) -> None:
-        """Send, unless that is under way; first choose where two texts are at odds."""
-        if self.may_send():
-            self._ask_to_send()
+    def may_send(self) -> bool:
+        """Whether it can be sent now: there is something to send, and nothing to choose before."""
+        if not super().may_send():
+            return False
+        if self.edit_base is None:
+            self.console.say("The config has not come yet.", "warning")
+            return False
+        if self.area.text == self.edit_base:
+            self.console.say("Nothing has changed: the text is what the service has.")
+            return False
+        return True
 
-    def _ask_to_send(self) -> None:
+    def ask_to_send(self, checked: Checked) -> None:
         """Show what changes, then ask."""
         from trainer_tui.tui.screens.diff import DiffScreen
 
         text, base = self.area.text, self.edit_base
-        if base is None:
-            self.console.say("The config has not come yet.", "warning")
-            return
-        if text == base:
-            self.console.say("Nothing has changed: the text is what the service has.")
-            return
-        checked = self.check_now()
+        assert base is not None
         notes = self.notes(checked)
         try:
             if (sent := sent_before(self.console.store, self.ref, text)) is not None:

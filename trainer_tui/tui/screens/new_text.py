@@ -15,7 +15,7 @@ from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, JobRef
 from trainer_tui.providers.base import Submission
 from trainer_tui.tui import forecasting
-from trainer_tui.tui.checking import Rules
+from trainer_tui.tui.checking import Checked, Rules
 from trainer_tui.tui.ondisk import OnDisk
 from trainer_tui.tui.present import bar, size
 from trainer_tui.tui.screens.diff import Other
@@ -135,16 +135,10 @@ class NewTextScreen(TextFlows):
         """What is said when one leaves before submitting."""
         return "Not submitted. The text is kept as a draft; n offers it again."
 
-    def action_send(self) -> None:
-        """Submit, unless that is under way; first choose where two texts are at odds."""
-        if self.may_send():
-            self._ask_to_submit()
-
-    def _ask_to_submit(self) -> None:
+    def ask_to_send(self, checked: Checked) -> None:
         """Say in words what the job will do, then ask."""
         from trainer_tui.tui.screens.diff import DiffScreen
 
-        checked = self.check_now()
         text = self.area.text
         notes = self.notes(checked)
         if notes:

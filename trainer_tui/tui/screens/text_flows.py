@@ -24,7 +24,7 @@ LOOK_EVERY = 2.0
 
 
 class TextFlows(TextScreen):
-    """The flows. A child sends: its ``action_send`` asks, then calls ``busy`` and ``answer_of``."""
+    """The flows. A child sends: its ``ask_to_send`` asks, then calls ``busy`` and ``answer_of``."""
 
     def on_mount(self) -> None:
         """Files are looked at again and again."""
@@ -77,7 +77,7 @@ class TextFlows(TextScreen):
                 app.say("The text came back as it was.")
             else:
                 self.area.replace_all(back.text)
-                self.check_now()
+                self.check_soon()
         self.look_at_files()
         self.refresh(layout=True)
 
@@ -189,6 +189,14 @@ class TextFlows(TextScreen):
 
     # Sent ---------------------------------------------------------------------------------------
 
+    def action_send(self) -> None:
+        """Send, unless that is under way; first choose where two texts are at odds."""
+        if self.may_send():
+            self.when_checked(self.ask_to_send, hold=True)
+
+    def ask_to_send(self, checked: Checked) -> None:
+        """Say what the text will do and what is wrong with it, and ask."""
+
     def may_send(self) -> bool:
         """Whether it can be sent now; where two texts are at odds that is to be chosen first."""
         if not self.began or self.sending:
@@ -279,7 +287,7 @@ class TextFlows(TextScreen):
 
     def action_leave(self) -> None:
         """Leave; what is not sent stays as a draft and says so. Nothing unsaved is left behind."""
-        if self.area.step_back():
+        if self.stop_waiting() or self.area.step_back():
             return
         if self.began and self.focused not in (None, self.area):  # the list of problems
             self.area.focus()

@@ -86,6 +86,8 @@ class State:
     changes: tuple[Change, ...] | None = ()
     """``None`` while the text is no YAML."""
     sending: bool = False
+    checking: bool = False
+    """Whether somebody waits for what is found."""
 
 
 class StateLine(PieceLine):
@@ -115,6 +117,8 @@ class StateLine(PieceLine):
         room = width - 9 - right.width - len(saved) - 3
         if state.sending:
             left.append(Piece("sending", "accent", True))
+        elif state.checking:
+            left.append(Piece(f"checking{glyphs.ellipsis}", "accent", True))
         elif not state.dirty:
             left.append(Piece("unchanged", "text-faint"))
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
 from typing import ClassVar
 
@@ -13,25 +13,18 @@ from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from trainer_tui.core.drafts import WRITE_AFTER, Keeper
-from trainer_tui.core.yamlconfig import Problem
 from trainer_tui.errors import TrainerError
-from trainer_tui.tui.checking import Checked, Checker, look
-from trainer_tui.tui.facts import facts_of
-from trainer_tui.tui.screens.diff import Heading
-from trainer_tui.tui.screens.text_base import TextBase
+from trainer_tui.tui.screens.text_checked import TextChecked
 from trainer_tui.tui.screens.text_lines import Banner, KeyHelp, State, StateLine
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
-from trainer_tui.tui.widgets.problems import ProblemList, ProblemsTitle
-from trainer_tui.tui.widgets.yaml_area import YamlArea
 
 AGAIN_AFTER = 2.0
 """Seconds after which a draft that could not be written is tried again."""
 
 
-class TextScreen(TextBase):
+class TextScreen(TextChecked):
     """A config being written: seen, checked, kept. What else happens to it is in `TextFlows`."""
 
-    VERB: ClassVar[str] = "Edit"
     SEND: ClassVar[str] = "send"
     CSS_PATH = "editor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,16 +50,10 @@ class TextScreen(TextBase):
     def __init__(self) -> None:
         super().__init__()
         self.keeper: Keeper | None = None
-        self.checked = Checked("")
         self._writing: Timer | None = None
-        self._checker = Checker(self, self._told)  # type: ignore[arg-type]
-        self.heading = Heading(self.VERB)
         self.note = Banner()
-        self.area = YamlArea(read_only=True, id="text")
         self.waiting = Static("", id="waiting", markup=False)
         self.key_help = KeyHelp()
-        self.problems_title = ProblemsTitle()
-        self.problem_list = ProblemList()
         self.state = StateLine()
         self.keys = KeyBar(self.hints)
 
@@ -118,7 +105,7 @@ class TextScreen(TextBase):
         self.area.know(self.rules().provider, self.rules().extra_keys)
         self.began = True
         self.area.focus()
-        self._checker.ask(text, self.rules(), now=True)
+        self.check_soon()
         self.renew()
 
     def adopt(self, keeper: Keeper, text: str) -> None:
@@ -140,6 +127,7 @@ class TextScreen(TextBase):
     def changed(self) -> None:
         """The text, or what it is compared with, is another one."""
         text = self.area.text
+        self.stop_waiting(text)
         if self.keeper is not None:
             self.keeper.change(text)
             if self._writing is None:
@@ -174,34 +162,6 @@ class TextScreen(TextBase):
         """The cursor moved."""
         event.stop()
         self.renew()
-
-    def _told(self, checked: Checked) -> None:
-        if not self.is_mounted:
-            return
-        keys = checked.keys or self.checked.keys
-        self.checked = Checked(
-            checked.text, checked.problems, keys, checked.changes, checked.summary
-        )
-        self.area.set_problems(checked.problems)
-        if checked.keys and checked.text == self.area.text:
-            self.area.set_keys(checked.keys)
-        some = bool(checked.problems)
-        self.problem_list.show(checked.problems)
-        self.problems_title.problems = checked.problems
-        if some != self.problem_list.display:
-            self.problems_title.display = self.problem_list.display = some
-        self.problems_title.renew()
-        if checked.summary:
-            facts = facts_of(checked.summary)[:5]
-            self.heading.right = "  ".join(f"{label} {value}" for label, value in facts)
-            self.heading.renew()
-        self.renew()
-
-    def check_now(self) -> Checked:
-        """The text as it is at this moment, checked."""
-        if self.checked.text != self.area.text:
-            self._told(look(self.area.text, self.rules()))
-        return self.checked
 
     # Datasets -----------------------------------------------------------------------------------
 
@@ -252,12 +212,9 @@ class TextScreen(TextBase):
                 keeper.waiting if keeper is not None else False,
                 tuple(self.checked.changes or ()) if self.checked.changes is not None else None,
                 self.sending,
+                self.waits,
             )
         )
-
-    def _at(self, row: int, column: int) -> Problem | None:
-        here = [p for p in self.checked.problems if p.line == row + 1]
-        return min(here, key=lambda p: abs(p.column - 1 - column), default=None)
 
     def hints(self) -> list[Hint]:
         """What the key bar offers."""
@@ -281,45 +238,6 @@ class TextScreen(TextBase):
         """A click on a key."""
         self.run_worker(self.run_action(event.action), group="keys")
 
-    def on_problem_list_picked(self, event: ProblemList.Picked) -> None:
-        """Go to a problem."""
-        self.area.go_to(event.problem.line, event.problem.column)
-
     def on_resize(self, event: events.Resize) -> None:
         """Lines fit the width."""
         self.renew()
-
-    # Keys -------------------------------------------------------------------------------------
-
-    def action_next_problem(self, step: int) -> None:
-        """Walk the problems, from the cursor on, round and round."""
-        problems = self.check_now().problems
-        if not problems:
-            self.console.say("Nothing to object to.", "success")
-            return
-        row, column = self.area.cursor_location
-        here = (row + 1, column + 1)
-        places = [(problem.line, problem.column) for problem in problems]
-        if step > 0:
-            index = next((i for i, place in enumerate(places) if place > here), 0)
-        else:
-            before = [i for i, place in enumerate(places) if place < here]
-            index = before[-1] if before else len(places) - 1
-        self.area.go_to(*places[index])
-        self.problem_list.put_cursor(index)
-
-    def action_fix(self) -> None:
-        """Make the change that the problem at the cursor proposes."""
-        checked = self.check_now()
-        row, column = self.area.cursor_location
-        fixable = [p for p in checked.problems if p.line == row + 1 and p.edit is not None]
-        problem = min(fixable, key=lambda p: abs(p.column - 1 - column), default=None)
-        if problem is None or problem.edit is None:
-            self.console.say("No fix is known for this line; f8 goes to the next problem.")
-            return
-        self.area.replace_all(problem.edit.apply(self.area.text))
-        self.check_now()
-
-    def show_problems(self) -> Sequence[Problem]:
-        """The problems as shown."""
-        return self.checked.problems
