@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +15,13 @@ from hypothesis import strategies as st
 
 from tests.unit.fakes import T0, FakeClock, facts, job
 from trainer_tui.config import HealthRule, HealthSettings, load
-from trainer_tui.core.acts import Act, why_not
+from trainer_tui.core.acts import Act, Outcome, why_not
 from trainer_tui.core.board import Board
 from trainer_tui.core.health import WARM_UP, Ailment, LossWatch
 from trainer_tui.core.healthwatch import HealthWatch
 from trainer_tui.core.messages import Ailing, Message
 from trainer_tui.core.store import Store
-from trainer_tui.errors import ConfigError
+from trainer_tui.errors import ConfigError, NetworkError, StateError, TrainerError
 from trainer_tui.model import Job, JobRef, Metric, Progress, Status
 from trainer_tui.paths import Paths
 
@@ -116,6 +118,10 @@ class Ward:
         self.clock = FakeClock()
         self.told: list[Message] = []
         self.acts: list[tuple[Act, JobRef]] = []
+        self.answers: list[TrainerError | None] = []
+        """How the next acts fail; one that is not among them succeeds."""
+        self.due: list[tuple[float, Callable[[], None]]] = []
+        """What is to be called later, and in how many seconds."""
         self.read_only = read_only
         self.health = self.watch(*rules)
 
@@ -127,12 +133,20 @@ class Ward:
             self.clock,
             HealthSettings(rules=rules),
             publish=self.told.append,
-            perform=lambda act, ref: self.acts.append((act, ref)),
+            perform=self._perform,
+            later=lambda seconds, call: self.due.append((seconds, call)),
             why_not=self._why_not,
             on_bug=self._fault,
         )
         self.board.subscribe(health.changed)
         return health
+
+    def _perform(self, act: Act, ref: JobRef) -> Future[Outcome]:
+        self.acts.append((act, ref))
+        error = self.answers.pop(0) if self.answers else None
+        done: Future[Outcome] = Future()
+        done.set_result(Outcome(ref, act, error is None, "", error))
+        return done
 
     def _why_not(self, of: Job, act: Act) -> str | None:
         return why_not(of, act, facts("fake"), read_only=self.read_only)
@@ -190,6 +204,45 @@ def test_a_rule_acts_once(tmp_path: Path) -> None:
     ref = ward.entry.job.ref
     assert ward.acts == [(Act.STOP, ref)]
     assert "rule: on nan do stop" in [event.text for event in ward.store.events(ref)]
+
+
+def test_an_act_that_did_not_get_through_is_asked_again(tmp_path: Path) -> None:
+    """Less and less often, as long as the job is as badly off; by another console at once."""
+    rule = HealthRule("nan", "stop")
+    ward = Ward(tmp_path, rule)
+    ward.answers = [NetworkError("no route"), NetworkError("no route")]
+    ward.step(1, math.nan)
+    assert len(ward.acts) == 1
+    (first, again) = ward.due.pop()
+    again()
+    assert len(ward.acts) == 2
+    (second, again) = ward.due.pop()
+    assert second == 2 * first
+    again()
+    assert len(ward.acts) == 3 and ward.due == []
+    ward.step(2, math.nan)
+    other = Ward(tmp_path, rule)
+    other.step(3, math.nan)
+    assert len(ward.acts) == 3 and other.acts == []
+
+
+def test_an_act_is_not_asked_again_of_a_job_that_is_well(tmp_path: Path) -> None:
+    """What failed is not made up for when the loss is a number again, or the job has ended."""
+    ward = Ward(tmp_path, HealthRule("nan", "stop"))
+    ward.answers = [NetworkError("no route")]
+    ward.step(1, math.nan)
+    for step in range(2, 10):
+        ward.step(step, 0.5)
+    ward.due.pop()[1]()
+    assert len(ward.acts) == 1
+
+
+def test_an_act_that_is_refused_is_not_asked_again(tmp_path: Path) -> None:
+    """The service has answered: it may not be."""
+    ward = Ward(tmp_path, HealthRule("nan", "stop"))
+    ward.answers = [StateError("not now")]
+    ward.step(1, math.nan)
+    assert len(ward.acts) == 1 and ward.due == []
 
 
 def test_a_rule_never_acts_in_read_only(tmp_path: Path) -> None:

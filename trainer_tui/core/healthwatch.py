@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trainer_tui.config import HealthRule, HealthSettings
-from trainer_tui.core.acts import Act
+from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.board import Board, Delta, Entry
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.health import WORDS, Ailment, Finding, LossWatch
 from trainer_tui.core.messages import Ailing, Message
-from trainer_tui.errors import TrainerError
+from trainer_tui.errors import NotFoundError, StateError, TrainerError
 from trainer_tui.model import Event, EventKind, Job, JobRef, Metric, Status
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from trainer_tui.core.points import Points
 
 LOSSES = (
@@ -30,6 +32,11 @@ LOSSES = (
 """Keys that are the loss that is trained on, best first."""
 _HISTORY = 2_000
 """Steps of stored history that are looked at when a running job is first seen."""
+
+
+_AGAIN, _AGAIN_AT_MOST = 15.0, 300.0
+"""Seconds until an act that a rule asked for, and that failed, is asked for again; then twice as
+many each time."""
 
 
 class History(Protocol):
@@ -57,18 +64,22 @@ class HealthWatch:
         settings: HealthSettings,
         *,
         publish: Callable[[Message], None],
-        perform: Callable[[Act, JobRef], object],
+        perform: Callable[[Act, JobRef], Future[Outcome]],
+        later: Callable[[float, Callable[[], None]], object],
         why_not: Callable[[Job, Act], str | None],
         on_bug: Callable[[BaseException], None],
     ) -> None:
         self._board, self._store, self._clock = board, store, clock
         self._publish, self._perform, self._why_not = publish, perform, why_not
+        self._later = later
         self._on_bug = on_bug
         self.settings = settings
         self._watches: dict[JobRef, LossWatch] = {}
         self._keys: dict[JobRef, str] = {}
         self._reading: set[JobRef] = set()
         """Jobs of which only a part of the past was seen so far."""
+        self._pauses: dict[JobRef, float] = {}
+        """Seconds until the next try, of jobs whose rule's act failed."""
 
     def apply(self, settings: HealthSettings) -> None:
         """Judge by other thresholds from now on."""
@@ -81,6 +92,7 @@ class HealthWatch:
         """Look at the jobs that changed."""
         for ref in delta.removed:
             self._watches.pop(ref, None)
+            self._pauses.pop(ref, None)
             self._reading.discard(ref)
         for ref in (*delta.added, *delta.changed):
             entry = self._board.get(ref)
@@ -115,6 +127,7 @@ class HealthWatch:
         if job.status is not Status.RUNNING:
             self._watches.pop(job.ref, None)
             self._keys.pop(job.ref, None)
+            self._pauses.pop(job.ref, None)
             self._reading.discard(job.ref)
             if entry.finding is not None and not job.status.active:
                 self._board.set_finding(job.ref, None)
@@ -174,13 +187,17 @@ class HealthWatch:
         run = job.started_at.isoformat() if job.started_at else ""
         held = self._store.get_value(key, {})
         known = held.get("told", []) if held.get("run") == run else []
-        # A job that stalls, goes on and stalls again has news each time; a loss has it once.
-        step = f"@{finding.step}" if finding.ailment is Ailment.STALL else ""
-        mark = f"{what}{finding.ailment.value}{step}"
+        mark = self._mark(finding, what)
         if mark in known:
             return False
         self._store.set_value(key, {"run": run, "told": [*known[-40:], mark]})
         return True
+
+    @staticmethod
+    def _mark(finding: Finding, what: str) -> str:
+        # A job that stalls, goes on and stalls again has news each time; a loss has it once.
+        step = f"@{finding.step}" if finding.ailment is Ailment.STALL else ""
+        return f"{what}{finding.ailment.value}{step}"
 
     def _act(self, job: Job, finding: Finding, *, first: bool) -> None:
         for rule in self.settings.rules:
@@ -202,9 +219,39 @@ class HealthWatch:
             self._on_bug(error)
         if not due:
             return
-        if reason is None:
-            self._perform(act, job.ref)
         try:
             self._store.add_event(Event(job.ref, self._clock.now(), EventKind.ACT, text))
         except TrainerError as error:
             self._on_bug(error)
+        if reason is None:
+            asked = self._perform(act, job.ref)
+            asked.add_done_callback(lambda done: self._performed(job, finding, done))
+
+    def _performed(self, job: Job, finding: Finding, done: Future[Outcome]) -> None:
+        """An act that did not get through is asked for again: a job that burns money must not go
+        on because the network was away for a moment. What the service refuses is not."""
+        if done.cancelled():
+            return
+        outcome = done.result() if done.exception() is None else None
+        refused = outcome and isinstance(outcome.error, StateError | NotFoundError)
+        if outcome is not None and (outcome.ok or refused):
+            self._pauses.pop(job.ref, None)
+            return
+        key = f"health/{job.ref}"
+        try:
+            held = self._store.get_value(key, {})
+            mark = self._mark(finding, "done/")
+            told = [known for known in held.get("told", []) if known != mark]
+            self._store.set_value(key, {**held, "told": told})
+        except TrainerError as error:
+            self._on_bug(error)
+        pause = self._pauses.get(job.ref, _AGAIN)
+        self._pauses[job.ref] = min(2 * pause, _AGAIN_AT_MOST)
+        self._later(pause, lambda: self._act_again(job.ref, finding))
+
+    def _act_again(self, ref: JobRef, finding: Finding) -> None:
+        """Ask again for what a rule wants, if the job is still as badly off."""
+        entry = self._board.get(ref)
+        now = entry.finding if entry is not None else None
+        if entry is not None and now is not None and now.ailment is finding.ailment:
+            self._act(entry.job, finding, first=False)

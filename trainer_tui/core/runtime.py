@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -138,6 +139,7 @@ class Runtime:
             config.health,
             publish=self._publish,
             perform=self.perform,
+            later=self._later,
             why_not=self.why_not,
             on_bug=self._faults.write,
         )
@@ -200,6 +202,16 @@ class Runtime:
         """The profile's provider, opened when first asked for. Network loop only."""
         self._poll(profile)
         return await self._links.get(profile)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call on the network loop after some time, if the console is still open. There only."""
+
+        async def wait() -> None:
+            await self._clock.wait(asyncio.Event(), seconds)
+            call()
+
+        if not self._net.closing:
+            self._net.spawn(wait())
 
     # Polling.
 
