@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from trainer_tui.core import yamlconfig
 from trainer_tui.core.yamlconfig import check, parse, schema, validate
+from trainer_tui.core.yamlconfig.keyhelp import describe
 from trainer_tui.core.yamlconfig.values import data, paths, written
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "configs"
@@ -121,16 +122,32 @@ def test_the_trainers_options_are_known(path: str) -> None:
 
 @pytest.mark.parametrize("file", [*CONFIGS, *STARTERS], ids=lambda file: file.stem)
 def test_every_key_of_the_real_configs_is_known(file: Path) -> None:
-    """Each path of the examples and the starting points is in the schema, and nothing is wrong."""
+    """Each key of the examples and the starting points is explained, and nothing is wrong."""
     document = parse(file.read_text())
     for path in paths(document, leaves=False):
-        free = [n for n in range(len(path)) if "properties" not in (schema.at(path[:n]) or {})]
-        outside = any(
-            (schema.at(path[:n]) or {}).get("type") == "object" for n in free
-        )  # below an object of any keys
-        assert outside or schema.at(path) is not None, written(path)
+        assert schema.at(path) is not None, written(path)
+        assert isinstance(path[-1], int) or describe(path), written(path)
     found = check(file.read_text())
     assert [p for p in found if p.severity == "error" or p.code == "unknown-key"] == []
+
+
+def test_arguments_of_the_optimizer_may_have_any_name() -> None:
+    """The usual ones are explained and have a type; one that nobody knows is not objected to."""
+    text = (
+        (CONFIGS[0])
+        .read_text()
+        .replace(
+            "        steps: ",
+            "        optimizer_params:\n"
+            "          my_argument: 3\n"
+            "          weight_decay: wd\n"
+            "        steps: ",
+        )
+    )
+    found = [p for p in check(text) if p.code in ("unknown-key", "type")]
+    assert [(p.code, p.message.partition(" ")[0]) for p in found] == [
+        ("type", "train.optimizer_params.weight_decay")
+    ]
 
 
 def spots(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

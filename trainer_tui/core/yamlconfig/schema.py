@@ -25,12 +25,15 @@ def read() -> Schema:
     return schema
 
 
+_CLOSED = ("additionalProperties", False)
+
+
 @cache
 def load() -> Schema:
     """The schema, read once, with each ``$ref`` replaced by what it names.
 
-    Without ``additionalProperties``: an unknown key is a warning, as the trainer gets new ones
-    every week, and is found by ``walk.py``.
+    Without ``"additionalProperties": false``: an unknown key is a warning, as the trainer gets
+    new ones every week, and is found by ``walk.py``; where they are allowed it finds none.
     """
     whole = read()
     definitions: dict[str, Schema] = whole.pop("$defs")
@@ -44,7 +47,7 @@ def load() -> Schema:
                 done[name] = inline(definitions[name])
             # The description where it is used wins.
             return {**done[name], **{key: schema[key] for key in schema if key != "$ref"}}
-        out = {key: value for key, value in schema.items() if key != "additionalProperties"}
+        out = {key: value for key, value in schema.items() if (key, value) != _CLOSED}
         if "properties" in out:
             out["properties"] = {key: inline(one) for key, one in out["properties"].items()}
         if "items" in out:

@@ -85,7 +85,8 @@ class Walk:
                 self._say("warning", "yaml-boolean", key, message, f"write {quoted}", quoted)
             inner = known.get(key.text)
             if inner is None:
-                self._unknown(key, known, path)
+                if not schema.get("additionalProperties"):
+                    self._unknown(key, known, path)
                 self._free(value)
                 continue
             if inner.get("deprecated"):
