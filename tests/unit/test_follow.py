@@ -14,6 +14,7 @@ from tests.unit.fakes import EVERYTHING, T0, FakeClock, FakeProvider, facts, job
 from trainer_tui.core import logside
 from trainer_tui.core.board import Board
 from trainer_tui.core.follow import Follower
+from trainer_tui.core.history import joined
 from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.source import LogSource
 from trainer_tui.core.logside import PIECE
@@ -409,6 +410,19 @@ async def test_events_are_the_service_s_and_ours(rig: Rig) -> None:
     assert rig.calls() == ["events 1"]
     await rig.clock.turn(30)
     assert rig.news() == [] and rig.calls() == ["events 1"] * 3
+
+
+def test_an_error_is_told_once_in_a_history() -> None:
+    """What the service tells of a failure is not told again as seen; what was found from here,
+    and is not in its history, is."""
+    theirs = [Event(REF, T0, EventKind.ERROR, "failed: ValueError: boom")]
+    ours = [
+        Event(REF, T0, EventKind.ERROR, "ValueError: boom (EXIT_3)"),
+        Event(REF, T0, EventKind.ERROR, "nan loss: the loss is not a number since step 9"),
+        Event(REF, T0, EventKind.STATUS, "running → failed"),
+    ]
+    assert joined(theirs, ours) == [theirs[0], ours[1]]
+    assert joined([], ours) == ours
 
 
 async def test_our_own_history_needs_no_service(rig: Rig) -> None:

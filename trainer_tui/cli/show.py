@@ -10,12 +10,12 @@ from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value, time_value
 from trainer_tui.cli.service import Service, run_async, utcnow
 from trainer_tui.core.estimate import cost
+from trainer_tui.core.history import joined
 from trainer_tui.errors import NetworkError, ServiceError, StateError, TrainerError
-from trainer_tui.model import Capability, Event, EventKind, Job
+from trainer_tui.model import Capability, Event, Job
 from trainer_tui.providers.base import HasConfig, HasEvents
 
 _EVENTS = 200
-_OURS = {EventKind.ACT, EventKind.NOTE}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +73,8 @@ async def _look(context: CliContext, text: str) -> tuple[Job, list[Event], Train
                 told = list(await provider.events(job.ref.id))
         except (NetworkError, ServiceError) as failure:
             error = failure
-        seen = context.store.events(job.ref, _EVENTS)
-        if told:  # the service knows better when what happened; ours is what was done from here
-            seen = [event for event in seen if event.kind in _OURS]
-        return job, sorted([*seen, *told], key=lambda event: event.time)[-_EVENTS:], error
+        events = joined(told, context.store.events(job.ref, _EVENTS))
+        return job, events[-_EVENTS:], error
 
 
 def full_value(job: Job, events: list[Event], now: datetime) -> dict[str, object]:

@@ -13,6 +13,7 @@ from trainer_tui.config import MetricsSettings
 from trainer_tui.core import pastwork
 from trainer_tui.core.board import Board
 from trainer_tui.core.clock import Clock
+from trainer_tui.core.history import joined
 from trainer_tui.core.messages import (
     ArtifactsArrived,
     ConfigArrived,
@@ -26,7 +27,6 @@ from trainer_tui.model import (
     Artifact,
     Capability,
     Event,
-    EventKind,
     JobRef,
     ModelPage,
     Status,
@@ -184,8 +184,6 @@ class EventsSide(Side):
     """What the service tells to have happened, and what was seen and asked from here."""
 
     capability = None
-    _OURS = frozenset({EventKind.ACT, EventKind.ERROR, EventKind.NOTE})
-    """Kinds that only we know, where the service tells its own history."""
     _PAUSE = 10.0
 
     def __init__(self, around: Surroundings, ref: JobRef) -> None:
@@ -197,10 +195,7 @@ class EventsSide(Side):
 
     async def look(self) -> float | None:
         failed = await self._ask()
-        ours = self.around.store.events(self.ref)
-        if self._theirs:
-            ours = [event for event in ours if event.kind in self._OURS]
-        events = tuple(sorted((*self._theirs, *ours), key=lambda event: event.time))
+        events = tuple(joined(self._theirs, self.around.store.events(self.ref)))
         if events != self._told:
             self._told = events
             self.around.publish(EventsArrived(self.ref, events))
