@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,8 @@ from textual.pilot import Pilot
 from tests.tui.console import asked, make, running, screen_text, until
 from tests.tui.fake import NOW, FakeRuntime, few, job
 from trainer_tui.core.acts import Act
-from trainer_tui.model import JobRef, Status
+from trainer_tui.core.board import Pending
+from trainer_tui.model import Capability, JobRef, Status
 from trainer_tui.tui.app import TrainerApp
 from trainer_tui.tui.commands import BY_ID, COMMANDS, Scope
 from trainer_tui.tui.screens.confirm import ConfirmScreen
@@ -113,6 +115,20 @@ async def test_an_act_in_the_wrong_state_says_why(tmp_path: Path) -> None:
             await until(pilot, lambda words=words: words in screen_text(app), words)
             assert app.screen is app.main
             assert asked(app) == []
+
+
+async def test_an_act_on_its_way_is_not_asked_once_more(tmp_path: Path) -> None:
+    """While the service has not answered; once it has, the act may be asked again."""
+    app = make(tmp_path, session={"selected": str(DOG)})
+    async with running(app) as pilot:
+        pending = Pending(Capability.CANCEL, "asked", NOW)
+        app.runtime.board.set_pending(DOG, pending)
+        await pilot.press("c")
+        await until(pilot, lambda: "cancel is being asked already" in screen_text(app))
+        assert app.screen is app.main
+        app.runtime.board.set_pending(DOG, replace(pending, phase="late"))
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
 
 
 async def test_a_reason_keeps_the_name_of_the_job_as_it_is(tmp_path: Path) -> None:
@@ -308,6 +324,7 @@ async def test_refresh_and_pause_reach_the_runtime(tmp_path: Path) -> None:
         assert "paused" in screen_text(app).splitlines()[0]
         await pilot.press("p")
         assert asked(app)[-1] == ("pause", False)
+        await until(pilot, lambda: "Polling goes on." in screen_text(app))
 
 
 async def test_watch_is_set_and_shown(tmp_path: Path) -> None:

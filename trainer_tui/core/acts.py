@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from trainer_tui.core.board import GONE
+from trainer_tui.core.board import GONE, Pending
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, Job, JobRef, Status
 from trainer_tui.providers.base import Facts
@@ -81,6 +81,13 @@ def why_not(job: Job, act: Act, facts: Facts, *, read_only: bool | str = False) 
     if job.status is Status.UNKNOWN:
         return f"the state of {job.name} is not known yet: refresh to ask the service"
     return _why_not_now(job, act, facts)
+
+
+def asked_already(job: Job, act: Act, pending: Pending | None) -> str | None:
+    """Why an act that is on its way is not asked once more, or ``None`` when none is."""
+    if pending is None or pending.phase != "asked" or pending.act != act.capability:
+        return None
+    return f"{job.name}: {act} is being asked already; the service has not answered yet"
 
 
 def consequence(job: Job, act: Act, facts: Facts) -> str:

@@ -153,7 +153,13 @@ class TrainerApp(BaseApp):
         """Why an act cannot be asked of a job now, or ``None``."""
         if self.facts(job.ref.profile) is None:
             return f"the profile {job.ref.profile!r} is not configured any more; P shows profiles"
-        return self.runtime.why_not(job, act)
+        reason = self.runtime.why_not(job, act)
+        entry = self.runtime.board.get(job.ref) if reason is None else None
+        if entry is None:
+            return reason
+        from trainer_tui.core.acts import asked_already
+
+        return asked_already(job, act, entry.pending)
 
     def why_not_act(self, job: Job, act: str) -> str | None:
         """As :meth:`why_not`, for an act by its name in the command table."""

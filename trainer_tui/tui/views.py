@@ -310,8 +310,7 @@ def pause(app: TrainerApp) -> None:
     app.paused = not app.paused
     app.runtime.pause(app.paused)
     _main(app).renew()
-    if app.paused:
-        app.say("Polling is paused; p goes on.")
+    app.say("Polling is paused; p goes on." if app.paused else "Polling goes on.")
 
 
 def quit_console(app: TrainerApp) -> None:
