@@ -234,3 +234,18 @@ def test_an_edit_is_measured_by_the_job_that_it_changes(tmp_path: Path) -> None:
     assert "nothing is left to train" in err.getvalue()
     with pytest.raises(UsageError, match="no dataset 'cats'"):
         refuse_mistakes(context, "x", GOOD, "runcomfy", datasets={})
+
+
+def test_a_refusal_names_the_check_that_finds_the_same(tmp_path: Path) -> None:
+    """What breaks a rule of the service is found by `check` only when it is told which service;
+    a text that is no file has no such command."""
+    paths = Paths.under(tmp_path / "home")
+    context = CliContext(paths, env={}, stdin=io.StringIO(), stdout=io.StringIO())
+    text, file = GOOD.replace("/app/ai-toolkit/output", "output"), tmp_path / "my dog.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        refuse_mistakes(context, str(file), text, "runcomfy", profile="comfy")
+    assert f"trainer-tui check --profile comfy '{file}'." in str(refused.value.hint)
+    with pytest.raises(UsageError) as refused:
+        refuse_mistakes(context, "comfy/j1", text, "runcomfy", profile="comfy")
+    assert "trainer-tui check" not in str(refused.value.hint)

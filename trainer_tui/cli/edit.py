@@ -117,6 +117,7 @@ async def _without_mistakes(
                 args.file or str(job.ref),
                 text,
                 facts.name,
+                profile=job.ref.profile,
                 datasets=datasets,
                 base_text=base,
                 checkpoint_step=job.checkpoint_step,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,10 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         submission = _submission(args, text, facts)
         if not args.no_check:
             datasets = await known_datasets(service, profile.name)
-            refuse_mistakes(context, args.file, text, facts.name, submission, datasets=datasets)
+            refuse_mistakes(
+                context, args.file, text, facts.name, submission,
+                profile=profile.name, datasets=datasets,
+            )  # fmt: skip
         kind = submission.gpu_type or (facts.gpu_types[0] if facts.gpu_types else None)
         gpu = Gpu(kind, submission.gpu_count or 1) if kind is not None else None
         will = forecasts.of_new(service, profile.name, text, gpu)
@@ -158,13 +162,15 @@ def refuse_mistakes(
     provider: str,
     submission: Submission | None = None,
     *,
+    profile: str | None = None,
     datasets: Mapping[str, str] | None = None,
     base_text: str | None = None,
     checkpoint_step: int | None = None,
 ) -> None:
     """Tell what the editor would say of a config; errors keep it from being sent.
 
-    ``base_text`` and ``checkpoint_step`` are of the job that is edited.
+    ``profile`` is where it goes; ``base_text`` and ``checkpoint_step`` are of the job that is
+    edited.
 
     Raises:
         UsageError: There are errors in it.
@@ -184,13 +190,16 @@ def refuse_mistakes(
     told = [problem for problem in problems if problem.severity != "info"]
     told.sort(key=lambda problem: problem.severity != "error")
     errors = [problem for problem in told if problem.severity == "error"]
+    where = f" --profile {shlex.quote(profile)}" if profile is not None else ""
+    check_all = f"trainer-tui check{where} {shlex.quote(file)}" if Path(file).is_file() else ""
     if not errors:
         for problem in told[:_SHOWN]:
             context.warn(_line(file, problem))
         if len(told) > _SHOWN:
-            context.warn(f"{len(told) - _SHOWN} more: trainer-tui check {file}")
+            context.warn(f"{len(told) - _SHOWN} more" + (f": {check_all}" if check_all else ""))
         return
-    check_all = f"All of them: trainer-tui check {file}. " if Path(file).is_file() else ""
+    if check_all:
+        check_all = f"All of them: {check_all}. "
     more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
     raise UsageError(
         "the config has mistakes:\n  "
