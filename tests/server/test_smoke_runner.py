@@ -94,9 +94,10 @@ def test_what_is_wrong_with_the_dataset_is_the_jobs_error(
 
 
 def test_a_loss_that_is_no_number_is_seen(server: LocalServer, images: Path) -> None:
-    """A rate of 1 diverges: the curve has NaN, the job is still answered as JSON."""
+    """A rate of 1 diverges: the curve has NaN, the job is still answered as JSON and says so."""
     job = server.submit(quick(images, 12, lr="1.0"))
-    assert server.wait(job["id"])["status"] == "succeeded"
+    ended = server.wait(job["id"])
+    assert (ended["status"], ended["loss"]) == ("succeeded", "nan")
     points = server.client.get(f"/v1/jobs/{job['id']}/metrics").json()["points"]
     assert [p["value"] for p in points if p["key"] == "loss"][-1] == "nan"
 

@@ -63,9 +63,10 @@ def number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        return float(value)
+        found = float(value)
     except (ValueError, OverflowError):
         return None
+    return found if found == found else math.nan  # one object: a job that has it equals itself
 
 
 def moment(value: object) -> datetime | None:

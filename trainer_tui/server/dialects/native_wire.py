@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ def job(record: JobRecord, queue_position: int | None, folder: Path) -> dict[str
         "status": str(record.status),
         "raw_status": record.raw_status,
         "progress": shown,
-        "loss": None if loss is None or loss != loss or abs(loss) == float("inf") else loss,
+        "loss": loss if loss is None or math.isfinite(loss) else str(loss),
         "created_at": format_time(record.created_at),
         "started_at": format_time(record.started_at) if record.started_at else None,
         "finished_at": format_time(finished) if finished else None,
