@@ -17,7 +17,7 @@ from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.yamlconfig import set_value
 from trainer_tui.errors import ServiceError, TrainerError
-from trainer_tui.model import Gpu, Metric
+from trainer_tui.model import Capability, Gpu, Metric, Progress, Status
 from trainer_tui.tui.screens import text_flows
 from trainer_tui.tui.screens.choose import ChooseScreen
 from trainer_tui.tui.screens.confirm import ConfirmScreen
@@ -327,3 +327,24 @@ async def test_a_dropped_line_leaves_the_draft(tmp_path: Path) -> None:
         await until(pilot, lambda: "the console is closing" in shown(app))
         arrive(app, FLUX)
         assert screen.area.text == set_value(FLUX, "train.steps", 50)
+
+
+@pytest.mark.parametrize(
+    "steps, says",
+    [
+        (3000, "It runs only when the job is resumed; you will be asked."),
+        (1900, "Nothing runs by itself then: dog_portrait_lora has already succeeded"),
+    ],
+)
+async def test_more_steps_make_a_finished_job_resumable(
+    tmp_path: Path, steps: int, says: str
+) -> None:
+    """Before sending it is said rightly whether the edited job can be resumed: with steps left."""
+    done = job(
+        Status.SUCCEEDED, checkpoint_step=2000, progress=Progress.of(2000, 2000),
+        allowed=frozenset({Capability.EDIT}),
+    )  # fmt: skip
+    app = EditApp(tmp_path, jobs=[done])
+    async with app.run_test(size=(120, 50)) as pilot:
+        await to_question(pilot, app, steps)
+        await until(pilot, lambda: says in shown(app))

@@ -13,8 +13,10 @@ from textual.binding import BindingType
 
 from trainer_tui.core.acts import Act, Outcome, resume_point
 from trainer_tui.core.drafts import ago, sent_before
+from trainer_tui.core.forecast import Forecast
 from trainer_tui.core.messages import Aspect
 from trainer_tui.errors import TrainerError
+from trainer_tui.model import Capability, Job, Status
 from trainer_tui.tui.checking import Checked
 from trainer_tui.tui.forecasting import forecasts, told
 from trainer_tui.tui.screens.edited_job import EditedJob
@@ -53,10 +55,11 @@ class EditorScreen(EditedJob):
             pass  # a store that cannot be read has said so already
         if notes:
             notes.append(("foreground", ""))
-        notes += told(*forecasts(self.console, self.ref, base, text))
+        was, will = forecasts(self.console, self.ref, base, text)
+        notes += told(was, will)
         entry = self.console.board.get(self.ref)
         if entry is not None:
-            notes.append(("text-muted", self._what_follows()))
+            notes.append(("text-muted", self._what_follows(entry.job, will)))
         errors = checked.errors
         question = "Send it all the same?" if errors else f"Send it to {self.ref.profile}?"
 
@@ -78,9 +81,17 @@ class EditorScreen(EditedJob):
             answered,
         )
 
-    def _what_follows(self) -> str:
-        entry = self.console.board.get(self.ref)
-        reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else None
+    def _what_follows(self, job: Job, will: Forecast | None) -> str:
+        reason = self.console.why_not(job, Act.RESUME)
+        facts = self.console.facts(self.ref.profile)
+        if (  # it ran all of its steps, and will have more of them
+            job.status is Status.SUCCEEDED
+            and facts is not None
+            and Capability.RESUME in facts.capabilities
+            and will is not None
+            and will.left
+        ):
+            reason = None
         if reason is not None:
             return f"Nothing runs by itself then: {reason}."
         return "It runs only when the job is resumed; you will be asked."

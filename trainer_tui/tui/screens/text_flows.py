@@ -275,6 +275,7 @@ class TextFlows(TextScreen):
             except TrainerError as error:
                 self.console.say_error(error)
             self.keeper = None
+        self.renew()
 
     def leave(self, said: str = "", severity: Severity = "information") -> None:
         """Back to where one came from; what is said is said there, not on a screen that goes."""
