@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from tests.cli.conftest import Answers, Cli, comfy
+from tests.server.conftest import python
 
 
 @pytest.mark.parametrize(
@@ -176,6 +177,22 @@ def test_what_a_provider_cannot_do_is_three_with_the_reason(cli: Cli, service: A
         assert ran.code == 3, ran.err
         assert word in ran.err
     assert {method for method, _, _ in service.seen} == {"GET"}
+
+
+def test_logs_of_several_are_printed_without_one_that_cannot_be_had(
+    local: Cli, service: Answers
+) -> None:
+    """The job without a log is told on standard error and by the exit code; the other's lines are
+    printed with its name before them, whichever comes first."""
+    job = local.submit(python("print('a line')", "has_a_log"))
+    assert local("wait", job["ref"], "--timeout", "60").code == 0
+    comfy(local, service.url)
+    service.body = json.dumps({"id": "abc", "job_id": "abc", "status": "IN_QUEUE"}).encode()
+    assert local("track", "comfy", "abc").code == 0
+    for refs in ((job["ref"], "comfy/abc"), ("comfy/abc", job["ref"])):
+        ran = local("logs", *refs)
+        assert (ran.code, ran.out) == (3, "has_a_log | a line\n")
+        assert "gives no log" in ran.err
 
 
 def test_waiting_for_what_is_refused_or_gone(cli: Cli, service: Answers) -> None:

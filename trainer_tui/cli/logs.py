@@ -18,7 +18,7 @@ from trainer_tui.cli.logselect import Cursor, Wanted, print_lines
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.logfile.pattern import Pattern, PatternError, compile_pattern
 from trainer_tui.core.logfile.times import WHEN_FORMS, Stamp, parse_when
-from trainer_tui.errors import UsageError
+from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.model import Job
 
 
@@ -89,8 +89,10 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         jobs = list({job.ref: job for job in found}.values())
         stamps = Stamp(args.timestamps) if args.timestamps else Stamp.OFF
         out = Printer(context, stamps=stamps, raw=args.raw)
-        async with _feeds(service, jobs, args.name, follow=args.follow) as feeds:
-            await _print(feeds, wanted, out, follow=args.follow)
+        async with _feeds(service, jobs, args.name, follow=args.follow) as (feeds, code):
+            await _print(feeds, wanted, out, follow=args.follow, labels=len(jobs) > 1)
+    if code != DONE:
+        return code
     return FAILED if wanted.pattern is not None and not out.printed else DONE
 
 
@@ -100,7 +102,7 @@ async def print_log(service: Service, job: Job, *, follow: bool) -> None:
     Raises:
         StateError: The provider has no log to give.
     """
-    async with _feeds(service, [job], None, follow=follow) as feeds:
+    async with _feeds(service, [job], None, follow=follow) as (feeds, _):
         await _print(feeds, Wanted(), Printer(service.context), follow=follow)
 
 
@@ -121,24 +123,38 @@ def _pattern(text: str | None) -> Pattern | None:
 @contextlib.asynccontextmanager
 async def _feeds(
     service: Service, jobs: Sequence[Job], name: str | None, *, follow: bool
-) -> AsyncIterator[list[Feed]]:
-    """The jobs' logs, and a folder for what has to be fetched."""
+) -> AsyncIterator[tuple[list[Feed], int]]:
+    """The jobs' logs, and a folder for what has to be fetched.
+
+    Of several, one that cannot be had is told and left out: the exit code is then its.
+    """
     with tempfile.TemporaryDirectory(prefix="trainer-tui-logs-") as folder:
         feeds: list[Feed] = []
+        code = DONE
         try:
-            for job in jobs:
-                feeds.append(await open_feed(service, job, Path(folder), name=name, follow=follow))
-            yield feeds
+            for number, job in enumerate(jobs, 1):
+                try:
+                    feed = await open_feed(service, job, Path(folder), name=name, follow=follow)
+                except TrainerError as error:
+                    if number == len(jobs) and not feeds:
+                        raise
+                    service.context.print_error(error)
+                    code = code or error.exit_code
+                else:
+                    feeds.append(feed)
+            yield feeds, code
         finally:
             for feed in feeds:
                 feed.close()
 
 
-async def _print(feeds: Sequence[Feed], wanted: Wanted, out: Printer, *, follow: bool) -> None:
-    """Print what is there, then what comes."""
-    cursors = [
-        Cursor(feed, wanted, source) for feed, source in zip(feeds, _sources(feeds), strict=True)
-    ]
+async def _print(
+    feeds: Sequence[Feed], wanted: Wanted, out: Printer, *, follow: bool, labels: bool = False
+) -> None:
+    """Print what is there, then what comes; with labels before the lines, where there are
+    several logs or might have been."""
+    sources = _sources(feeds, labels)
+    cursors = [Cursor(feed, wanted, source) for feed, source in zip(feeds, sources, strict=True)]
     several = len(feeds) > 1
     try:
         if wanted.whole or wanted.tail is not None or several:
@@ -160,19 +176,19 @@ async def _print(feeds: Sequence[Feed], wanted: Wanted, out: Printer, *, follow:
             cursor.close()
 
 
-def _sources(feeds: Sequence[Feed]) -> list[Source]:
-    """With several logs each has a label: the job's name, or its ref where names are the same."""
-    if len(feeds) == 1:
-        return [Source(feeds[0].file, feeds[0].times)]
+def _sources(feeds: Sequence[Feed], labels: bool) -> list[Source]:
+    """The logs, each with a label: the job's name, or its ref where names are the same."""
+    if not labels:
+        return [Source(feed.file, feed.times) for feed in feeds]
     names = [sanitize.line(feed.job.name or str(feed.job.ref)) for feed in feeds]
-    labels = [
+    words = [
         name if names.count(name) == 1 else sanitize.line(feed.job.ref)
         for name, feed in zip(names, feeds, strict=True)
     ]
-    width = max(map(len, labels))
+    width = max(map(len, words))
     return [
         Source(feed.file, feed.times, f"{label:{width}} | ", str(feed.job.ref))
-        for feed, label in zip(feeds, labels, strict=True)
+        for feed, label in zip(feeds, words, strict=True)
     ]
 
 
