@@ -199,6 +199,14 @@ def test_cursor_reads_all_curves() -> None:
     assert all(f"curve-number-{n} {n + 1}" in "\n".join(chart[:3]) for n in range(5))
 
 
+def test_the_cursor_reads_the_raw_value_beside_the_smoothed_one() -> None:
+    """What the trainer said is there too, not its average alone."""
+    one = curve([1.0, 1.0, 3.0], [0, 100, 200], "loss")
+    chart = text(picture([one], 60, 20, Look(cursor=200, weight=0.5), UNICODE))
+    assert "(raw 3)" in chart[0] and "loss 3" not in chart[0]
+    assert "raw" not in text(picture([one], 60, 20, Look(cursor=200), UNICODE))[0]
+
+
 def test_beyond_the_end_of_a_curve_nothing_is_read() -> None:
     """A shorter run has no value where it did not come to."""
     short, long = curve([1, 2], [0, 10], "short"), curve([1, 2], [0, 100], "long")

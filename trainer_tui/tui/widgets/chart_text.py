@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len, set_cell_size
 
@@ -129,6 +130,9 @@ def _item(curve: Curve, look: Look, full: bool, glyphs: Glyphs) -> Item:
     if look.cursor is not None:
         value = read(curve.series, look)
         text = glyphs.dash if value is None else ticks.number(value)
+        raw = read(curve.series, replace(look, weight=0.0)) if look.weight else None
+        if raw is not None:
+            text += f" (raw {ticks.number(raw)})"
         return glyphs.info, f"{curve.label} {text}", curve.colour
     best = curve.series.best(curve.best) if curve.best is not None else None
     if not full or best is None:
