@@ -78,7 +78,8 @@ def test_an_accent_alone_is_a_theme() -> None:
 
 @pytest.mark.anyio
 async def test_the_users_theme_is_found_and_reloaded_when_saved(tmp_path: Path) -> None:
-    """A file in the user's folder can be chosen; saved again it shows at the next look."""
+    """A file in the user's folder can be chosen; saved again it shows at the next look, and
+    once more when a mistake in it was told and mended."""
     folder = tmp_path / "themes"
     folder.mkdir()
     own = folder / "own.toml"
@@ -87,12 +88,15 @@ async def test_the_users_theme_is_found_and_reloaded_when_saved(tmp_path: Path) 
     async with running(app) as pilot:
         assert app.theme == "own" and app.theme_variables["background"] == "#000000"
         own.write_text("[colors]\naccent = '#00ff00'\nbackground = '#111111'\n")
-        app.tick()
+        app.reload_theme()
         await until(pilot, lambda: app.theme_variables["background"] == "#111111")
         own.write_text("[colors\n")
-        app.tick()
+        app.reload_theme()
         await until(pilot, lambda: "theme own.toml" in screen_text(app))
         assert app.theme_variables["background"] == "#111111"
+        own.write_text("[colors]\naccent = '#00ff00'\nbackground = '#222222'\n")
+        app.reload_theme()
+        await until(pilot, lambda: app.theme_variables["background"] == "#222222")
 
 
 @pytest.mark.anyio

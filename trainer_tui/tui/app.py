@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import importlib
 import re
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 
 _SAVE_AFTER = 0.5
 _TICK = 30.0
-"""Seconds between two looks at what time alone changes: ages, a theme file saved again."""
+"""Seconds between two looks at what time alone changes."""
+_LOOK_AT_THEME = 2.0
+"""Seconds between two looks at whether the theme's file was saved again."""
 
 
 def utcnow() -> datetime:
@@ -278,6 +281,7 @@ class TrainerApp(BaseApp):
         self.runtime.subscribe(self.feed)
         self.runtime.start()
         self.set_interval(_TICK, self.tick)
+        self.set_interval(_LOOK_AT_THEME, self.reload_theme)
         if self.main is not None:
             self.main.renew()
         if not self.config.has_profiles and not self.board.entries():
@@ -299,12 +303,11 @@ class TrainerApp(BaseApp):
         self.push_screen(getattr(found, name)(*arguments))
 
     def tick(self) -> None:
-        """What changes with time alone, and themes that were saved again."""
+        """What changes with time alone."""
         if self.main is not None:
             if self.filter.by_age and self.main.table.refiltered():
                 self.main.renew()
             self.main.table.tick()
-        self.reload_theme()
 
     async def action_quit(self) -> None:
         """Leave by way of the command, which says what is still under way."""
@@ -388,11 +391,15 @@ class TrainerApp(BaseApp):
         if held is None:
             return
         try:
-            if held.path.stat().st_mtime_ns == held.stamp:
-                return
+            stamp = held.path.stat().st_mtime_ns
+        except OSError:
+            return  # removed, or about to be replaced: what is shown stays
+        if stamp == held.stamp:
+            return
+        self._theme_files[held.name] = dataclasses.replace(held, stamp=stamp)
+        try:
             self.load_theme(held.name)
         except (OSError, ConfigError) as error:
-            self._theme_files.pop(held.name, None)
             self.say(f"{error}", "error", hint="The theme as it was before stays.")
             return
         self._watch_theme(self.theme)
