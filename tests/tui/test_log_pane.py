@@ -50,15 +50,19 @@ async def test_jump_beyond_the_end_and_to_a_part(tmp_path: Path) -> None:
         assert it.number(it.view.current) == 250
 
 
-async def test_jump_to_a_time(tmp_path: Path) -> None:
-    """A clock's time, a date with it, and times from the end and the start lead to a line."""
-    text = "".join(f"2026-03-01 {3 + n // 60:02d}:{n % 60:02d}:00Z step {n}\n" for n in range(120))
+@pytest.mark.parametrize(
+    ("day", "complete"), [("2026-03-01", True), ("2026-03-01", False), ("2026-02-20", False)]
+)
+async def test_jump_to_a_time(tmp_path: Path, day: str, complete: bool) -> None:
+    """A clock's time, a date with it, and times from the end and the start lead to a line: in a
+    log that has ended, in one whose clock is ahead, and in one that has not grown for long."""
+    text = "".join(f"{day} {3 + n // 60:02d}:{n % 60:02d}:00Z step {n}\n" for n in range(120))
     async with Shown(tmp_path, text=text) as it:
-        it.feed("", complete=True)
-        half_past = datetime.fromisoformat("2026-03-01T03:30:00Z").astimezone()
+        it.feed("", complete=complete)
+        half_past = datetime.fromisoformat(f"{day}T03:30:00Z").astimezone()
         for typed, line in (
             (f"{half_past:%H:%M}", 30), (f"{half_past:%Y-%m-%d %H:%M}", 30),
-            ("-9m", 110), ("+45m", 45),
+            ("-9m", 110), *([("+45m", 45)] if day == "2026-03-01" else []),  # the job's own day
         ):  # fmt: skip
             await it.press("g", "colon")
             it.pane.answer.value = typed

@@ -33,9 +33,23 @@ def where(view: LogView, text: str, now: datetime) -> int | str:
 def _at_time(times: LineTimes, text: str, now: datetime) -> int | str:
     lines = times.lines
     last = lines.last()
-    # Where the log has ended, a clock without a day and "5m ago" are told from its end.
-    end = times.at(last) if last is not None and lines.complete else None
-    end = end or now
+    ended = times.at(last) if last is not None else None
+    # Where the log has ended, a clock without a day and "5m ago" are told from its end. So are
+    # they where nothing came for so long that they would be later than every line, and where its
+    # clock is ahead of ours.
+    final = ended is not None and (lines.complete or text.startswith("-") or ended > now)
+    end = ended if ended is not None and final else now
+    found = _found(times, text, end)
+    if found is None and ended is not None:
+        found = _found(times, text, ended)
+    if found is None:
+        return "no line is that late" if last is not None else "there are no lines"
+    return found
+
+
+def _found(times: LineTimes, text: str, end: datetime) -> int | str | None:
+    """The line of a time, or why that cannot be told; ``None``: it is later than every line."""
+    lines = times.lines
     try:
         when = parse_when(text.removeprefix("+"), end)
     except ValueError:
@@ -51,6 +65,4 @@ def _at_time(times: LineTimes, text: str, now: datetime) -> int | str:
         index = bisect_left(times.arrivals, when.timestamp(), key=lambda arrival: arrival[1])
         offset = times.arrivals[index - 1][0] if index else 0
         found = lines.at(offset)
-    if found is None:
-        return "no line is that late" if last is not None else "there are no lines"
     return found
