@@ -101,7 +101,8 @@ class ProblemList(LineList):
         place = f"{problem.line}:{problem.column}"
         code = f" {problem.code} "
         room = width - 12
-        if room - len(code) < 46:
+        said = len(problem.message) + (len(problem.fix) + 2 if problem.fix else 0)
+        if room - len(code) < max(46, said):  # the words matter more than the code
             code = ""
         room -= len(code)
         message = fit(problem.message, min(len(problem.message), room), glyphs)
