@@ -14,10 +14,12 @@ from tests.tui.console import asked, make, running, screen_text, until
 from tests.tui.fake import NOW, FakeRuntime, few, job
 from trainer_tui.core.acts import Act
 from trainer_tui.core.board import Pending
+from trainer_tui.core.messages import ConfigArrived
 from trainer_tui.model import Capability, JobRef, Status
 from trainer_tui.tui.app import TrainerApp
 from trainer_tui.tui.commands import BY_ID, COMMANDS, Scope
 from trainer_tui.tui.screens.confirm import ConfirmScreen
+from trainer_tui.tui.screens.editor import EditorScreen
 from trainer_tui.tui.screens.help import HelpScreen
 from trainer_tui.tui.screens.palette import PaletteScreen
 from trainer_tui.tui.screens.profiles import ProfilesScreen
@@ -25,6 +27,7 @@ from trainer_tui.tui.screens.prompt import TrackScreen
 from trainer_tui.tui.screens.theme_picker import ThemePicker
 from trainer_tui.tui.widgets.detail import TABS
 from trainer_tui.tui.widgets.notice import Notice
+from trainer_tui.tui.widgets.yaml_area import YamlArea
 
 pytestmark = pytest.mark.anyio
 DOG = JobRef("comfy", "tr_01")
@@ -444,6 +447,24 @@ async def test_the_palette_runs_a_command(tmp_path: Path) -> None:
     async with running(app) as pilot:
         await pilot.press("colon", *"pause", "enter")
         await until(pilot, lambda: ("pause", True) in asked(app))
+
+
+async def test_the_palette_does_what_the_place_does(tmp_path: Path) -> None:
+    """Opened in the editor, it offers the editor's own acts with their keys and runs them."""
+    app = make(tmp_path)
+    async with running(app) as pilot:
+        await put_cursor(pilot, app, FAILED)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        app.screen.receive(ConfigArrived(FAILED, "job: extension\n"))
+        await until(pilot, lambda: isinstance(app.focused, YamlArea) and app.focused.text)
+        await pilot.press("ctrl+p", *"comment")
+        await until(pilot, lambda: "ctrl+/" in screen_text(app))
+        await pilot.press("enter")
+        await until(
+            pilot,
+            lambda: isinstance(app.focused, YamlArea) and app.focused.text.startswith("# job"),
+        )
 
 
 async def test_keys_are_remapped_by_the_config(tmp_path: Path) -> None:
