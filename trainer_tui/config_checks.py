@@ -121,6 +121,9 @@ def keys(value: object) -> str:
     if not isinstance(value, str) or not (value == "" or value.isprintable()):
         raise ValueError('expected keys such as "c" or "ctrl+x,f9"')
     names = [part.strip() for part in value.split(",") if part.strip()]
+    for name in names:
+        if len(name) > 1 and not all(name.split("+")):
+            raise ValueError(f'expected keys such as "c" or "ctrl+x,f9"; {name!r} is none')
     # "F1" and "Ctrl+X" mean what they say; a single letter's case tells c from C.
     return ",".join(name if len(name) == 1 else name.lower() for name in names)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -107,12 +107,21 @@ def provider_names() -> tuple[str, ...]:
     )
 
 
-def read(paths: Paths) -> tuple[Config, tuple[Problem, ...]]:
-    """Both files. Where there are problems, the config holds what could be used."""
+def read(
+    paths: Paths, *, commands: Collection[str] = (), themes: Collection[str] = ()
+) -> tuple[Config, tuple[Problem, ...]]:
+    """Both files. Where there are problems, the config holds what could be used.
+
+    Args:
+        commands: The ids that ``[keys]`` may name, which the console alone knows; empty: not
+            looked at.
+        themes: The themes that there are, likewise.
+    """
     managed = _Reader(paths.managed_profiles)
     managed.profiles_only()
     own = _Reader(paths.config_file)
     config = own.all()
+    own.check_names(config, commands, themes)
     profiles = {**config.profiles}
     for name, profile in managed.profiles.items():
         profiles.setdefault(name, profile)
@@ -291,6 +300,20 @@ class _Reader:
                     path = ("keys", key, rest) if rest else ("keys", key)
                     self.problem(path, str(error))
         return values
+
+    def check_names(
+        self, config: Config, commands: Collection[str], themes: Collection[str]
+    ) -> None:
+        """Names of what there is not, where it is said what there is."""
+        for name in config.keys:
+            if commands and name not in commands:
+                flat = name in self.data.get("keys", {})
+                path = ("keys", name) if flat else ("keys", *name.split(".", 1))
+                near = did_you_mean(name, commands)
+                self.problem(path, f"no command has this id{near or '; see docs/keys.md'}")
+        if themes and config.ui.theme not in themes:
+            near = did_you_mean(config.ui.theme, themes) or f"; there are {_listed(themes)}"
+            self.problem(("ui", "theme"), f"there is no theme {config.ui.theme!r}{near}")
 
     def _table(self, path: KeyPath, value: object) -> dict[str, Any]:
         if value is None:

@@ -196,8 +196,13 @@ def test_config_check_tells_every_mistake(cli: Cli) -> None:
     problem = cli("config", "check", "--json").json["problems"][0]
     assert (problem["line"], problem["column"], problem["key"]) == (2, 1, "ui.teme")
     assert "config.toml:2: ui.teme" in cli("jobs").err
-    file.write_text("[ui]\ntheme = 'linen'\n")
+    file.write_text("[ui]\ntheme = 'linen'\n[keys]\njob.stop = 'f9'\n'logs.wrap' = 'W'\n")
     assert cli("config", "check").code == 0
+    file.write_text("[ui]\ntheme = 'midnigt'\n[keys]\njob.cancl = 'f9'\n")
+    assert cli("config", "check").out.splitlines() == [
+        f"{file}:4:1: keys.job.cancl: no command has this id; did you mean 'job.cancel'?",
+        f"{file}:2:1: ui.theme: there is no theme 'midnigt'; did you mean 'midnight'?",
+    ]
 
 
 def test_config_show_has_no_credential(cli: Cli) -> None:

@@ -176,6 +176,7 @@ def test_local_profile_is_always_there(paths: Paths) -> None:
         ("[ui]\ncolumns = ['name', 'lss']\n", "config.toml:2: ui.columns: expected some of "),
         ("[notify]\ndesktop = 'ocs9'\n", "config.toml:2: notify.desktop: expected one of auto"),
         ("[local]\ngpus = 'all'\n", 'config.toml:2: local.gpus: expected "auto" or a list'),
+        ("[keys]\njob.stop = 'ctrl+'\n", "config.toml:2: keys.job.stop: expected keys such as"),
         ("[keys]\nquit = 3\n", "config.toml:2: keys.quit: expected keys such as"),
         ("[keys]\njob.stop = 3\n", "config.toml:2: keys.job.stop: expected keys such as"),
         ("[pricing]\nH100 = -1\n", "config.toml:2: pricing.H100: expected a number from 0"),

@@ -122,8 +122,14 @@ def _kept(value: object) -> object:
 
 def _check(context: CliContext) -> int:
     from trainer_tui.config_read import read
+    from trainer_tui.tui import themes
+    from trainer_tui.tui.commands import BY_ID, pane_ids
 
-    config, problems = read(context.paths)
+    config, problems = read(
+        context.paths,
+        commands={*BY_ID, *pane_ids()},
+        themes=themes.paths([themes.shipped_folder(), context.paths.themes]).keys(),
+    )
     if context.json:
         context.print_json(
             {
@@ -145,7 +151,8 @@ def _check(context: CliContext) -> int:
             context.warn(warning)
         if not problems:
             files = ", ".join(str(file) for file in config.files)
-            context.say(f"{files}: in order" if files else "there is no config: all is default")
+            missing = f"{context.paths.config_file} is not there: all is default"
+            context.say(f"{files}: in order" if files else missing)
     return ConfigError.exit_code if problems else DONE
 
 
