@@ -7,8 +7,9 @@ import pty
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyte
@@ -20,7 +21,7 @@ from tests.tui.waiting import until
 from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.spooled import Spooled
 from trainer_tui.paths import Paths
-from trainer_tui.tui import palette
+from trainer_tui.tui import palette, start_view
 from trainer_tui.tui.glyphs import UNICODE
 from trainer_tui.tui.preview import Preview
 from trainer_tui.tui.start_view import Asked, short_names
@@ -184,6 +185,27 @@ async def test_the_keys_are_told(tmp_path: Path) -> None:
         await until(pilot, lambda: len(app.screen_stack) == 1, "the log again")
         await pilot.press("q")
         await until(pilot, lambda: app._exit, "the end")
+
+
+def test_what_a_killed_view_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream's folder goes when its process is no more; that of a running one stays, and what
+    only looks like one."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    kept = {f"trainer-tui-view-{os.getpid()}-here", "trainer-tui-view-old", "other"}
+    for name in (*kept, f"trainer-tui-view-{dead.pid}-gone"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    source, sink = os.pipe()
+    os.close(sink)
+    with ExitStack() as stack:
+        log, stream = start_view._stream(source, stack)
+        assert stream.path.parent.name.startswith(f"trainer-tui-view-{os.getpid()}-")
+        kept.add(stream.path.parent.name)
+        assert {path.name for path in tmp_path.iterdir()} == kept
+        log.close()
 
 
 def test_files_are_told_apart_by_as_little_as_needed() -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from trainer_tui.paths import Paths
 
 STDIN = "-"
+_FOLDER = "trainer-tui-view-"
+"""How the folders begin that streams are read into; the process id follows."""
 
 
 class Asked(NamedTuple):
@@ -104,9 +106,25 @@ def _stream(fd: int, stack: ExitStack) -> tuple[LogFile, Spooled]:
 
     from trainer_tui.core.logfile.spooled import Spooled
 
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trainer-tui-view-"))
+    _sweep(Path(tempfile.gettempdir()))
+    prefix = f"{_FOLDER}{os.getpid()}-"
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix))
     stream = Spooled(fd, Path(folder) / "stream.log")
     return LogFile.open(stream.path), stream
+
+
+def _sweep(temporary: Path) -> None:
+    """Remove what views that were killed left behind."""
+    import shutil
+
+    for folder in temporary.glob(f"{_FOLDER}*-*"):
+        owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (OSError, ValueError):  # another person's, or not ours at all
+            continue
 
 
 def short_names(files: Sequence[str]) -> list[str]:
