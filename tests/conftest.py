@@ -69,5 +69,5 @@ def anyio_backend() -> str:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers a core, up to 16: most tests wait for a process, a socket or a screen."""
-    return min(16, 2 * (os.cpu_count() or 1))
+    """Three workers a core, up to 16: most tests wait for a process, a socket or a screen."""
+    return min(16, 3 * (os.cpu_count() or 1))
