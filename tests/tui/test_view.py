@@ -320,7 +320,8 @@ def test_the_program_shows_lines_before_textual_draws(tmp_path: Path) -> None:
     with started(tmp_path / "home", "view", str(path)) as (_, master):
         seen = read_until(master, b"\x1b[?1000h")
         assert b"line 99" in seen.partition(b"\x1b[?1000h")[0]
-        read_until(master, b"100 lines")
+        if b"100 lines" not in seen:  # they may be counted before the view is there
+            read_until(master, b"100 lines")
         os.write(master, b"q")
         assert b"\x1b[?1049l" in read_until(master, b"\x1b[?1049l")
 
