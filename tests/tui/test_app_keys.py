@@ -442,10 +442,12 @@ async def test_q_quits_and_says_so_when_downloads_run(tmp_path: Path) -> None:
 
 
 async def test_the_palette_runs_a_command(tmp_path: Path) -> None:
-    """A few letters and enter do what the key does."""
+    """A few letters and enter do what the key does; letters that fit nothing are told."""
     app = make(tmp_path)
     async with running(app) as pilot:
-        await pilot.press("colon", *"pause", "enter")
+        await pilot.press("colon", *"zq", "enter")
+        await until(pilot, lambda: "nothing has these letters" in screen_text(app))
+        await pilot.press("backspace", "backspace", *"pause", "enter")
         await until(pilot, lambda: ("pause", True) in asked(app))
 
 

@@ -100,7 +100,10 @@ class ChoiceList(ScrollView):
     def render_line(self, y: int) -> Strip:
         row, width, paint = y + self.scroll_offset.y, self.size.width, paint_of(self.app)
         if row >= len(self.choices):
-            return Strip.blank(width, paint("foreground", "surface"))
+            words = "" if self.choices or y else "  nothing has these letters"
+            return Strip([Segment(words, paint("text-faint", "surface"))]).adjust_cell_length(
+                width, paint("foreground", "surface")
+            )
         choice, glyphs = self.choices[row], cast("TrainerApp", self.app).glyphs
         chosen = row == self.row
         ground = "cursor-row" if chosen else "surface"
