@@ -70,21 +70,23 @@ def place_of(store: Values, draft_id: str) -> Place:
     return Place(**{k: v for k, v in held.items() if k in names}) if held else Place()
 
 
+def unsent(store: DraftTable, ref: JobRef | None = None) -> list[Draft]:
+    """Edits and new jobs that were begun and never sent, newest first: all, or one job's."""
+    return [
+        draft
+        for draft in store.drafts(ref)
+        if draft.kind != "kept" and draft.sent_at is None and draft.text != draft.base_text
+    ]
+
+
 def unsent_edit(store: DraftTable, ref: JobRef) -> Draft | None:
     """The newest edit of a job's config that was begun and never sent."""
-    for draft in store.drafts(ref):
-        if draft.kind == "edit" and draft.sent_at is None and draft.text != draft.base_text:
-            return draft
-    return None
+    return next((draft for draft in unsent(store, ref) if draft.kind == "edit"), None)
 
 
 def unsent_new(store: DraftTable) -> list[Draft]:
     """Configs for new jobs that were begun and never submitted, newest first."""
-    return [
-        draft
-        for draft in store.drafts()
-        if draft.kind == "new" and draft.sent_at is None and draft.text != draft.base_text
-    ]
+    return [draft for draft in unsent(store) if draft.kind == "new"]
 
 
 def sent_before(store: DraftTable, ref: JobRef, text: str) -> Draft | None:

@@ -25,6 +25,7 @@ from trainer_tui.tui.glyphs import Glyphs, choose
 from trainer_tui.tui.screens.main import MainScreen
 from trainer_tui.tui.session import Session
 from trainer_tui.tui.typeahead import TypeAhead
+from trainer_tui.tui.unsent import Unsent
 
 if TYPE_CHECKING:
     from trainer_tui.core.acts import Act
@@ -103,6 +104,7 @@ class TrainerApp(BaseApp):
         self.filter = Filter(now)
         self._start_filter(filter_text or self.session.filter)
         self.feed = Feed(self, self._take)
+        self.unsent = Unsent()
         self._facts: dict[str, Facts | None] = {}
         self._save_asked = False
         self._unkept = False
@@ -246,7 +248,8 @@ class TrainerApp(BaseApp):
 
     def badges(self) -> tuple[str, ...]:
         """Words for the status bar."""
-        return ("read-only",) if self.read_only else ()
+        found = ("read-only" if self.read_only else "", self.unsent.badge)
+        return tuple(filter(None, found))
 
     def empty_state(self) -> Sequence[Line]:
         """What the table says when it has nothing to show."""
@@ -283,7 +286,7 @@ class TrainerApp(BaseApp):
         self.set_interval(_TICK, self.tick)
         self.set_interval(_LOOK_AT_THEME, self.reload_theme)
         if self.main is not None:
-            self.main.renew()
+            self.main.seen_again()
         if not self.config.has_profiles and not self.board.entries():
             self.command_screen("welcome", "WelcomeScreen")
         for warning in (*self.config.warnings, *self._unknown_keys())[:1]:

@@ -35,6 +35,7 @@ def lines(
     metrics: Sequence[Metric] = (),
     pricing: Mapping[str, float] | None = None,
     acts: Sequence[tuple[str, str]] = (),
+    unsent: str = "",
 ) -> Lines:
     """Everything worth knowing at a glance, in the order of its worth.
 
@@ -46,6 +47,7 @@ def lines(
         metrics: Points of its loss, oldest first.
         pricing: GPU type to money an hour.
         acts: What can be done now: key and sentence.
+        unsent: What was typed for it and not sent, in words.
     """
     job, room = entry.job, max(20, width - _LABEL - 2)
     out: Lines = []
@@ -60,6 +62,8 @@ def lines(
     row("status", *_status(entry, now, glyphs))
     if entry.pending is not None:
         row("asked", Piece(_pending(entry.pending, now), "status-stopping"))
+    if unsent:
+        block("not sent", unsent, "warning")
     if job.error is not None:
         code = f"  [{job.error.code}]" if job.error.code else ""
         block("error", job.error.message + code, "status-failed")

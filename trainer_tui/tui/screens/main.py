@@ -334,4 +334,11 @@ class MainScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Seen again."""
         self.detail.sync()
+        self.seen_again()
+
+    def seen_again(self) -> None:
+        """Show what may have become another meanwhile: texts that were written and not sent."""
+        app = self.console
+        if app.begun and app.unsent.read(app.store):
+            self._show_detail()
         self.renew()

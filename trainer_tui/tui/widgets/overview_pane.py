@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from trainer_tui.core.messages import Aspect, Message, MetricsArrived
 from trainer_tui.model import Metric
 from trainer_tui.tui import overview
 from trainer_tui.tui.commands import BY_ID, key_names
+from trainer_tui.tui.unsent import of_job
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import LinesView
 from trainer_tui.tui.widgets.pane import JobPane
@@ -78,6 +80,7 @@ class OverviewPane(JobPane):
             metrics=self._loss,
             pricing=app.config.pricing,
             acts=self._acts(entry),
+            unsent=of_job(app, entry.job.ref, _key("job.edit", app.config.keys)),
         )
         self._view.set_lines([[], *lines] if self.size.height > len(lines) else lines)
 
@@ -93,7 +96,12 @@ class OverviewPane(JobPane):
         for act in wanted:
             command = BY_ID[f"job.{act}"]
             if app.why_not(job, act) is None:
-                key = key_names(app.config.keys.get(command.id, command.keys)).split(" ")[0]
                 sentence = consequence(job, act, facts)
+                key = _key(command.id, app.config.keys)
                 found.append((key, f"{command.title.lower()}: {sentence}"))
         return found
+
+
+def _key(command_id: str, own: Mapping[str, str]) -> str:
+    """The first key of a command, as the person has it."""
+    return key_names(own.get(command_id, BY_ID[command_id].keys)).split(" ")[0]

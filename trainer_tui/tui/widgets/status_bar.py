@@ -90,7 +90,10 @@ class StatusBar(PieceLine):
         running = sum(state.running for state in self.states.values())
         queued = sum(state.queued for state in self.states.values())
         dot = Piece(f" {self.glyphs.dot} ", "text-faint")
-        parts: list[Piece] = [Piece(badge, "warning") for badge in self.badges]
+        parts: list[Piece] = [
+            Piece(badge, "warning", key="app.drafts" if ":drafts" in badge else "")
+            for badge in self.badges
+        ]
         if running:
             parts.append(Piece(f"{running} running", "status-running"))
         if queued:
@@ -108,8 +111,8 @@ class StatusBar(PieceLine):
         return out
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a profile opens the profiles."""
+        """A click on a profile opens the profiles, one on what is not sent the drafts."""
         from trainer_tui.tui.app import TrainerApp
 
-        if self.key_at(event.x) and isinstance(self.app, TrainerApp):
-            self.app.command("app.profiles")
+        if (key := self.key_at(event.x)) and isinstance(self.app, TrainerApp):
+            self.app.command(key)
