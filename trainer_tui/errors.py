@@ -82,10 +82,25 @@ class NotFoundError(TrainerError):
 
 
 class AuthError(TrainerError):
-    """The credential is missing, wrong, or lacks a right."""
+    """The credential is missing, wrong, or lacks a right.
+
+    ``status`` is the HTTP status that said so, or ``None`` when nothing was asked.
+    """
 
     default_title = "Not authorised"
     exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        title: str | None = None,
+        hint: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, title=title, hint=hint, code=code)
+        self.status = status
 
 
 class ServiceError(TrainerError):

@@ -31,15 +31,15 @@ GOOD = json_answer(
     }
 )
 TOLD = {
-    "unauthorized": "not authorised",
-    "conflict": "error",
-    "internal-error": "error",
-    "bad-gateway-html": "error",
-    "invalid-json": "error",
-    "endless": "error",
-    "escapes-in-error": "error",
-    "silence": "offline",
-    "hang-up": "offline",
+    "unauthorized": "401, token refused",
+    "conflict": "409, not in this state",
+    "internal-error": "500, its own error",
+    "bad-gateway-html": "502, its own error",
+    "invalid-json": "answer not understood",
+    "endless": "answer not understood",
+    "escapes-in-error": "500, its own error",
+    "silence": "no answer",
+    "hang-up": "connection broke off",
 }
 """Faults of the service, and what the status bar says of each."""
 
@@ -100,7 +100,7 @@ async def told_and_past(pilot: Pilot[Any], service: HostileServer, fault: str, w
     app = pilot.app
     service.play(FAULTS[fault])
     await pilot.press("R")
-    await until(pilot, lambda: f"· {words}" in screen_text(app).splitlines()[0], fault)
+    await until(pilot, lambda: f"bad: {words}" in screen_text(app).splitlines()[0], fault)
     assert "● running" in screen_text(app), fault
     await pilot.press("P")
     await until(
@@ -132,12 +132,12 @@ async def test_a_job_that_the_service_does_not_know_is_told_at_the_job(
 async def test_a_request_to_slow_down_is_obeyed_and_told(
     service: HostileServer, tmp_path: Path
 ) -> None:
-    """429 with Retry-After: the bar says until when, and even R does not ask before."""
+    """429 with Retry-After: the bar says when it goes on, and even R does not ask before."""
     async with console(service, tmp_path) as pilot:
         app: Any = pilot.app
         service.play(FAULTS["rate-limited"])
         await pilot.press("R")
-        await until(pilot, lambda: "rate limited until" in screen_text(app).splitlines()[0])
+        await until(pilot, lambda: "bad: 429, again at " in screen_text(app).splitlines()[0])
         count = len(service.requests)
         await pilot.press("R", "R")
         await until(pilot, lambda: "bad asked us to wait" in screen_text(app))

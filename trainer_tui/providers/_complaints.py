@@ -209,12 +209,14 @@ def error_for(
             hint=hint
             or f"Check the token of the profile {profile}: `trainer-tui profiles check {profile}`.",
             code=code,
+            status=401,
         )
     if status == 403:
         return AuthError(
             _sentence(f"{service} refuses this to the credential of {profile}", words),
             hint=hint or "The credential may lack a right, or belong to another account.",
             code=code,
+            status=403,
         )
     if status in (404, 410):
         return NotFoundError(

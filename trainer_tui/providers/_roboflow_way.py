@@ -91,6 +91,7 @@ class Way:
                 hint=f"The key is wrong, or lacks {scope}: look at the API keys in the "
                 "workspace's settings.",
                 code=problem.code,
+                status=problem.status,
             )
         raise failure
 

@@ -281,8 +281,11 @@ def profile_shape(state: ProfileState, glyphs: Glyphs) -> tuple[str, str]:
     }.get(state.phase, ("?", "status-unknown"))
 
 
-def profile_word(state: ProfileState, now: datetime) -> str:
-    """What is to be known of a profile besides its count; empty when all is well."""
+def profile_word(state: ProfileState, now: datetime, *, since: bool = True) -> str:
+    """What is to be known of a profile besides its count; empty when all is well.
+
+    ``since``: whether it is told of when its facts are.
+    """
     words = {
         "offline": "offline",
         "unauthorized": "not authorised",
@@ -294,7 +297,7 @@ def profile_word(state: ProfileState, now: datetime) -> str:
     word = words.get(state.phase, "")
     if state.phase == "rate_limited" and state.next_at is not None and state.next_at > now:
         return f"{word} until {clock(state.next_at, now)}"
-    if word and state.phase not in {"paused", "loading"} and state.last_ok is not None:
+    if since and word and state.phase not in {"paused", "loading"} and state.last_ok is not None:
         word += f", as of {clock(state.last_ok, now)}"
     return word
 

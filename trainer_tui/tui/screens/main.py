@@ -48,6 +48,8 @@ class MainScreen(Screen[None]):
         app = self.console
         session, glyphs = app.session, app.glyphs
         self.status = StatusBar(glyphs, app.now, app.config.poll)
+        more = app.config.keys.get("app.profiles", BY_ID["app.profiles"].keys).split(",")[0]
+        self.status.more = self._key_name(more) if more else ""
         self.table = JobsTable(glyphs=glyphs, now=app.now, wanted=app.config.ui.columns)
         self.jobs_title = EdgeLine(glyphs, id="jobs-title")
         self.jobs_frame = Frame(

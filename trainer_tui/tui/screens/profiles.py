@@ -173,6 +173,8 @@ class ProfilesScreen(ModalScreen[None]):
                 row("error", state.error.message, "status-failed")
                 if state.error.hint:
                     row("", state.error.hint)
+                if state.next_at is not None:
+                    row("asked again", f"{state.next_at.astimezone():%H:%M:%S}")
         if name in self._verdicts:
             row("check", *self._verdicts[name])
         return lines

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from trainer_tui.tui import present
+from trainer_tui.tui.faultwords import profile_fault
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from trainer_tui.core.poller import ProfileState
 
 _TITLE = "trainer-tui"
+_ROOMY = 120
+"""Cells from which on the reason of a fault is told, after the profiles: none of them moves."""
 
 
 class StatusBar(PieceLine):
@@ -36,6 +39,8 @@ class StatusBar(PieceLine):
         self.badges: tuple[str, ...] = ()
         """Words such as ``read-only``."""
         self.paused = False
+        self.more = ""
+        """The key that tells all about the profiles."""
 
     def show(
         self, states: Mapping[str, ProfileState], *, paused: bool, badges: Sequence[str] = ()
@@ -49,8 +54,12 @@ class StatusBar(PieceLine):
         room = width - width_of(right) - 3  # a margin, and two cells between
         out = [Piece(" "), Piece(_TITLE, "accent", bold=True), Piece("  ")]
         room -= width_of(out)
-        for words in (True, False):
-            groups = [self._profile(state, words=words) for state in self.states.values()]
+        roomy = width >= _ROOMY
+        for words in ("since", "word", ""):
+            groups = [
+                self._profile(state, "" if roomy and state.error else words)
+                for state in self.states.values()
+            ]
             if sum(width_of(group) for group in groups) <= room:
                 break
         else:
@@ -58,13 +67,33 @@ class StatusBar(PieceLine):
         for group in groups:
             out += group
             room -= width_of(group)
+        if roomy:
+            reasons = self._reasons(room)
+            out += reasons
+            room -= width_of(reasons)
         out.append(Piece(" " * max(1, room + 2)))
         return [*out, *right, Piece(" ")]
 
-    def _profile(self, state: ProfileState, *, words: bool) -> list[Piece]:
+    def _reasons(self, room: int) -> list[Piece]:
+        """What is wrong with whom, as many as fit, and the key that tells it in full."""
+        hint = Piece(f" {self.glyphs.dash} {self.more}" if self.more else "", "text-faint")
+        troubled = [state for state in self.states.values() if state.error is not None]
+        for count in range(len(troubled), 0, -1):
+            for since in (True, False):
+                out: list[Piece] = []
+                for state in troubled[:count]:
+                    words = profile_fault(state, self._now(), since=since)
+                    colour = present.profile_shape(state, self.glyphs)[1]
+                    out.append(Piece("  " if out else " "))
+                    out.append(Piece(f"{state.name}: {words}", colour, key="app.profiles"))
+                if width_of([*out, hint]) <= room:
+                    return [*out, hint]
+        return []
+
+    def _profile(self, state: ProfileState, words: str) -> list[Piece]:
         shape, colour = present.profile_shape(state, self.glyphs)
         active = state.running + state.queued
-        word = present.profile_word(state, self._now()) if words else ""
+        word = present.profile_word(state, self._now(), since=words == "since") if words else ""
         pieces = [Piece(" "), Piece(shape, colour), Piece(f" {state.name}", key="app.profiles")]
         if active:
             pieces.append(Piece(f" {active}", "text-muted"))
