@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from tests.tui.editing import FLUX, REF, EditApp, arrive, fail, job
 from tests.tui.waiting import until
 from trainer_tui.core.acts import Act, Outcome
-from trainer_tui.core.drafts import unsent_edit
+from trainer_tui.core.drafts import Spot, put_spot, spot_of, unsent_edit
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.store import Store
 from trainer_tui.core.yamlconfig import set_value
@@ -257,10 +257,12 @@ def left_behind(app: EditApp, text: str, base: str = FLUX) -> None:
 
 
 async def test_an_unsent_edit_is_offered_and_restored(tmp_path: Path) -> None:
-    """Opening again says how old the edit is; restoring brings it back, undo leads out of it."""
+    """Opening again says how old the edit is; restoring brings it back, with cursor and scroll
+    where they were, and undo leads out of it. Where the cursor goes is kept, too."""
     app = EditApp(tmp_path)
     mine = set_value(FLUX, "train.steps", 50)
     left_behind(app, mine)
+    put_spot(app.store, "d1", Spot(61, 4, 11))
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app)
         assert isinstance(app.screen, ChooseScreen)
@@ -268,6 +270,10 @@ async def test_an_unsent_edit_is_offered_and_restored(tmp_path: Path) -> None:
         await pilot.press("r")
         await until(pilot, lambda: app.screen is screen)
         assert screen.area.text == mine
+        await until(pilot, lambda: screen.area.scroll_offset.y == 50)
+        await pilot.press("down")
+        assert screen.area.cursor_location == (62, 4)
+        await until(pilot, lambda: spot_of(app.store, "d1") == Spot(62, 4, 12))
         await pilot.press("ctrl+z")
         assert screen.area.text == FLUX
         await settled(pilot, screen)

@@ -10,12 +10,15 @@ import pytest
 from trainer_tui.core.drafts import (
     Keeper,
     Place,
+    Spot,
     ago,
     last_sent,
     place_of,
     put_place,
+    put_spot,
     sent_before,
     set_aside,
+    spot_of,
     submitted_before,
     unsent_edit,
     unsent_new,
@@ -153,6 +156,16 @@ def test_a_new_jobs_place_is_kept_with_it(store: Store, clock: Clock) -> None:
     keeper.discard()
     put_place(store, "other", Place("X"))
     assert place_of(store, keeper.draft.id) == Place()
+
+
+def test_where_one_was_is_kept_of_the_newest(store: Store) -> None:
+    """The cursor's place is found again; of very many drafts only of those written last."""
+    for number in range(60):
+        put_spot(store, str(number), Spot(number, 3, 1))
+        put_spot(store, "0", Spot(2, 5, 7))
+    assert spot_of(store, "0") == Spot(2, 5, 7)
+    assert spot_of(store, "59") == Spot(59, 3, 1)
+    assert spot_of(store, "1") is None
 
 
 def test_a_full_disk_is_told_and_tried_again(store: Store, clock: Clock) -> None:

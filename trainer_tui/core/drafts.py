@@ -24,6 +24,8 @@ _KEEP_SENT = 5
 _KEEP_ASIDE = 20
 """Texts set aside that stay, for each job."""
 _PLACES = "drafts.places"
+_SPOTS, _KEEP_SPOTS = "drafts.spots", 50
+"""Of so many drafts it is kept where the cursor was; those that were written last."""
 
 
 class DraftTable(Protocol):
@@ -68,6 +70,29 @@ def place_of(store: Values, draft_id: str) -> Place:
     held = store.get_value(_PLACES, {}).get(draft_id)
     names = {field.name for field in fields(Place)}
     return Place(**{k: v for k, v in held.items() if k in names}) if held else Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where somebody was in a text: the cursor, and how far below the first row shown it stood."""
+
+    row: int = 0
+    column: int = 0
+    below: int = 0
+
+
+def put_spot(store: Values, draft_id: str, spot: Spot) -> None:
+    """Keep where somebody is in a draft."""
+    held = store.get_value(_SPOTS, {})
+    held.pop(draft_id, None)
+    kept = list(held.items())[1 - _KEEP_SPOTS :]
+    store.set_value(_SPOTS, dict(kept) | {draft_id: [spot.row, spot.column, spot.below]})
+
+
+def spot_of(store: Values, draft_id: str) -> Spot | None:
+    """Where somebody was in a draft, where that was kept."""
+    held = store.get_value(_SPOTS, {}).get(draft_id)
+    return Spot(*held) if held else None
 
 
 def unsent(store: DraftTable, ref: JobRef | None = None) -> list[Draft]:
@@ -187,6 +212,11 @@ class Keeper:
     def waiting(self) -> bool:
         """Whether there is something that is not on disk yet."""
         return self._pending is not None
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether there is a draft on disk."""
+        return self._on_disk
 
     def change(self, text: str) -> None:
         """Take the present text; it is written at the next :meth:`flush`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from concurrent.futures import CancelledError, Future
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
-from trainer_tui.core.drafts import WRITE_AFTER, Keeper
+from trainer_tui.core.drafts import WRITE_AFTER, Keeper, Spot, put_spot, spot_of
 from trainer_tui.errors import TrainerError
 from trainer_tui.tui.screens.text_checked import TextChecked
 from trainer_tui.tui.screens.text_lines import Banner, KeyHelp, State, StateLine
@@ -51,6 +52,7 @@ class TextScreen(TextChecked):
         super().__init__()
         self.keeper: Keeper | None = None
         self._writing: Timer | None = None
+        self._spot = Spot()
         self.note = Banner()
         self.waiting = Static("", id="waiting", markup=False)
         self.key_help = KeyHelp()
@@ -105,6 +107,7 @@ class TextScreen(TextChecked):
         self.area.know(self.rules().provider, self.rules().extra_keys)
         self.began = True
         self.area.focus()
+        self._come_back(keeper)
         self.check_soon()
         self.renew()
 
@@ -113,6 +116,28 @@ class TextScreen(TextChecked):
         self.keeper = keeper
         self.area.replace_all(text)
         self.noted = self.area.text
+        self._come_back(keeper)
+
+    def _come_back(self, keeper: Keeper) -> None:
+        """Go where one was in this draft."""
+        try:
+            spot = spot_of(self.console.store, keeper.draft.id)
+        except TrainerError:
+            return
+        if spot is None:
+            return
+        self._spot = spot
+        self.area.move_cursor((spot.row, spot.column))
+
+        def scroll() -> None:
+            self.area.scroll_to(y=max(0, spot.row - spot.below), animate=False)
+            self.area.scroll_cursor_visible()
+
+        self.call_after_refresh(scroll)
+
+    def _where(self) -> Spot:
+        row, column = self.area.cursor_location
+        return Spot(row, column, self.area.view.y_of(row) - self.area.scroll_offset.y)
 
     # Typing -----------------------------------------------------------------------------------
 
@@ -130,23 +155,24 @@ class TextScreen(TextChecked):
         self.stop_waiting(text)
         if self.keeper is not None:
             self.keeper.change(text)
-            if self._writing is None:
-                self._writing = self.set_timer(WRITE_AFTER, self._write_soon)
+            self._save_soon()
         self._checker.ask(text, self.rules())
         self.renew()
 
     def _write_soon(self) -> None:
         self._writing = None
-        self.run_worker(self.write, thread=True, group="draft")
+        self.run_worker(partial(self.write, self._where()), thread=True, group="draft")
 
-    def write(self) -> None:
+    def write(self, spot: Spot | None = None) -> None:
         """Write the draft (on a thread of its own while the screen is up)."""
-        keeper = self.keeper
+        keeper, spot = self.keeper, spot or self._where()
         if keeper is None:
             return
         failed = ""
         try:
-            keeper.flush()
+            if keeper.flush() and spot != self._spot:
+                put_spot(self.console.store, keeper.draft.id, spot)
+                self._spot = spot
         except TrainerError as error:
             failed = error.message
         if self.is_attached and self.is_running:
@@ -161,7 +187,13 @@ class TextScreen(TextChecked):
     def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
         """The cursor moved."""
         event.stop()
+        if self.keeper is not None and self.keeper.on_disk:
+            self._save_soon()  # where the cursor is
         self.renew()
+
+    def _save_soon(self) -> None:
+        if self._writing is None:
+            self._writing = self.set_timer(WRITE_AFTER, self._write_soon)
 
     # Datasets -----------------------------------------------------------------------------------
 
