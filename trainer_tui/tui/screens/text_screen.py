@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import ClassVar
 
 from textual import events
