@@ -187,6 +187,12 @@ class Artifact:
     seed: int | None = None
 
 
+EPOCH_PARTS = "epoch/1000"
+"""Unit of points whose place was told as a fraction of an epoch."""
+POINTS = "point"
+"""Unit of points whose place nobody told: they are numbered as they came."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One point of one curve. ``value`` may be NaN or infinite: that is worth showing."""
@@ -195,6 +201,8 @@ class Metric:
     step: int
     value: float
     time: datetime | None = None
+    unit: str = "step"
+    """What ``step`` counts: ``epoch``, ``partition``, …; the same in all points of a curve."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ def test_progress_and_curve_come_from_the_output(server: LocalServer) -> None:
     assert ended["progress"] == {"current": 5, "total": 5, "unit": "epoch"}
     assert ended["loss"] == 0.2
     points = server.client.get(f"/v1/jobs/{job['id']}/metrics").json()["points"]
-    assert [(p["step"], p["key"], p["value"]) for p in points] == [
-        (i, "loss", round(1 / i, 3)) for i in range(1, 6)
+    assert [(p["step"], p["unit"], p["key"], p["value"]) for p in points] == [
+        (i, "epoch", "loss", round(1 / i, 3)) for i in range(1, 6)
     ]
 
 

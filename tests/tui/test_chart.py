@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trainer_tui.core.series import Axis, Series, Way
 from trainer_tui.core.stalls import Stalls
 from trainer_tui.core.ticks import scale
+from trainer_tui.model import EPOCH_PARTS
 from trainer_tui.tui.glyphs import ASCII, UNICODE
 from trainer_tui.tui.widgets import plot
 from trainer_tui.tui.widgets.chart import picture
@@ -238,6 +239,38 @@ def test_a_stall_is_marked_on_the_axis() -> None:
     assert text(timed)[-2].count("╌") > 40
     drawn = "".join(of_colour(timed, "chart-1"))
     assert "⠤" not in drawn[12:60] or "⠂" in drawn
+
+
+def test_words_say_what_the_points_count() -> None:
+    """Axis, cursor, best value, stalls: epochs are not called steps, and parts of them are told
+    as epochs."""
+    made = Series("loss")
+    made.unit = "epoch"
+    for epoch in range(40):
+        made.add(epoch, 40.0 - epoch, START + epoch * 10 + (3600 if epoch > 20 else 0))
+    one = Curve("loss", made, best="min", stalls=Stalls(made).find())
+    chart = text(picture([one], 90, 12, Look(), UNICODE))
+    assert "at epoch 39" in chart[0] and "1h10s without an epoch" in chart[0]
+    assert chart[-1].rstrip().endswith("epoch")
+    assert "epoch 7" in text(picture([one], 90, 12, Look(cursor=7), UNICODE))[0]
+    made.unit = EPOCH_PARTS
+    chart = text(picture([one], 90, 12, Look(cursor=7), UNICODE))
+    assert (
+        "epoch 0.007" in chart[0] and "0.010" in chart[-1] and chart[-1].rstrip().endswith("epoch")
+    )
+
+
+def test_steps_and_epochs_on_one_axis_are_told_apart() -> None:
+    """The axis has both names, however narrow it is, and a word says how to compare by time."""
+    one, other = series([3, 2, 1]), series([5, 4, 3])
+    other.unit = "epoch"
+    both = [Curve("a", one), Curve("b", other)]
+    chart = text(picture(both, 100, 12, Look(), UNICODE))
+    assert "steps beside epochs: X shows time" in chart[0]
+    assert chart[-1].rstrip().endswith("step / epoch")
+    assert "beside" not in text(picture(both, 100, 12, Look(Axis.RELATIVE), UNICODE))[0]
+    small = text(picture(both, 34, 8, Look(), UNICODE, heading=False))
+    assert small[-1].rstrip().endswith("step / epoch")
 
 
 def test_looking_near_shows_what_is_between_two_points() -> None:

@@ -16,6 +16,7 @@ from trainer_tui.core import chartsvg, curvecsv
 from trainer_tui.core.chartsvg import Line, Scene
 from trainer_tui.core.series import Axis, Points, Series
 from trainer_tui.core.stalls import Stalls
+from trainer_tui.model import EPOCH_PARTS
 from trainer_tui.sanitize import line as clean
 
 START = 1_770_000_000.0
@@ -64,6 +65,27 @@ def test_what_a_picture_says() -> None:
     assert "smoothed 0.5" in said
     titles = [node.text for node in root.iter(f"{SVG}title")]
     assert "checkpoint at step 1" in titles
+
+
+@pytest.mark.parametrize(
+    ("unit", "best", "axis"),
+    [
+        ("epoch", "at epoch 1", " epoch"),
+        ("partition", "at partition 1", " partition"),
+        (EPOCH_PARTS, "at epoch 0.001", " epoch"),
+        ("a<b", "at a<b 1", " a<b"),
+    ],
+)
+def test_a_picture_tells_what_its_points_count(unit: str, best: str, axis: str) -> None:
+    """Legend, axis and the words on its marks."""
+    made = series([3, 1, 2, 3])
+    made.unit = unit
+    drawn = chartsvg.draw(Scene([Line("loss", made, "min", (1,))], "job"))
+    said = texts(ET.fromstring(drawn))
+    assert best in said and axis in said and "step" not in drawn
+    other = Line("loss", series([1, 2]))
+    mixed = texts(ET.fromstring(chartsvg.draw(Scene([Line("loss", made), other]))))
+    assert f"{unit} / step" in mixed
 
 
 def test_a_picture_follows_the_readers_light_or_dark_setting() -> None:
@@ -138,13 +160,8 @@ def test_csv_of_a_part(axis: Axis) -> None:
     assert found[1][1] == "2026-02-02T02:40:20.000+00:00"
 
 
-@given(
-    st.lists(st.lists(st.integers(-50, 50), unique=True), max_size=4),
-    st.none() | st.integers(-60, 60),
-)
-def test_steps_of_several_curves_are_told_together(
-    steps: list[list[int]], first: int | None
-) -> None:
+@given(st.lists(st.lists(st.integers(-50, 50), unique=True), max_size=4))
+def test_steps_of_several_curves_are_told_together(steps: list[list[int]]) -> None:
     """Each step once, in order, with the place of its point in each curve that has one."""
     curves = []
     for its in steps:
@@ -152,9 +169,8 @@ def test_steps_of_several_curves_are_told_together(
         for step in its:
             made.add(step, float(step))
         curves.append(made)
-    told = list(curvecsv.by_step(curves, first))
-    wanted = {step for its in steps for step in its if first is None or step >= first}
-    assert [step for step, _ in told] == sorted(wanted)
+    told = list(curvecsv.by_step(curves))
+    assert [step for step, _ in told] == sorted({step for its in steps for step in its})
     for step, places in told:
         for its, made, at in zip(steps, curves, places, strict=True):
             assert (at is None) == (step not in its)
@@ -168,6 +184,18 @@ def test_csv_of_several_jobs_names_them() -> None:
         ["step", "time", "key", "value", "job"],
         ["0", "2026-02-02T02:40:00.000+00:00", "loss", "1.0", "a"],
         ["0", "2026-02-02T02:40:00.000+00:00", "loss", "2.0", "b"],
+    ]
+
+
+def test_csv_of_points_that_count_no_steps() -> None:
+    """One more column says what each point's place counts."""
+    made = series([2], "map")
+    made.unit = "epoch"
+    found = rows(list(curvecsv.lines([("a", series([1])), ("b", made)])))
+    assert found[0] == ["step", "time", "key", "value", "unit", "job"]
+    assert [row[2:] for row in found[1:]] == [
+        ["loss", "1.0", "step", "a"],
+        ["map", "2.0", "epoch", "b"],
     ]
 
 

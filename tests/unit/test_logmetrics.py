@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from trainer_tui.core import logpatterns
 from trainer_tui.core.logmetrics import MAX_KEYS, MAX_STATE, Reader
 from trainer_tui.core.ownpatterns import Own
+from trainer_tui.model import EPOCH_PARTS, POINTS
 
 LOGS = Path(__file__).parent.parent / "fixtures" / "logs"
 NAMES = sorted(path.stem for path in LOGS.glob("*.txt"))
@@ -450,6 +451,25 @@ def test_own_epochs() -> None:
     own = _own(r"e(?P<epoch>[\d.]+) (?P<fid>[\d.]+)")
     assert _read(b"e1 9\ne2 8\n", own) == [("fid", 1, 9.0), ("fid", 2, 8.0)]
     assert _read(b"e0.5 9\ne1.0 8\n", own) == [("fid", 500, 9.0), ("fid", 1000, 8.0)]
+
+
+@pytest.mark.parametrize(
+    ("data", "unit"),
+    [
+        (_log("ai_toolkit"), "step"),
+        (_log("keras"), "step"),
+        (_log("huggingface5"), "step"),
+        (_log("huggingface"), EPOCH_PARTS),
+        (_log("ultralytics"), "epoch"),
+        (b"epoch 3: val_accuracy 0.9\n", "epoch"),
+        (b"loss: 0.5\nloss: 0.4\n", POINTS),
+    ],
+)
+def test_points_tell_what_their_places_count(data: bytes, unit: str) -> None:
+    """Steps where the line or the bar tells one, else epochs, parts of them, or points."""
+    reader = Reader()
+    found = [*reader.feed(data), *reader.finish()]
+    assert {point.unit for point in found} == {unit}
 
 
 def test_own_comes_before_the_built_in() -> None:

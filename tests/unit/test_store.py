@@ -178,15 +178,19 @@ def test_metrics_are_replaced_by_key_and_step(store: Store) -> None:
 def test_points_come_in_pieces(store: Store) -> None:
     """A few points are an object each; many are arrays, each piece read when it is asked for."""
     store.add_metrics(REF, [Metric("a", 1, math.nan, NOW), Metric("a", 2, math.inf)])
-    store.add_metrics(REF, [Metric("b", step, step / 2, NOW) for step in range(-5, 25_000)])
+    store.add_metrics(
+        REF, [Metric("b", step, step / 2, NOW, "epoch") for step in range(-5, 25_000)]
+    )
     few, *many = store.points(REF)
     (first, second) = few
     assert isinstance(first, Metric) and isinstance(second, Metric)
+    assert (first.unit, many[0][0].unit) == ("step", "epoch")
     assert math.isnan(first.value) and (first.time, second.value) == (NOW, math.inf)
     pieces = [piece for (piece,) in many if isinstance(piece, Points)]
     assert [len(piece) for piece in pieces] == [10_000, 10_000, 5_005]
     series = SeriesSet()
     series.add(pieces)
+    assert series["b"].unit == "epoch"
     assert list(series["b"].steps) == list(range(-5, 25_000))
     assert series["b"].at(Axis.STEP, 24_999) == (24_999, 12_499.5, NOW.timestamp())
     (rest,) = store.points(REF, {"b": 24_998})
@@ -203,7 +207,10 @@ def test_what_changed_of_the_points_is_known_without_reading_them(store: Store) 
     after = store.metric_keys(REF)
     assert metricrows.changed(before, after) == {"loss": 1}
     store.set_metrics_cursor(REF, 1, [Metric("loss", 2, 0.3)])
-    assert metricrows.changed(after, store.metric_keys(REF)) == {"loss": None}
+    again = store.metric_keys(REF)
+    assert metricrows.changed(after, again) == {"loss": None}
+    store.add_metrics(REF, [Metric("lr", 2, 0.5, unit="epoch")])
+    assert metricrows.changed(again, store.metric_keys(REF)) == {"lr": None}
     store.forget(REF)
     assert store.metric_keys(REF) == {}
 
@@ -231,16 +238,21 @@ def test_a_step_that_no_column_can_hold_is_not_kept(store: Store) -> None:
 
 
 def test_points_of_an_older_file_are_known_by_key(tmp_path: Path) -> None:
-    """A store of before there were rows for keys has them when it is opened."""
+    """A store of before there were rows for keys has them when it is opened, and what they count
+    is what its job's progress does."""
     path = tmp_path / "s.db"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         schema.migrate(db, schema.MIGRATIONS[:1])
         db.execute("INSERT INTO refs VALUES(4, ?, ?)", (REF.profile, REF.id))
         for step in (3, 1):
             db.execute("INSERT INTO metrics VALUES(4, 'loss', ?, 0.5, NULL)", (step,))
+        db.execute(
+            "INSERT INTO jobs(n, provider, name, status, raw_status, unit, allowed, extra,"
+            " updated_at) VALUES(4, 'roboflow', '', 'running', '', 'epoch', '', '', '')"
+        )
     with contextlib.closing(Store(path)) as store:
-        assert store.metric_keys(REF) == {"loss": metricrows.Key(metricrows.SERVICE, 3, 0)}
-        store.add_metrics(REF, [Metric("loss", 4, 0.5)])
+        assert store.metric_keys(REF) == {"loss": metricrows.Key(metricrows.SERVICE, 3, 0, "epoch")}
+        store.add_metrics(REF, [Metric("loss", 4, 0.5, unit="epoch")])
         assert [point.step for point in store.metrics(REF)] == [1, 3, 4]
 
 

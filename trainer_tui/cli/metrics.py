@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from trainer_tui.cli.jsontext import time_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.curvecsv import by_step, lines
 from trainer_tui.core.metricrows import LOG
+from trainer_tui.core.points import Points, better
 from trainer_tui.core.series import Series
 from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.errors import StateError, TrainerError, UsageError
@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
-    """Print one line a step, a column a curve; ``--csv`` and ``--json`` give the points, and
-    ``--svg`` writes a picture."""
+    """Print one line a step (an epoch, …), a column a curve; ``--csv`` and ``--json`` give the
+    points, and ``--svg`` writes a picture."""
     if sum((args.csv, context.json, args.svg is not None)) > 1:
         raise UsageError("--csv, --svg and --json exclude each other")
     if args.svg is not None and os.path.lexists(args.svg):
@@ -54,30 +54,50 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     files = args.svg is not None
     job, held, steps = run_async(_fetch(context, args.ref, args.key or (), args.since, files=files))
     curves = [held[key] for key in args.key or held if key in held]
-    first = None if args.tail is None else _first_of(curves, args.tail)
-    if not any(len(series) for series in curves) or (args.tail is not None and first is None):
-        curves = []
+    groups = _by_unit(curves, args.tail)
+    curves = [series for group in groups for series in group]
     if args.svg is not None and curves:
-        _draw(context, args.svg, job, curves, first, steps)
+        _draw(context, args.svg, job, curves, steps)
     elif args.csv:
-        window = None if first is None else (first, math.inf)
-        for piece in lines([("", series) for series in curves], window=window):
+        for piece in lines([("", series) for series in curves]):
             context.out(piece, end="")
     elif context.json:
-        context.print_json_pieces(_values(curves, first))
+        context.print_json_pieces(piece for group in groups for piece in _values(group))
     elif not curves:
         context.say(f"{job.ref} has no metrics yet")
     else:
-        _print_table(context, curves, first)
+        for place, group in enumerate(groups):
+            if place:
+                context.out("")
+            _print_table(context, group)
     return DONE
 
 
-def _first_of(curves: Sequence[Series], count: int) -> int | None:
-    """The first of the last steps that any of the curves has; ``None``: there is none."""
-    if count <= 0:
-        return None
-    last = sorted({step for series in curves for step in series.steps[-count:]})[-count:]
-    return last[0] if last else None
+def _by_unit(curves: Sequence[Series], tail: int | None) -> list[list[Series]]:
+    """Curves that count the same together, of each the last so many steps that any of them has;
+    those without a point are left out."""
+    groups: dict[str, list[Series]] = {}
+    for series in curves:
+        if len(series):
+            groups.setdefault(series.unit, []).append(series)
+    if tail is None:
+        return list(groups.values())
+    return [cut for group in groups.values() if (cut := _cut(group, tail))]
+
+
+def _cut(curves: Sequence[Series], tail: int) -> list[Series]:
+    last = (
+        sorted({step for one in curves for step in one.steps[-tail:]})[-tail:] if tail > 0 else []
+    )
+    found = []
+    for one in curves:
+        begin = bisect_left(one.steps, last[0]) if last else len(one)
+        if begin < len(one):
+            rest = Series(one.key)
+            rest.unit = one.unit
+            rest.extend(Points(one.key, one.steps[begin:], one.values[begin:], one.times[begin:]))
+            found.append(rest)
+    return found
 
 
 def _draw(
@@ -85,13 +105,11 @@ def _draw(
     path: Path,
     job: Job,
     curves: Sequence[Series],
-    first: int | None,
     steps: tuple[int, ...],
 ) -> None:
     """One chart a curve, beside each other where there are several; ticks at the steps of
     checkpoints."""
     from trainer_tui.core import chartsvg
-    from trainer_tui.core.points import better
     from trainer_tui.core.stalls import Stalls
 
     name = job.name or job.ref.id
@@ -99,7 +117,6 @@ def _draw(
         chartsvg.Scene(
             [chartsvg.Line(series.key, series, better(series.key), steps, Stalls(series).find())],
             f"{name}: {series.key}",
-            window=None if first is None else (first, max(first + 1, series.steps[-1])),
         )
         for series in curves
     ]
@@ -112,20 +129,19 @@ def _draw(
     context.say(f"Saved {path.resolve()}")
 
 
-def _print_table(context: CliContext, curves: Sequence[Series], first: int | None) -> None:
+def _print_table(context: CliContext, curves: Sequence[Series]) -> None:
     """A row a step, of which no more than some thousand are held."""
-    widths = [max(4, *(len(str(series.steps[-1])) for series in curves))]
-    for series in curves:
-        begin = 0 if first is None else bisect_left(series.steps, first)
-        shown = max((len(_cell(value)) for value in series.values[begin:]), default=0)
-        widths.append(max(shown, render.cell_width(series.key)))
+    titles = (curves[0].unit.upper(), *(series.key for series in curves))
+    shown = [max(len(str(one.steps[at])) for one in curves for at in (0, -1))]
+    shown += [max(len(_cell(value)) for value in one.values) for one in curves]
+    widths = list(map(max, shown, map(render.cell_width, titles)))
     columns = [
         render.Column(" " * (width - render.cell_width(title)) + title, "right")
-        for title, width in zip(("STEP", *(series.key for series in curves)), widths, strict=True)
+        for title, width in zip(titles, widths, strict=True)
     ]
     rows = render.table(columns, [], color=context.color)
     held = [series.values for series in curves]
-    for step, found in by_step(curves, first):
+    for step, found in by_step(curves):
         cells = [str(step)]
         for values, at in zip(held, found, strict=True):
             cells.append("" if at is None else _cell(values[at]))
@@ -141,18 +157,22 @@ def _cell(value: float) -> str:
     return f"{value:.6g}"
 
 
-def _values(curves: Sequence[Series], first: int | None) -> Iterator[list[object]]:
+def _values(curves: Sequence[Series]) -> Iterator[list[object]]:
     """The points as JSON gives them, by step, in pieces."""
     piece: list[object] = []
     curves = sorted(curves, key=lambda series: series.key)
-    held = [(series.key, series.values, series.times) for series in curves]
-    for step, found in by_step(curves, first):
-        for (key, values, times), at in zip(held, found, strict=True):
+    held = [(one.key, one.unit, one.values, one.times) for one in curves]
+    for step, found in by_step(curves):
+        for (key, unit, values, times), at in zip(held, found, strict=True):
             if at is not None:
                 time = times[at]
                 moment = None if time != time else datetime.fromtimestamp(time, UTC)
-                value = {"key": key, "step": step, "value": values[at], "time": time_value(moment)}
-                piece.append(value)
+                piece.append(
+                    {
+                        **{"key": key, "step": step, "unit": unit},
+                        **{"value": values[at], "time": time_value(moment)},
+                    }
+                )
         if len(piece) >= _PIECE:
             yield piece
             piece = []

@@ -367,4 +367,5 @@ def observed_loss(old: Job | None, job: Job, now: datetime | None = None) -> Met
         return None
     if old is not None and (old.loss, old.progress) == (job.loss, job.progress):
         return None
-    return Metric("loss", job.progress.current, job.loss, now or datetime.now(UTC))
+    done = job.progress
+    return Metric("loss", done.current, job.loss, now or datetime.now(UTC), done.unit)

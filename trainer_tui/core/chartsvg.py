@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from trainer_tui.core import ticks
+from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import Range, apart, padded, place_of, range_of, value_ticks
 from trainer_tui.core.series import Axis, Columns, Series, Way
 from trainer_tui.core.stalls import Stall
@@ -191,7 +191,7 @@ def _told(line: Line) -> str:
     parts = [f"last {ticks.number(last[1])}"] if last is not None else []
     best = line.series.best(line.best) if line.best is not None else None
     if best is not None:
-        parts.append(f"best {ticks.number(best[1])} at step {best[0]:,}")
+        parts.append(f"best {ticks.number(best[1])} at {units.at(line.series.unit, best[0])}")
     return ", ".join(parts)
 
 

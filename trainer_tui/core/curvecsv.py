@@ -1,4 +1,7 @@
-"""Curves as a table in a file: a line a point, ``step,time,key,value``. Pure."""
+"""Curves as a table in a file: a line a point, ``step,time,key,value``. Pure.
+
+Where a curve counts something else than steps there is one more column, ``unit``.
+"""
 
 from __future__ import annotations
 
@@ -26,38 +29,31 @@ def lines(
     column, ``job``; without names it is not there.
     """
     named = any(name for name, _ in curves)
-    yield _written([(*HEAD, "job") if named else HEAD])
+    counted = any(series.unit != "step" for _, series in curves)
+    yield _written([(*HEAD, *(["unit"] if counted else []), *(["job"] if named else []))])
     for name, series in curves:
         rows: list[tuple[object, ...]] = []
-        key, name = clean(series.key), clean(name)
+        key = clean(series.key)
+        more = [clean(series.unit)] if counted else []
+        more += [clean(name)] if named else []
         steps, values, times = series.steps, series.values, series.times
         for at in _inside(series, axis, window):
-            row = (steps[at], _time(times[at]), key, repr(values[at]))
-            rows.append((*row, name) if named else row)
+            rows.append((steps[at], _time(times[at]), key, repr(values[at]), *more))
             if len(rows) >= _LINES:
                 yield _written(rows)
                 rows = []
         yield _written(rows)
 
 
-def by_step(
-    curves: Sequence[Series], first: int | None = None
-) -> Iterator[tuple[int, tuple[int | None, ...]]]:
-    """Each step that any of the curves has, and where it stands in each: ``None``, nowhere.
-
-    Args:
-        curves: Of one job, say.
-        first: The first step that counts.
-    """
-    begins = [0 if first is None else bisect_left(series.steps, first) for series in curves]
-    pairs = list(zip(curves, begins, strict=True))
-    every = sorted(set().union(*(series.steps[begin:] for series, begin in pairs)))
+def by_step(curves: Sequence[Series]) -> Iterator[tuple[int, tuple[int | None, ...]]]:
+    """Each step that any of the curves has, and where it stands in each: ``None``, nowhere."""
+    every = sorted(set().union(*(series.steps for series in curves)))
     places: list[Iterable[int | None]] = []
-    for series, begin in pairs:
-        if len(series) - begin == len(every):
-            places.append(range(begin, len(series)))
+    for series in curves:
+        if len(series) == len(every):
+            places.append(range(len(series)))
         else:
-            held = {series.steps[at]: at for at in range(begin, len(series))}
+            held = {step: at for at, step in enumerate(series.steps)}
             places.append(map(held.get, every))
     return zip(every, zip(*places, strict=True), strict=True)
 

@@ -19,13 +19,13 @@ from trainer_tui.core.logfile.moments import time_of
 from trainer_tui.core.logpatterns import Names, Said, Value
 from trainer_tui.core.logtables import Yolo
 from trainer_tui.core.ownpatterns import Own
-from trainer_tui.model import Metric
+from trainer_tui.model import EPOCH_PARTS, POINTS, Metric
 
 MAX_STATE = 16 << 10
 """A state of more bytes is passed over: no trainer prints such a line of metrics."""
 MAX_KEYS = 200
 """Keys that one log gives at most."""
-VERSION = 4
+VERSION = 5
 """Another number: the built-in patterns find something else than before."""
 _MAX_OWN = 2_000
 """Characters of a state that a user's own pattern looks at."""
@@ -307,11 +307,15 @@ class Reader:
 
     def _take(self, said: Said, time: datetime | None, found: list[Metric]) -> None:
         (step, epoch, fraction), values = said
+        unit = "step"
         if epoch is not None:
             if step is None:
                 self._fine = self._fine or fraction
+                unit = EPOCH_PARTS if self._fine else "epoch"
             else:
                 step = self._global(epoch, step)
+        elif step is None:
+            unit = POINTS
         for key, value in values:
             last = self._last.get(key)
             if last is None and len(self._last) >= MAX_KEYS:
@@ -325,7 +329,7 @@ class Reader:
             new = (at, value)
             if last != new and -_LIMIT <= at < _LIMIT:
                 self._last[key] = new
-                found.append(Metric(key, at, value, time))
+                found.append(Metric(key, at, value, time, unit))
 
     def _of_epoch(self, key: str, epoch: float, last: tuple[int, float] | None) -> int:
         """A step for an epoch. Fractions are often rounded: two that are equal are two points."""

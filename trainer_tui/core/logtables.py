@@ -43,13 +43,13 @@ class Yolo:
             found = _row(self.losses, numbers, self.names)
             parts = [value for key, value in found if key.endswith("_loss")]
             whole = [("loss", sum(parts))] if len(parts) > 1 else []
-            return (self.epoch, None, False), whole + found
+            return (None, self.epoch, False), whole + found
         if self.epoch is not None and (line := _YOLO_ALL.match(state)) is not None:
             if self.tested or not self.tests:
                 return None
             self.tested = True
             numbers = [_float(cell) for cell in line[1].split()[: len(self.tests)]]
-            return (self.epoch, None, False), _row(self.tests, numbers, self.names)
+            return (None, self.epoch, False), _row(self.tests, numbers, self.names)
         return None
 
 

@@ -218,8 +218,10 @@ class LossFeed:
         last, entry = LastLosses().take(MetricsArrived(ref, points)), around.board.get(ref)
         if last is not None and entry is not None:
             progress = entry.job.progress
-            step = progress.current if progress is not None else last[0]
-            self._take(MetricsArrived(ref, (Metric("loss", step, last[1]),)))
+            step, unit = (
+                (last[0], "step") if progress is None else (progress.current, progress.unit)
+            )
+            self._take(MetricsArrived(ref, (Metric("loss", step, last[1], unit=unit),)))
         return TAIL_EVERY if running else math.inf
 
     def _told(self, message: Message) -> None:

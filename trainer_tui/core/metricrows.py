@@ -32,12 +32,14 @@ class Key(NamedTuple):
     """The greatest step."""
     rewritten: int
     """Times that points were written which did not follow on the last one."""
+    unit: str = "step"
+    """What the steps count, by the newest point."""
 
 
 def keys(db: sqlite3.Connection, n: int) -> dict[str, Key]:
     """All keys of a job."""
     rows = db.execute(
-        "SELECT key, origin, last, rewritten FROM metric_keys WHERE n = ? ORDER BY key", (n,)
+        "SELECT key, origin, last, rewritten, unit FROM metric_keys WHERE n = ? ORDER BY key", (n,)
     )
     return {key: Key(*rest) for key, *rest in rows}
 
@@ -63,17 +65,18 @@ def add(db: sqlite3.Connection, n: int, points: Iterable[Metric], origin: int) -
     kept: list[Metric] = []
     for key, added in by_key.items():
         stand = known.get(key)
-        steps = [point.step for point in added]
+        steps, unit = [point.step for point in added], added[-1].unit
         low, high = min(steps), max(steps)
         if stand is None:
-            new = Key(origin, high, 0)
+            new = Key(origin, high, 0, unit)
         elif stand.origin == origin:
-            new = Key(origin, max(high, stand.last), stand.rewritten + (low <= stand.last))
+            anew = low <= stand.last or unit != stand.unit
+            new = Key(origin, max(high, stand.last), stand.rewritten + anew, unit)
         elif origin == LOG:
             continue
         else:
             db.execute("DELETE FROM metrics WHERE n = ? AND key = ?", (n, key))
-            new = Key(origin, high, stand.rewritten + 1)
+            new = Key(origin, high, stand.rewritten + 1, unit)
         db.executemany(
             "INSERT INTO metrics VALUES(?, ?, ?, ?, ?) ON CONFLICT(n, key, step)"
             " DO UPDATE SET value = excluded.value, time = excluded.time",
@@ -82,7 +85,7 @@ def add(db: sqlite3.Connection, n: int, points: Iterable[Metric], origin: int) -
                 for p in added
             ],
         )
-        db.execute("INSERT OR REPLACE INTO metric_keys VALUES(?, ?, ?, ?, ?)", (n, key, *new))
+        db.execute("INSERT OR REPLACE INTO metric_keys VALUES(?, ?, ?, ?, ?, ?)", (n, key, *new))
         kept += added
     return kept
 
@@ -99,13 +102,19 @@ def piece(
     ).fetchall()
 
 
+def unit_of(db: sqlite3.Connection, n: int, key: str) -> str:
+    """What the steps of a key count."""
+    row = db.execute("SELECT unit FROM metric_keys WHERE n = ? AND key = ?", (n, key)).fetchone()
+    return str(row[0]) if row else "step"
+
+
 def points(
-    key: str, rows: list[tuple[int, float | str, float | None]]
+    key: str, rows: list[tuple[int, float | str, float | None]], unit: str
 ) -> list[Metric] | list[Points]:
     """Rows as points: one object each, or many in one."""
     if len(rows) <= _FEW:
         return [
-            Metric(key, s, float(v), None if t is None else datetime.fromtimestamp(t, UTC))
+            Metric(key, s, float(v), None if t is None else datetime.fromtimestamp(t, UTC), unit)
             for s, v, t in rows
         ]
     from array import array  # both only where there are many points
@@ -114,7 +123,8 @@ def points(
 
     steps, values, times = zip(*rows, strict=True)
     known = [math.nan if time is None else time for time in times]
-    return [Points(key, array("q", steps), array("d", map(float, values)), array("d", known))]
+    floats = array("d", map(float, values))
+    return [Points(key, array("q", steps), floats, array("d", known), unit)]
 
 
 def changed(before: Mapping[str, Key], now: Mapping[str, Key]) -> dict[str, int | None]:

@@ -35,6 +35,8 @@ class Points:
     values: Sequence[float]
     times: Sequence[float]
     """Unix seconds; NaN where unknown."""
+    unit: str = "step"
+    """What the steps count."""
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -52,7 +54,7 @@ def newest(metrics: Iterable[Metric | Points], count: int) -> dict[str, list[Met
             held.append(one)
         else:
             found[one.key] = held + [
-                Metric(one.key, step, value, None if time != time else _moment(time))
+                Metric(one.key, step, value, None if time != time else _moment(time), one.unit)
                 for step, value, time in zip(
                     one.steps[-count:], one.values[-count:], one.times[-count:], strict=True
                 )

@@ -47,7 +47,14 @@ INSERT INTO metric_keys SELECT n, key, 0, max(step), 0 FROM metrics GROUP BY n, 
 CREATE TABLE log_readers(n INTEGER PRIMARY KEY, state TEXT NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _METRIC_KEYS)
+_UNITS = """
+ALTER TABLE metric_keys ADD COLUMN unit TEXT NOT NULL DEFAULT 'step';
+UPDATE metric_keys SET unit = coalesce(
+    (SELECT unit FROM jobs WHERE jobs.n = metric_keys.n AND unit <> 'percent'), unit)
+    WHERE origin = 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _METRIC_KEYS, _UNITS)
 """Step ``i`` leads from version ``i`` to ``i + 1``. A step that was released is never changed."""
 
 

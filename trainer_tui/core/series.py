@@ -77,6 +77,8 @@ class Series:
 
     def __init__(self, key: str, origin: Origin | None = None) -> None:
         self.key = key
+        self.unit = "step"
+        """What the steps count."""
         self.version = 0
         """Grows with each change."""
         self._steps = array("q")

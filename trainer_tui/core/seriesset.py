@@ -45,6 +45,7 @@ class SeriesSet:
             series = self._held.get(one.key)
             if series is None:
                 series = self._held[one.key] = Series(one.key, self._origin)
+            series.unit = one.unit
             if isinstance(one, Points):
                 series.extend(one)
             else:

@@ -207,8 +207,9 @@ class Store(Database):
                 with self._reading() as db:
                     n = _find(db, ref)
                     rows = [] if n is None else metricrows.piece(db, n, key, step)
+                    unit = "" if n is None or not rows else metricrows.unit_of(db, n, key)
                 if rows:
-                    yield metricrows.points(key, rows)
+                    yield metricrows.points(key, rows, unit)
                     step = rows[-1][0]
                 if len(rows) < metricrows.PIECE:
                     break

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from trainer_tui.core import ticks
+from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import place_of
 from trainer_tui.core.series import Axis
 
@@ -74,8 +74,8 @@ def bottom(scene: Scene, box: Box) -> Iterator[str]:
         values = ticks.time_ticks(box.left, box.right, count)
         labels, unit = [ticks.duration(value) for value in values], "since start"
     else:
-        values = ticks.step_ticks(box.left, box.right, count)
-        labels, unit = ticks.labels(values), "step"
+        counted = [line.series.unit for line in scene.lines if len(line.series)]
+        values, labels, unit = units.axis(counted, box.left, box.right, count)
     yield f'<path class="frame" d="M{box.x:.1f} {box.y:.1f}V{box.bottom:.1f}h{box.width:.1f}"/>\n'
     yield '<g class="faint" text-anchor="middle">'
     for value, label in zip(values, labels, strict=True):
@@ -86,16 +86,16 @@ def bottom(scene: Scene, box: Box) -> Iterator[str]:
     edge = box.x + box.width
     yield (
         f'<text class="faint" text-anchor="end" x="{edge:.1f}" y="{box.bottom + 36:.1f}">'
-        f"{unit}</text>\n"
+        f"{text(unit)}</text>\n"
     )
     for line in scene.lines[:1]:
         for step in line.checkpoints:
             at = place_of(line.series, step, scene.axis)
             if at is not None and box.left <= at <= box.right:
-                x = box.across(at)
+                x, told = box.across(at), units.at(line.series.unit, step)
                 yield (
                     f'<path class="tick" d="M{x:.1f} {box.bottom + 1:.1f}l4 7h-8z">'
-                    f"<title>checkpoint at step {step}</title></path>\n"
+                    f"<title>checkpoint at {text(told)}</title></path>\n"
                 )
     for line in scene.lines:
         yield from _stalls(line, scene.axis, box)
@@ -115,5 +115,6 @@ def _stalls(line: Line, axis: Axis, box: Box) -> Iterator[str]:
             yield (
                 f'<rect class="stall" x="{x - 2:.1f}" y="{box.bottom - 3:.1f}" '
                 f'width="{stop - x + 4:.1f}" height="6"><title>'
-                f"no step for {ticks.duration(stall.seconds)}</title></rect>\n"
+                f"no {text(units.noun(line.series.unit))} for {ticks.duration(stall.seconds)}"
+                "</title></rect>\n"
             )

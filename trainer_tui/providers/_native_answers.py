@@ -105,8 +105,14 @@ def _progress(value: object) -> Progress | None:
     if current is None:
         return None
     total = _wire.integer(told.get("total"))
-    unit = _wire.line(told.get("unit"), limit=20) or "step"
+    unit = _unit(told.get("unit"))
     return Progress.of(max(0, current), total if total and total > 0 else None, unit)
+
+
+def _unit(value: object) -> str:
+    """What is counted, in the singular; whoever writes a config may say ``epochs``."""
+    unit = _wire.line(value, limit=20) or "step"
+    return {"steps": "step", "epochs": "epoch"}.get(unit, unit)
 
 
 def _error(value: object) -> JobError | None:
@@ -178,7 +184,8 @@ def metrics(value: object, since: int) -> tuple[Sequence[Metric], int]:
         key = _wire.line(fields.get("key"), limit=200)
         step, number = _wire.integer(fields.get("step")), _wire.number(fields.get("value"))
         if key is not None and step is not None and number is not None:
-            points.append(Metric(key, step, number, _wire.moment(fields.get("time"))))
+            unit = _unit(fields.get("unit"))
+            points.append(Metric(key, step, number, _wire.moment(fields.get("time")), unit))
     following = _wire.integer(told.get("next"))
     return points, since if following is None else following
 

@@ -329,5 +329,9 @@ def metrics(version: Version, since: int) -> tuple[list[Metric], int]:
         step = int(epoch["epoch"])
         if step > since:
             last = max(last, step)
-            found += [Metric(k, step, value) for k, value in epoch.items() if k != "epoch"]
+            found += [
+                Metric(key, step, value, unit="epoch")
+                for key, value in epoch.items()
+                if key != "epoch"
+            ]
     return found, last

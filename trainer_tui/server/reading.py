@@ -123,7 +123,7 @@ def _point(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
         step, key, value = found["step"], found["key"], found["value"]
-        moment = found.get("time")
+        moment, unit = found.get("time"), found.get("unit")
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     if isinstance(value, str):
@@ -138,7 +138,8 @@ def _point(line: bytes) -> dict[str, Any] | None:
         value = "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if not _is_number(moment) or not math.isfinite(moment):
         moment = None
-    return {"step": int(step), "time": moment, "key": key, "value": value}
+    said = {"unit": unit} if isinstance(unit, str) and unit else {}
+    return {"step": int(step), "time": moment, "key": key, "value": value, **said}
 
 
 def _is_number(value: object) -> bool:

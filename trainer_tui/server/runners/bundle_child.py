@@ -249,7 +249,7 @@ class Child:
         for name, value in metrics.items():
             self.log.say(f"{name} = {value:g}")
         now = round(time.time(), 3)
-        lines = [point(index + 1, now, name, value) for name, value in metrics.items()]
+        lines = [point(index + 1, now, name, value, "partition") for name, value in metrics.items()]
         with self.folder.metrics.open("a", encoding="utf-8") as file:
             file.write("".join(lines))
 

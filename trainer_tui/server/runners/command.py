@@ -105,7 +105,7 @@ class CommandRunner:
         progress, loss = previous.progress, previous.loss
         if options.pattern is not None:
             found, after = progress_log.read(folder.log, position, options.pattern)
-            after = progress_log.append(folder, found, after, position)
+            after = progress_log.append(folder, found, after, position, options.unit)
             if after != position:
                 progress_log.keep(folder, after)
             position = after

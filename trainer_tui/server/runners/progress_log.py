@@ -102,7 +102,11 @@ def read(log: Path, position: Position, pattern: re.Pattern[str]) -> tuple[list[
 
 
 def append(
-    folder: JobFolder, found: Iterable[Found], position: Position, before: Position
+    folder: JobFolder,
+    found: Iterable[Found],
+    position: Position,
+    before: Position,
+    unit: str = "step",
 ) -> Position:
     """Add the points that are newer than those in the metrics file already.
 
@@ -116,7 +120,7 @@ def append(
         values = {"loss": each.loss, "lr": each.lr}
         known = {key: value for key, value in values.items() if value is not None}
         for key, value in known.items():
-            lines.append(point(each.current, now, key, value))
+            lines.append(point(each.current, now, key, value, unit))
         if known:
             newest = each.current
     if lines and not write_points(folder.metrics, lines):
@@ -142,12 +146,13 @@ def write_points(metrics: Path, lines: Iterable[str]) -> bool:
     return True
 
 
-def point(step: int, moment: float, key: str, value: float) -> str:
-    """One line of a metrics file."""
+def point(step: int, moment: float, key: str, value: float, unit: str = "step") -> str:
+    """One line of a metrics file; it says what it counts where that is no step."""
     shown: float | str = value
     if not math.isfinite(value):
         shown = "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return json.dumps({"step": step, "time": moment, "key": key, "value": shown}) + "\n"
+    said = {"step": step, "time": moment, "key": key, "value": shown}
+    return json.dumps(said if unit == "step" else {**said, "unit": unit}) + "\n"
 
 
 def _matches(lines: Iterable[str], pattern: re.Pattern[str]) -> Iterable[Found]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trainer_tui.core import ticks
+from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import apart, padded, place_of, range_of, value_ticks
 from trainer_tui.core.series import ABOVE, BELOW, Axis, Columns
 from trainer_tui.tui.glyphs import Glyphs
@@ -24,7 +24,7 @@ from trainer_tui.tui.widgets.chart_look import (
     extent,
     read,
 )
-from trainer_tui.tui.widgets.chart_text import axis_rows, legend, note_words
+from trainer_tui.tui.widgets.chart_text import axis_rows, counted, legend, note_words
 
 _MIN_WIDTH, _MIN_HEIGHT = 16, 5
 _FEW = 16
@@ -53,8 +53,8 @@ def picture(
     if width < _MIN_WIDTH or height < _MIN_HEIGHT:
         return [[(" " * width, "")] for _ in range(height)]
     if whole is None:
-        known = any(len(curve.series) for curve in curves)
-        words = "no times are known: X shows the steps" if known else ""
+        what = " and ".join(map(units.plural, counted(curves)))
+        words = f"no times are known: X shows the {what}" if what else ""
         return centred(words, width, height)
     left, right = look.window or whole
     # The extremes are the same however few columns there are; on a logarithmic axis more of them

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from rich.cells import cell_len, set_cell_size
 
-from trainer_tui.core import ticks
+from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import place_of
 from trainer_tui.core.series import Axis, Columns
 from trainer_tui.core.stalls import Stall
+from trainer_tui.model import POINTS
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.widgets.chart_look import Curve, Frame, Look, Row, read
 
@@ -28,10 +29,15 @@ def where(curves: Sequence[Curve], look: Look) -> str:
             place = place_of(curve.series, point[0], look.axis)
             x = x if place is None else place
     if look.axis is Axis.STEP:
-        return f"step {round(x):,}"
+        return units.at(units.together(counted(curves)), x)
     if look.axis is Axis.TIME:
         return ticks.moment(x, look.zone)
     return f"after {ticks.duration(round(x))}"
+
+
+def counted(curves: Sequence[Curve]) -> list[str]:
+    """What the places of the curves count, each once."""
+    return list(dict.fromkeys(curve.series.unit for curve in curves if len(curve.series)))
 
 
 APART = "each on its own scale"
@@ -49,17 +55,23 @@ def note_words(
     words = []
     if own:
         words.append(APART)
+    what = counted(curves)
+    if look.axis is Axis.STEP and len(what) > 1:
+        timed = all(curve.series.extent(Axis.RELATIVE) is not None for curve in curves)
+        beside = " beside ".join(map(units.plural, what))
+        words.append(f"{glyphs.warn} {beside}" + (": X shows time" if timed else ""))
     if any(any(each.odd) for each in columns):
         words.append(f"{glyphs.times} not finite")
     stalls = _stalls_in(curves, look.axis, window)
     going = [stall.seconds for stall in stalls if stall.open]
+    noun = units.noun(what[0]) if len(what) == 1 else POINTS
     if going:
         longest = max(going)
         told = ticks.duration(longest) if longest >= 1 else "a while"
-        words.append(f"{glyphs.pause} no step for {told}")
+        words.append(f"{glyphs.pause} no {noun} for {told}")
     elif stalls:
         longest = max(stall.seconds for stall in stalls)
-        words.append(f"{glyphs.pause} {ticks.duration(longest)} without a step")
+        words.append(f"{glyphs.pause} {ticks.duration(longest)} without {units.article(noun)}")
     without = sum(curve.series.timeless for curve in curves) if look.axis is not Axis.STEP else 0
     if without:
         words.append(f"{without:,} points without a time")
@@ -138,7 +150,9 @@ def _item(curve: Curve, look: Look, full: bool, glyphs: Glyphs) -> Item:
     if not full or best is None:
         return glyphs.info, curve.label, curve.colour
     mark = glyphs.mark if glyphs.unicode else "o"
-    told = f"{curve.label}  {mark} {ticks.number(best[1])} at step {best[0]:,}"
+    told = (
+        f"{curve.label}  {mark} {ticks.number(best[1])} at {units.at(curve.series.unit, best[0])}"
+    )
     return glyphs.info, told, curve.colour
 
 
@@ -184,12 +198,13 @@ def axis_rows(
     glyphs: Glyphs,
 ) -> list[Row]:
     """The axis with ticks, checkpoints, stalls and what was not finite; below it the labels."""
-    values, texts, unit = _x_ticks(frame, look)
+    values, texts, unit = _x_ticks(curves, frame, look)
     line: list[tuple[str, str]] = [(glyphs.h, "frame")] * frame.width
     tick = "┴" if glyphs.unicode else "+"
     labels = [" "] * (frame.width + 1)
     free, end = 0, frame.width + 1
-    if len(unit) + 2 * _PER_LABEL <= end:
+    needed = 2 * _PER_LABEL if len(counted(curves)) < 2 else _PER_LABEL  # that must be said
+    if len(unit) + needed <= end:
         end = frame.width - len(unit)
         labels[end : frame.width] = unit
         end -= 2
@@ -226,7 +241,9 @@ def axis_rows(
     return [[*axis, (" ", "")], [(text[:width].ljust(width), "text-faint")]]
 
 
-def _x_ticks(frame: Frame, look: Look) -> tuple[list[float], list[str], str]:
+def _x_ticks(
+    curves: Sequence[Curve], frame: Frame, look: Look
+) -> tuple[list[float], list[str], str]:
     """Places of the ticks, their labels, and the axis' own word."""
     count = max(1, frame.width // _PER_LABEL)
     left, right = frame.left, frame.right
@@ -236,8 +253,7 @@ def _x_ticks(frame: Frame, look: Look) -> tuple[list[float], list[str], str]:
     if look.axis is Axis.RELATIVE:
         values = ticks.time_ticks(left, right, count)
         return values, [ticks.duration(value) for value in values], "since start"
-    values = ticks.step_ticks(left, right, count)
-    return values, ticks.labels(values), "step"
+    return units.axis(counted(curves), left, right, count)
 
 
 def _stalls(curves: Sequence[Curve], frame: Frame, axis: Axis) -> list[tuple[int, int]]:

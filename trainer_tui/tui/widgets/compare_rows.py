@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from trainer_tui.core import units
 from trainer_tui.core.compare import told_apart
 from trainer_tui.core.series import better
 from trainer_tui.core.ticks import number
@@ -130,5 +131,6 @@ class CompareRows(PictureView):
         best = series.best(way) if way is not None else None
         if best is not None:
             arrow = glyphs.down if way == "min" else glyphs.up
-            row.append((f"{arrow} {number(best[1])} at step {best[0]:,}", "text-muted"))
+            told = f"{arrow} {number(best[1])} at {units.at(series.unit, best[0])}"
+            row.append((told, "text-muted"))
         return row
