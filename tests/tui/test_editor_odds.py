@@ -67,6 +67,36 @@ async def test_the_choice_says_what_each_side_changed(tmp_path: Path) -> None:
         assert "- when you began   + comfy has" in shown(app)
 
 
+async def test_a_conflict_is_seen_before_the_answer(tmp_path: Path) -> None:
+    """At ctrl+s the service is asked whether it has another config by now. If so, the question is
+    which of the two; if it is taken back, the question is what it was. Nothing is sent."""
+    app = EditApp(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await opened(pilot, app)
+        screen.area.replace_all(MINE)
+        watched = len(app.runtime.watched)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Send it to comfy?" in shown(app))
+        assert len(app.runtime.watched) == watched + 1
+        arrive(app, FLUX)
+        await pilot.pause()
+        assert "Send it to comfy?" in shown(app) and "not what it was" not in shown(app)
+        arrive(app, THEIRS)
+        await until(pilot, lambda: "Choose between the two?" in shown(app))
+        text = shown(app)
+        assert "not what it was when you began. Yes shows both" in text
+        assert "- when you began   + yours" in text
+        await pilot.press("b")
+        await until(pilot, lambda: "- comfy has   + yours" in shown(app))
+        arrive(app, FLUX)
+        await until(pilot, lambda: "Send it to comfy?" in shown(app))
+        arrive(app, THEIRS)
+        await until(pilot, lambda: "Choose between the two?" in shown(app))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, OddsScreen))
+        assert app.runtime.asked == []
+
+
 async def test_keep_mine(tmp_path: Path) -> None:
     """My text goes on, now as an edit of theirs; theirs is among the drafts."""
     async with at_odds(tmp_path) as (app, pilot, screen):

@@ -141,7 +141,7 @@ class DiffScreen(Screen[bool]):
         self._others = [Other(names[0], old), *others]
         self._base = 0
         self._sides: bool | None = None  # by the width, until somebody chooses
-        self._notes = notes
+        self._notes, self._warning = notes, ""
         self._heading = Heading(title, about)
         self._question = Question(question, self._keys) if question is not None else None
         self._view = LinesView(id="diff")
@@ -173,6 +173,15 @@ class DiffScreen(Screen[bool]):
         wide = self.app.size.width >= SIDE_BY_SIDE
         return wide if self._sides is None else self._sides and wide
 
+    def ask_anew(self, texts: Sequence[Other], question: str, warning: str = "") -> None:
+        """What is asked about has changed: other texts to compare with, another question, and a
+        sentence above all others that says why."""
+        if self._question is None:
+            return
+        self._others, self._question.question = list(texts), question
+        self._warning = warning
+        self._turn_to(0)
+
     def _keys(self) -> list[Piece]:
         hints = []
         if self.app.size.width >= SIDE_BY_SIDE and self._diff:
@@ -190,10 +199,11 @@ class DiffScreen(Screen[bool]):
         width = max(20, self.app.size.width - 6)
         glyphs = self.console.glyphs
         lines: list[Line] = [[]]
-        for colour, text in self._notes:
+        first = [("warning", self._warning)] if self._warning else []
+        for colour, text in [*first, *self._notes]:
             for number, part in enumerate(wrap(text, width)):
                 lines.append([Piece("   " if not number else "     "), Piece(part, colour)])
-        if self._notes:
+        if first or self._notes:
             lines.append([])
         lines += self._values()
         name = self._others[self._base].name

@@ -7,6 +7,7 @@ Writing a new job's config (``screens/new_text.py``) is a child of the same :cla
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -14,19 +15,34 @@ from textual.binding import BindingType
 from trainer_tui.core.acts import Act, Outcome, resume_point
 from trainer_tui.core.drafts import ago, sent_before
 from trainer_tui.core.forecast import Forecast
-from trainer_tui.core.messages import Aspect
+from trainer_tui.core.messages import Aspect, Message
+from trainer_tui.core.rows import Draft
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import Capability, Job, Status
+from trainer_tui.model import Capability, Job, JobRef, Status
 from trainer_tui.tui.checking import Checked
 from trainer_tui.tui.forecasting import forecasts, told
+from trainer_tui.tui.screens.diff import DiffScreen, Other
 from trainer_tui.tui.screens.edited_job import EditedJob
 from trainer_tui.tui.screens.text_screen import TextScreen
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The question that is on the screen."""
+
+    screen: DiffScreen
+    question: str
 
 
 class EditorScreen(EditedJob):
     """Edits the config of a job and sends it."""
 
     BINDINGS: ClassVar[list[BindingType]] = TextScreen.BINDINGS  # listed with the editor's name
+
+    def __init__(self, ref: JobRef, draft: Draft | None = None) -> None:
+        """As :class:`EditedJob`."""
+        super().__init__(ref, draft)
+        self._asking: Asking | None = None
 
     def may_send(self) -> bool:
         """Whether it can be sent now: there is something to send, and nothing to choose before."""
@@ -42,8 +58,6 @@ class EditorScreen(EditedJob):
 
     def ask_to_send(self, checked: Checked) -> None:
         """Show what changes, then ask."""
-        from trainer_tui.tui.screens.diff import DiffScreen
-
         text, base = self.area.text, self.edit_base
         assert base is not None
         notes = self.notes(checked)
@@ -62,24 +76,39 @@ class EditorScreen(EditedJob):
             notes.append(("text-muted", self._what_follows(entry.job, will)))
         errors = checked.errors
         question = "Send it all the same?" if errors else f"Send it to {self.ref.profile}?"
+        screen = DiffScreen(
+            "Send the edit",
+            self.about(),
+            base,
+            text,
+            names=(self.base_name(), "yours"),
+            others=self.others(),
+            notes=notes,
+            question=question,
+        )
 
         def answered(yes: bool | None) -> None:
-            if yes:
+            self._asking = None
+            if yes and self.may_send():
                 self._perform(text, base)
 
-        self.app.push_screen(
-            DiffScreen(
-                "Send the edit",
-                self.about(),
-                base,
-                text,
-                names=(f"{self.ref.profile} has", "yours"),
-                others=self.others(),
-                notes=notes,
-                question=question,
-            ),
-            answered,
-        )
+        self.app.push_screen(screen, answered)
+        self._asking = Asking(screen, question)
+        # Somebody else may have changed it since it was opened: better to know before the answer.
+        self.console.runtime.watch(self.ref, {Aspect.CONFIG})
+
+    def receive(self, message: Message) -> None:
+        """As before; and what is being asked may be another question now."""
+        before = self.odds
+        super().receive(message)
+        if self._asking is None or self.odds is before:
+            return
+        question, warning = self._asking.question, ""
+        if self.odds is not None:
+            question = "Choose between the two?"
+            warning = f"{self.odds.said} Yes shows both: keep yours, take theirs, or merge."
+        texts = [Other(self.base_name(), self.base() or ""), *self.others()]
+        self._asking.screen.ask_anew(texts, question, warning)
 
     def _what_follows(self, job: Job, will: Forecast | None) -> str:
         reason = self.console.why_not(job, Act.RESUME)
