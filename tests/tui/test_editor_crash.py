@@ -89,8 +89,8 @@ def drafts(home: Path) -> list[str]:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP], ids=["killed", "hung up"])
 def test_what_was_typed_outlives_the_console(tmp_path: Path, how: signal.Signals) -> None:
-    """Killed in the middle of typing, at most the last moments are lost; the rest is listed
-    when the console is started again, and opens."""
+    """Killed in the middle of typing, at most the last moments are lost; the console says so when
+    it is started again, and one types on where one was."""
     home = tmp_path / "h"
     home.mkdir()
     (home / "config.toml").write_text(PROFILE)
@@ -120,12 +120,16 @@ def test_what_was_typed_outlives_the_console(tmp_path: Path, how: signal.Signals
         print(f"lost {lost:.2f} s of typing, {len(typed) - count} keys")
 
     again = Terminal(home)
-    again.until(lambda: "Jobs ─ 0" in again.text, "the console")
+    again.until(lambda: "1 not sent :drafts" in again.text, "the console")
     again.press(b":")
     again.press(b"drafts")
     again.until(lambda: "were not sent, were sent" in again.text, "the command")
     again.press(b"\r")
     again.until(lambda: "1 not sent" in again.text, "the list of drafts")
     again.press(b"\r")
-    again.until(lambda: "#0123456789" in again.text, "the text")
+    again.until(lambda: "0123456789" in again.text, "the text")
+    again.press(b"Z")
+    again.until(lambda: "Z" in drafts(home)[0], "the next key in the draft")
+    assert re.match(r"#(\d*)#", drafts(home)[0].replace("Z", ""))
+    assert drafts(home)[0].index("Z") > count - 20  # one spot a write, not one a key
     again.kill()

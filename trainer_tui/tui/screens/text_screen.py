@@ -130,7 +130,8 @@ class TextScreen(TextChecked):
         self.area.move_cursor((spot.row, spot.column))
 
         def scroll() -> None:
-            self.area.scroll_to(y=max(0, spot.row - spot.below), animate=False)
+            y = max(0, spot.row - spot.below)
+            self.area.scroll_to(0, y, animate=False, immediate=True)
             self.area.scroll_cursor_visible()
 
         self.call_after_refresh(scroll)
