@@ -305,6 +305,7 @@ def test_numbers_are_read_as_ai_toolkit_reads_them() -> None:
     """1e-4 is a number; dates, hex and yes are as ever."""
     found = parse("lr: 1e-4\nb: 1E5\nc: -2.5e+3\nd: 1_000\ne: .5\nf: 1e\n")
     assert found == {"lr": 1e-4, "b": 1e5, "c": -2500.0, "d": 1000, "e": 0.5, "f": "1e"}
+    assert parse('{"lr": 1e-4, "two": "\\ud83d\\ude00"}') == {"lr": 1e-4, "two": "\U0001f600"}
 
 
 # Each list holds the one before it ten times: 10⁸ entries in a few lines.
@@ -333,8 +334,19 @@ LAUGHS = "a: &a [1]\n" + "".join(
         ("x" * 3_000_000, None),
         ("? {a: 1}\n: 2", 1),
         ("just text", 1),
+        ('{"a":' * 200 + "1" + "}" * 200, None),
+        # Each line merges the one before it twice: 2⁶⁰ pairs in two kilobytes.
+        (
+            "a0: &a0 {x: 1}\n"
+            + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 60)),
+            None,
+        ),
+        ("\na: 1" + ":1" * 100_000, 2),
+        ("a: 1" + ":1" * 190 + ".5", 1),
+        ("a: 0x" + "f" * 5000, 1),
+        ('{"a": ' + "9" * 400 + "}", None),
     ],
-    ids=range(10),
+    ids=range(16),
 )
 def test_what_is_no_config_is_refused(text: str, line: int | None) -> None:
     """Not YAML, not safe, not small: with its line where there is one."""

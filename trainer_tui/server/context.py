@@ -40,11 +40,11 @@ class ServerContext:
     tcp: str | None
     """``http://127.0.0.1:PORT`` where the server listens there."""
 
-    def file_url(self, origin: str, job_id: str, path: str, seconds: int = 24 * 3600) -> str:
-        """A URL of a job's file that needs no token and is good for that long.
+    def file_url(self, origin: str, job_id: str, path: str) -> str:
+        """A URL of a job's file that needs no token and is good for a day.
 
         Args:
             origin: ``http://host:port`` as the asking client sees this server.
         """
-        expires = int(self.now().timestamp()) + seconds
+        expires = int(self.now().timestamp()) + 24 * 3600
         return origin.rstrip("/") + self.signer.sign(f"/files/{job_id}/{path}", expires)

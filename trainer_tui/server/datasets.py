@@ -267,8 +267,6 @@ def with_real_folders(config_text: str, root: Path) -> str | None:
     """
     if MOUNT not in config_text:
         return None
-    import yaml
-
     from trainer_tui.server import configs
 
     changed = False
@@ -287,7 +285,7 @@ def with_real_folders(config_text: str, root: Path) -> str | None:
     placed = walk(configs.parse(config_text))
     if not changed:
         return None
-    return yaml.safe_dump(placed, sort_keys=False, allow_unicode=True, width=1000)
+    return configs.dump(placed)
 
 
 def find_folder(root: Path, name: str) -> Path | None:

@@ -184,10 +184,11 @@ class Engine:
         if request.token is not None and (known := self.book.by_token(request.token)):
             return known, False
         data = _encode(request.config)
-        config = configs.parse(request.config)
-        runner = self.runner(request.runner or self.choose_runner(config))
-        runner.check(config, request.config)
-        config_name = _line(runner.job_name(config))
+        runner, config_name, total = await asyncio.to_thread(
+            self._judge, request.config, request.runner
+        )
+        if request.token is not None and (known := self.book.by_token(request.token)):
+            return known, False  # the same request again came meanwhile
         job_id = self.book.ids.new()
         record = JobRecord(
             id=job_id,
@@ -197,7 +198,7 @@ class Engine:
             created_at=self.now(),
             config_etag=config_etag(data),
             config_name=config_name,
-            total=runner.total_steps(config),
+            total=total,
             gpu=request.gpu,
             gpu_count=self.scheduler.gpu_count(runner, request.gpu),
             token=request.token,
@@ -270,31 +271,16 @@ class Engine:
             StateError: ``JOB_RUNNING``, or ``CONFLICT`` when the config is another by now.
             InvalidConfig: The runner cannot run it, or it renames the job's files.
         """
-        record = self.book.get(job_id)
-        if record.status.active:
-            raise StateError(
-                f"The config cannot be edited while the job is {record.status}.",
-                hint="Stop it first, then edit and resume.",
-                code="JOB_RUNNING",
-            )
-        if if_match is not None and if_match != config_etag(self.disk.read_config(record.id)):
-            raise StateError(
-                "The config has been changed by somebody else since.",
-                hint="Look at what is there now, and edit that.",
-                code="CONFLICT",
-            )
+        record = self._editable(job_id, if_match)
         data = _encode(text)
-        config = configs.parse(text)
-        runner = self.runner(record.runner)
-        runner.check(config, text)
-        name = _line(runner.job_name(config))
+        _, name, total = await asyncio.to_thread(self._judge, text, record.runner)
+        record = self._editable(job_id, if_match)
         if record.config_name is not None and name != record.config_name:
             raise InvalidConfig(
                 f"The config's name must stay {record.config_name!r}: checkpoints are found by it.",
                 hint="Submit it as a new job to give it another name.",
             )
         self.disk.write_config(record.id, data)
-        total = runner.total_steps(config)
         record = self.book.put(
             record.replace(
                 config_etag=config_etag(data), total=total, progress=_out_of(record, total)
@@ -313,6 +299,34 @@ class Engine:
         self.book.tell(record, EventKind.ACT, "deleted")
         self.book.remove(record.id)
         self._spawn(asyncio.to_thread(self.disk.empty_trash, [left]))
+
+    def _judge(self, text: str, runner_name: str | None) -> tuple[Runner, str | None, int | None]:
+        """On a thread, for it may take a while: a config's runner, its name, its last step.
+
+        Raises:
+            InvalidConfig, UsageError: As :meth:`submit`.
+        """
+        config = configs.parse(text)
+        runner = self.runner(runner_name or self.choose_runner(config))
+        runner.check(config, text)
+        return runner, _line(runner.job_name(config)), runner.total_steps(config)
+
+    def _editable(self, job_id: str, if_match: str | None) -> JobRecord:
+        """A job whose config may be replaced now. Raises StateError."""
+        record = self.book.get(job_id)
+        if record.status.active:
+            raise StateError(
+                f"The config cannot be edited while the job is {record.status}.",
+                hint="Stop it first, then edit and resume.",
+                code="JOB_RUNNING",
+            )
+        if if_match is not None and if_match != config_etag(self.disk.read_config(record.id)):
+            raise StateError(
+                "The config has been changed by somebody else since.",
+                hint="Look at what is there now, and edit that.",
+                code="CONFLICT",
+            )
+        return record
 
     def _end(self, record: JobRecord, act: Act) -> JobRecord:
         """Ask a job that has not ended to end."""

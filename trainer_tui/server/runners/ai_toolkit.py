@@ -147,8 +147,6 @@ def _python(checkout: Path) -> Path:
 
 def _placed(config_text: str, folder: JobFolder, settings: ServerSettings) -> str:
     """The config with its folders where they are on this machine."""
-    import yaml
-
     from trainer_tui.server import configs
     from trainer_tui.server.datasets import with_real_folders
 
@@ -161,7 +159,7 @@ def _placed(config_text: str, folder: JobFolder, settings: ServerSettings) -> st
     given = inner.get("process")
     rest = given[1:] if isinstance(given, list) else []
     placed = {**config, "config": {**inner, "process": [process, *rest]}}
-    return yaml.safe_dump(placed, sort_keys=False, allow_unicode=True, width=1000)
+    return configs.dump(placed)
 
 
 def _output(folder: JobFolder, name: str) -> Path:

@@ -23,8 +23,10 @@ def position(text: str, path: Sequence[Key]) -> tuple[int | None, int | None]:
     """Line and column, from 1, of the value at ``path``, or of its nearest parent that is there."""
     import yaml
 
+    from trainer_tui.server.configs import SAFE
+
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=SAFE)
     except (yaml.YAMLError, RecursionError, ValueError):
         return None, None
     for key in path:
