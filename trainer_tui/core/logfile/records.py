@@ -1,4 +1,4 @@
-"""Levels of log lines, and lines that are records: JSON or logfmt.
+"""Lines of a log that are records: what a JSON object says, and how serious it says it is.
 
 Names of fields are those of Python's logging and python-json-logger, structlog, loguru, pino,
 bunyan, winston, zap, zerolog, logrus, Serilog, ECS, OpenTelemetry, Google Cloud and Docker.
@@ -8,7 +8,6 @@ Everything given back is safe to show: an escape that JSON spelled as ``\\u001b`
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,13 +44,6 @@ class Record:
     fields: tuple[tuple[str, str], ...]
     """The rest, in the order of the line; texts may have several lines."""
 
-    @property
-    def text(self) -> str:
-        """The record folded to one line: its message, else its fields."""
-        if self.message:
-            return self.message
-        return " ".join(f"{key}={sanitize.line(value)}" for key, value in self.fields)
-
 
 _WORDS: dict[str, Level] = {
     word: level
@@ -75,53 +67,10 @@ _LETTERS = {
     "F": Level.CRITICAL,
     "C": Level.CRITICAL,
 }
-_HEAD = 200
-_UPPER = (
-    r"TRACE|VERBOSE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|ERR|SEVERE|EXCEPTION|CRIT(?:ICAL)?"
-    r"|FATAL|PANIC|EMERG|ALERT"
-)
-_LEVEL = re.compile(
-    rf"(?<![\w./-])(?P<upper>{_UPPER})(?![\w=-]|/\w)"
-    r"|[\[<(](?P<bracket>trace|debug|info|notice|warn(?:ing)?|error|err|crit(?:ical)?|fatal"
-    r"|emerg|alert)(?=[\]>):|])"
-    r"|(?<!\w)(?:level|lvl|severity)=\"?(?P<field>[A-Za-z]{1,16})"
-    r"|(?:^|(?<=[\s\]]))(?P<begin>(?:[Ee]rror|[Ff]atal|[Ww]arn(?:ing)?|[Dd]ebug|[Ii]nfo))(?=:\s)"
-    r"|(?:^|(?<=\s))(?P<kind>(?:[A-Za-z_]\w{0,60}\.){0,8}"
-    r"(?:[A-Z]\w{0,60}(?:Error|Exception)|KeyboardInterrupt|SystemExit))(?=:\s|:?$)"
-    r"|(?:^|(?<=\s))(?P<warned>[A-Z]\w{0,60}Warning)(?=:\s)"
-    r"|(?P<trace>Traceback \(most recent call last\))"
-    r"|(?P<killed>^Killed\b)"
-    r"|(?:(?<=\d: )(?=[TDIWEF] [a-z]\w*/)"  # TensorFlow, PyTorch's C++
-    r"|(?<=\[)(?=[IWEF](?:\d{4} \d\d:\d\d| ?[\w/.]{1,60}\.(?:cpp|cc|cu|h|py):\d)))"
-    r"(?P<letter>[TDIWEF])"
-)
-_GLOG = re.compile(r"\W?([IWEFDC])(?:\d{4}|\d{8})\s{1,2}\d\d:\d\d:\d\d")
-
-
-def level_of(text: str) -> Level | None:
-    """The level that a line tells, from its first characters; ``None`` when it tells none.
-
-    Of several words the first counts: that is where loggers write it.
-    """
-    if text.startswith("{"):
-        record = record_of(text)
-        return record.level if record else None
-    head = text[:_HEAD]
-    if match := _GLOG.match(head):
-        return _LETTERS[match[1]]
-    match = _LEVEL.search(head)
-    if match is None:
-        return None
-    kind, word = match.lastgroup, match[match.lastgroup or 0]
-    if kind in ("trace", "kind", "killed"):
-        return Level.ERROR
-    if kind == "warned":
-        return Level.WARNING
-    return _LETTERS[word] if kind == "letter" else _WORDS.get(word.lower())
 
 
 def record_of(text: str) -> Record | None:
-    """The record that a line is: a JSON object, or logfmt; ``None`` for any other line.
+    """The record that a line is, a JSON object; ``None`` for any other line.
 
     Never raises. A line longer than :data:`LONGEST`, or nested beyond what the parser takes, is
     no record; of more than :data:`MOST_FIELDS` fields the rest is not told.
@@ -129,12 +78,16 @@ def record_of(text: str) -> Record | None:
     if len(text) > LONGEST:
         return None
     body = text.strip()
-    if body.startswith("{"):
-        return _json_record(body) if body.endswith("}") else None
-    return _logfmt_record(body)
+    if not (body.startswith("{") and body.endswith("}")):
+        return None
+    try:
+        value = json.loads(body)
+        if not isinstance(value, dict) or not value:
+            return None
+        return _loguru(value) or _flat(value)
+    except (ValueError, RecursionError):
+        return None
 
-
-# JSON
 
 _LEVEL_KEYS = (
     "level", "levelname", "level_name", "severity", "log.level", "loglevel", "lvl", "levelno",
@@ -159,16 +112,6 @@ _MESSAGE_KEYS = (
 )
 _PYTHON_NUMBERS = frozenset({"levelno", "level_number"})
 _OTEL_NUMBERS = frozenset({"severityNumber", "SeverityNumber"})
-
-
-def _json_record(body: str) -> Record | None:
-    try:
-        value = json.loads(body)
-        if not isinstance(value, dict) or not value:
-            return None
-        return _loguru(value) or _flat(value)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _loguru(value: dict[str, object]) -> Record | None:
@@ -235,31 +178,3 @@ def _shown(value: object) -> str:
     if not isinstance(value, str):
         value = json.dumps(value, ensure_ascii=False)
     return sanitize.text(value, limit=_LONGEST_VALUE)
-
-
-# logfmt
-
-_PAIR = re.compile(r"([A-Za-z_@][\w.@/-]*)=(\"(?:[^\"\\]|\\.)*\"|[^\s\"]*)(?:\s+|$)")
-_TOLD = frozenset({*_LEVEL_KEYS, *_MESSAGE_KEYS, "time", "timestamp", "ts"})
-
-
-def _logfmt_record(body: str) -> Record | None:
-    """Pairs and nothing else, one of which says what log records say."""
-    if not (found := _PAIR.match(body)):
-        return None
-    pairs: dict[str, object] = {}
-    end = 0
-    while end < len(body) and (found := _PAIR.match(body, end)):
-        key, value = found.groups()
-        pairs[key] = _unquoted(value) if value.startswith('"') else value
-        end = found.end()
-    if end < len(body) or len(pairs) < 2 or not _TOLD.intersection(pairs):
-        return None
-    return _flat(pairs)
-
-
-def _unquoted(value: str) -> str:
-    try:
-        return str(json.loads(value, strict=False))
-    except ValueError:
-        return value[1:-1]
