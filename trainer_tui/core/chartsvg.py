@@ -67,18 +67,18 @@ def draw(scene: Scene) -> str:
     return "".join(_parts(scene))
 
 
-def sheet(scenes: Sequence[Scene], columns: int = 2) -> str:
-    """Several pictures on one sheet, row by row; all of the first one's size."""
+def sheet(scenes: Sequence[Scene]) -> str:
+    """Several pictures on one sheet, two a row; all of the first one's size."""
     if not scenes:
         return draw(Scene(()))
     wide, tall = scenes[0].width, scenes[0].height
-    width, height = wide * min(columns, len(scenes)), tall * -(-len(scenes) // columns)
+    width, height = wide * min(2, len(scenes)), tall * -(-len(scenes) // 2)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">\n'
     ]
     for number, scene in enumerate(scenes):
-        x, y = number % columns * wide, number // columns * tall
+        x, y = number % 2 * wide, number // 2 * tall
         out.append(draw(scene).replace("<svg ", f'<svg x="{x}" y="{y}" ', 1))
     return "".join([*out, "</svg>\n"])
 

@@ -92,7 +92,7 @@ def estimate(
         eta = _rounded_seconds(seconds)
         if not stalled and seconds < timedelta(days=3650).total_seconds():
             finish = _to_minute(now + timedelta(seconds=seconds - silent))
-    return Estimate(_significant(rate) if rate else None, eta, finish, stalled)
+    return Estimate(_three_digits(rate) if rate else None, eta, finish, stalled)
 
 
 def elapsed(job: Job, now: datetime) -> float | None:
@@ -137,10 +137,10 @@ def _pairs(window: Sequence[Sample]) -> list[tuple[float, int]]:
     return [(seconds, steps) for seconds, steps in pairs if seconds > 0 and steps > 0]
 
 
-def _significant(value: float, digits: int = 3) -> float:
+def _three_digits(value: float) -> float:
     if value == 0 or not math.isfinite(value):
         return value
-    return round(value, digits - 1 - math.floor(math.log10(abs(value))))
+    return round(value, 2 - math.floor(math.log10(abs(value))))
 
 
 def _rounded_seconds(seconds: float) -> float:

@@ -293,11 +293,9 @@ def _other_work(old: Forecast, new: Forecast) -> bool:
     return (old.images, old.resolution, old.model) != (new.images, new.resolution, new.model)
 
 
-def resume_words(
-    job: Job, pace: Pace | None, pricing: Mapping[str, float], steps: int | None = None
-) -> str:
+def resume_words(job: Job, pace: Pace | None, pricing: Mapping[str, float]) -> str:
     """What a resume will run, where the job's config is not at hand: ``Runs 1,250 steps, …``."""
-    total = steps if steps is not None else job.progress.total if job.progress else None
+    total = job.progress.total if job.progress else None
     if job.checkpoint_step is None or total is None:
         return ""
     if job.progress is not None and job.progress.unit != "step":

@@ -50,16 +50,10 @@ class WholeLogs:
     Args:
         fetch: Job id and name → the log's whole text, and whether the job had ended before it was
             asked.
-        clock: Monotonic seconds.
     """
 
-    def __init__(
-        self,
-        fetch: Callable[[str, str], Awaitable[tuple[bytes, bool]]],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, fetch: Callable[[str, str], Awaitable[tuple[bytes, bool]]]) -> None:
         self._fetch = fetch
-        self._clock = clock
         self._held: _Held | None = None
         self._begins: dict[Key, tuple[int, int, bytes]] = {}
 
@@ -67,7 +61,7 @@ class WholeLogs:
         """A piece from a byte offset; a negative one counts from the end."""
         held = self._held if self._held and self._held.key == key else None
         reset = False
-        due = held is None or self._clock() - held.fetched >= self._pause(len(held.data))
+        due = held is None or time.monotonic() - held.fetched >= self._pause(len(held.data))
         if offset < 0 or held is None or (offset >= held.size and due and not held.ended):
             held, reset = await self._fresh(key, offset)
         size = held.size
@@ -102,7 +96,7 @@ class WholeLogs:
         self._begins[key] = (lost, len(data), _hash(data))
         while len(self._begins) > 64:
             self._begins.pop(next(iter(self._begins)))
-        self._held = _Held(key, data, lost, self._clock(), ended)
+        self._held = _Held(key, data, lost, time.monotonic(), ended)
         return self._held, changed
 
     def _cut_off(self, key: Key, data: bytes) -> int:

@@ -116,7 +116,7 @@ def _confirm(
             items,
             question=f"{title}{many or ' this job'}?",
             word=word,
-            left_out=_left_out(app, [e.job for e in entries if e.job.ref in refused], refused),
+            left_out=_left_out([e.job for e in entries if e.job.ref in refused], refused),
             left_out_count=len(refused),
         ),
         answered,
@@ -132,9 +132,7 @@ def sentence(app: TrainerApp, reason: str, jobs: Sequence[Job]) -> str:
     return f"{reason[:1].upper()}{reason[1:]}"
 
 
-def _left_out(
-    app: TrainerApp, jobs: Sequence[Job], refused: Mapping[JobRef, str]
-) -> list[tuple[str, str]]:
+def _left_out(jobs: Sequence[Job], refused: Mapping[JobRef, str]) -> list[tuple[str, str]]:
     """Which jobs an act leaves alone and why, those with the same reason together.
 
     A reason that begins with the job's name needs no names before it.

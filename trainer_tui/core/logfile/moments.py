@@ -132,14 +132,14 @@ def _second(text: str, zone: Zone) -> datetime:
     return wall(datetime.fromisoformat(text), zone)
 
 
-def value_time(value: object, *, zone: Zone = None) -> datetime | None:
+def value_time(value: object) -> datetime | None:
     """The time in a field of a record: a text in any form, or a number since 1970."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return since_epoch(value)
     if isinstance(value, str):
-        return since_epoch(value) if NUMBER.fullmatch(value) else time_of(value[:64], zone=zone)
+        return since_epoch(value) if NUMBER.fullmatch(value) else time_of(value[:64])
     if isinstance(value, dict):  # protobuf's form, and loguru's
         if isinstance(seconds := value.get("seconds", value.get("timestamp")), int | float | str):
             return since_epoch(seconds)

@@ -139,7 +139,7 @@ def _add(document: Document, path: str, steps: Path, value: object) -> _Change:
     ]
     if known:
         root, parent = known[0]
-    elif parents and parent_steps and _nearest(document, path, steps, own_section=True) is None:
+    elif parents and parent_steps and _nearest(document, steps, own_section=True) is None:
         root, parent = parents[0]
     else:
         raise _no_such(document, path, steps)
@@ -225,9 +225,7 @@ def _short(path: Path) -> str:
     return written(path[3:] if path[:3] == ROOTS[2] and len(path) > 3 else path)
 
 
-def _nearest(
-    document: Document, path: str, steps: Path, *, own_section: bool = False
-) -> str | None:
+def _nearest(document: Document, steps: Path, *, own_section: bool = False) -> str | None:
     wanted = written(steps)
     there = {_short(p) for p in paths(document, leaves=False)}
     there |= {p for places in schema.homes().values() for p in places}
@@ -275,6 +273,6 @@ def _no_such(document: Document, path: str, steps: Path) -> UsageError:
     if section and not _present(document, section) and _known(section):
         hint = f"There is no {section} section yet; add one in the editor."
         return UsageError(f"there is no {shown} in the config", hint=hint, code="NO_SUCH_KEY")
-    guess = _nearest(document, path, steps)
+    guess = _nearest(document, steps)
     hint = f"Did you mean {guess}?" if guess else "`trainer-tui check FILE` knows the keys."
     return UsageError(f"there is no {shown} in the config", hint=hint, code="NO_SUCH_KEY")

@@ -144,7 +144,7 @@ class ArtifactsPane(InsteadPane):
         def reads(one: DownloadRow) -> tuple[object, ...]:
             glyphs = self.tree_view.glyphs
             bar = transfer.progress_bar(one, BAR, glyphs)
-            return bar, transfer.percent(one), transfer.words(one, glyphs)
+            return bar, transfer.percent(one), transfer.words(one)
 
         return before is not None and reads(before) == reads(row)
 

@@ -114,7 +114,7 @@ class FileTree(LineList):
         running = row.phase in (DownloadPhase.RUNNING, DownloadPhase.PAUSED)
         if running and row.fraction is not None and width >= 26:
             full, empty = transfer.progress_bar(row, BAR, glyphs)
-            said = f"{transfer.percent(row):>5} {transfer.words(row, glyphs)}"
+            said = f"{transfer.percent(row):>5} {transfer.words(row)}"
             if len(said) > width - BAR:
                 said = f"{transfer.percent(row):>5} {transfer.speed(row)}"
             return [
@@ -123,5 +123,5 @@ class FileTree(LineList):
                 Segment(fit(said, width - BAR, glyphs), style + self.paint("text-muted")),
             ]
         short = transfer.percent(row) if running else ""
-        text = f"{transfer.shape(row, glyphs)} {short or transfer.words(row, glyphs)}"
+        text = f"{transfer.shape(row, glyphs)} {short or transfer.words(row)}"
         return [Segment(fit(text, width, glyphs), ink)]

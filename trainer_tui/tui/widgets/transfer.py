@@ -50,7 +50,7 @@ def progress_bar(row: DownloadRow, width: int, glyphs: Glyphs) -> tuple[str, str
     return bar(row.fraction or 0.0, width, glyphs)
 
 
-def words(row: DownloadRow, glyphs: Glyphs) -> str:
+def words(row: DownloadRow) -> str:
     """What is to be said besides the bar: speed and time left, or the phase or its reason."""
     if row.phase is DownloadPhase.RUNNING:
         left = span(row.eta) if row.eta is not None else ""

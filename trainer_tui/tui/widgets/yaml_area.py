@@ -132,7 +132,7 @@ class YamlArea(FindingText):
         row = self.cursor_location[0]
         line = self.document.get_line(row)
         room = self._room(row, len(line) - len(line.lstrip(" -")))
-        self._panel = help_panel(self._help, room, self.painter.paint, self.glyphs)
+        self._panel = help_panel(self._help, room, self.painter.paint)
         self.refresh()
 
     # Completion ------------------------------------------------------------------------------

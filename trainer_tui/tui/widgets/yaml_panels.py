@@ -180,7 +180,7 @@ def _type(item: Completion) -> str:
     return words
 
 
-def help_panel(found: Explanation, room: Room, paint: Paint, glyphs: Glyphs) -> Panel | None:
+def help_panel(found: Explanation, room: Room, paint: Paint) -> Panel | None:
     """All that is known of a key."""
     width = min(room.width, _WIDEST)
     if width < 24:
