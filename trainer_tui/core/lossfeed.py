@@ -33,8 +33,6 @@ TAIL = 16 << 10
 """Bytes at the end of a log that are fetched."""
 TAIL_EVERY = 60.0
 """Seconds between two looks at the end of a log that must be fetched."""
-_SOON = 1.0
-"""Who wants to look again within so many seconds has more of the past to read."""
 _PIECES = 0.2
 """Seconds between two pieces of what there is to catch up with: the console goes first."""
 _AFTER_FAILURE = 60.0

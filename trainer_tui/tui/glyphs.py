@@ -44,7 +44,6 @@ class Glyphs(NamedTuple):  # a dataclass of so many fields takes milliseconds to
     info: str
     refresh: str
     pause: str
-    play: str
     h: str
     v: str
     corners: tuple[str, str, str, str]
@@ -53,7 +52,6 @@ class Glyphs(NamedTuple):  # a dataclass of so many fields takes milliseconds to
     """Left and right end of a line across a box."""
     branch: str
     """A tree's branch; two cells."""
-    last_branch: str
     stem: str
     plus_minus: str
     follow: str
@@ -108,13 +106,11 @@ UNICODE = Glyphs(
     info="●",
     refresh="↻",
     pause="‖",
-    play="▶",
     h="─",
     v="│",
     corners=("╭", "╮", "╰", "╯"),
     tees=("├", "┤"),
     branch="├ ",
-    last_branch="└ ",
     stem="│ ",
     plus_minus="±",
     follow="⇣",
@@ -160,13 +156,11 @@ ASCII = Glyphs(
     info="*",
     refresh="every",
     pause="=",
-    play=">",
     h="-",
     v="|",
     corners=("+", "+", "+", "+"),
     tees=("+", "+"),
     branch="|-",
-    last_branch="`-",
     stem="| ",
     plus_minus="+-",
     follow="v",

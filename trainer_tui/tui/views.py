@@ -12,8 +12,6 @@ from trainer_tui.tui.screens.main import MainScreen
 if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
 
-_LIVE = 20_000
-"""Jobs up to which the table is filtered on every key typed; with more, once typing rests."""
 _MIN_SPLIT, _MAX_SPLIT = 15, 85
 
 

@@ -41,8 +41,6 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, about: Screen[Any]) -> None:
         super().__init__()
         self._bindings_there = dict(about.active_bindings)
-        focused = about.focused
-        self._where = type(focused).__name__ if focused is not None else ""
         self._on_main = about is getattr(about.app, "main", None)
         self._view = LinesView(ground="surface")
 

@@ -204,10 +204,6 @@ class LogFinding(LogMotion):
         self._repaint_marks()
         self.tell()
 
-    def stirred(self) -> None:
-        """Something that was counted in the background came further."""
-        self._pulse()
-
     def _arrive(self, *, patience: float = 1.0) -> None:
         """Go to what is wanted, as soon as it is known."""
         if self._wanted is None:

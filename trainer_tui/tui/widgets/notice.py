@@ -27,7 +27,6 @@ class Notice(Static):
         display: none;
     }
     """
-    SECONDS = 6.0
 
     def say(self, shape: str, colour: str, text: str, hint: str | None, seconds: float) -> None:
         """Show a message for some seconds."""
