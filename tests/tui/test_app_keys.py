@@ -452,14 +452,16 @@ async def test_the_palette_runs_a_command(tmp_path: Path) -> None:
 
 
 async def test_the_palette_does_what_the_place_does(tmp_path: Path) -> None:
-    """Opened in the editor, it offers the editor's own acts with their keys and runs them."""
+    """Opened in the editor, it offers the editor's own acts with their keys and runs them. The
+    key bar names its key, on a narrow terminal in the place of what is needed least."""
     app = make(tmp_path)
-    async with running(app) as pilot:
+    async with running(app, (80, 24)) as pilot:
         await put_cursor(pilot, app, FAILED)
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))
         app.screen.receive(ConfigArrived(FAILED, "job: extension\n"))
         await until(pilot, lambda: isinstance(app.focused, YamlArea) and app.focused.text)
+        await until(pilot, lambda: "$EDITOR  esc leave  ctrl+p commands" in screen_text(app))
         await pilot.press("ctrl+p", *"comment")
         await until(pilot, lambda: "ctrl+/" in screen_text(app))
         await pilot.press("enter")

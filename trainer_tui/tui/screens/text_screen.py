@@ -17,7 +17,7 @@ from trainer_tui.core.drafts import WRITE_AFTER, Keeper, Spot, put_spot, spot_of
 from trainer_tui.errors import TrainerError
 from trainer_tui.tui.screens.text_checked import TextChecked
 from trainer_tui.tui.screens.text_lines import Banner, KeyHelp, State, StateLine
-from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
+from trainer_tui.tui.widgets.key_bar import Hint, KeyBar, width_of_hints
 
 AGAIN_AFTER = 2.0
 """Seconds after which a draft that could not be written is tried again."""
@@ -250,22 +250,31 @@ class TextScreen(TextChecked):
         )
 
     def hints(self) -> list[Hint]:
-        """What the key bar offers."""
+        """What the key bar offers: all that fits with the way out and to what is not named."""
         from trainer_tui.tui.commands import key_name
 
         found: dict[str, Hint] = {}
+        commands: list[Hint] = []
         for key, active in self.active_bindings.items():
             binding = active.binding
             if binding.id == "editor.choose" and self.odds is None:
                 continue
+            if binding.id == "app.palette" and len(key) > 1 and key != "colon":  # that is text here
+                commands = [Hint(key_name(key), "commands", binding.action)]
             if binding.show and (binding.id or "").startswith("editor."):
                 label = self.SEND if binding.id == "editor.send" else binding.description
                 found.setdefault(binding.id or "", Hint(key_name(key), label, binding.action))
         first = ("send", "choose")
-        return sorted(
+        hints = sorted(
             found.values(),
             key=lambda hint: first.index(hint.action) if hint.action in first else len(first),
         )
+        hints += commands
+        for action in ("difference", "external", "fix"):
+            if width_of_hints(hints) <= self.app.size.width:
+                break
+            hints = [hint for hint in hints if hint.action != action]
+        return hints
 
     def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
         """A click on a key."""

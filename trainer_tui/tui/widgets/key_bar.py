@@ -22,6 +22,11 @@ class Hint:
     enabled: bool = True
 
 
+def width_of_hints(hints: Sequence[Hint]) -> int:
+    """Cells that all of them take, without the gap after the last."""
+    return sum(len(hint.key) + len(hint.label) + 3 for hint in hints) - 1
+
+
 class KeyBar(PieceLine):
     """`` s stop  c cancel  r resume …  ? help``; what cannot be done now is faint."""
 
