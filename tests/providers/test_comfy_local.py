@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Cli
+from tests.cli.conftest import comfy as comfy_profile
 from tests.providers.support import context, eventually
 from trainer_tui.config import Secret
 from trainer_tui.errors import AuthError, NotFoundError, StateError, TrainerError
@@ -204,3 +206,48 @@ async def test_check(comfy: RunComfy) -> None:
     """The live check tells what is there."""
     assert "1 dataset" in (await comfy.check()).summary
     await comfy.aclose()
+
+
+def test_datasets_by_the_command_line(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder becomes a dataset that a config can name; what broke off goes on, by the form and
+    by signed addresses alike; shown, listed and deleted."""
+    cli, pics = Cli(tmp_path), tmp_path / "pics"
+    comfy_profile(cli, cloud.url)
+    cli.env["E_TOKEN"] = TOKEN
+    pics.mkdir()
+    for number in range(3):
+        (pics / f"{number}.png").write_bytes((cloud.home / "dog.png").read_bytes())
+        (pics / f"{number}.txt").write_text("a dog")
+    missing = cli("datasets", "show", "cats", "--json")
+    assert (missing.code, missing.error["code"]) == (4, "NO_SUCH_DATASET")
+    asked = cli("datasets", "upload", "cats", pics)
+    assert (asked.code, "--yes" in asked.err) == (2, True)
+    assert cli("datasets", "upload", "cats", pics, "--yes", "--read-only").code == 3
+    ran = cli("datasets", "upload", "cats", pics / "0.txt", "--yes")
+    assert ran.code == 1 and "FAILED: There is no image" in ran.err
+    ran = cli("datasets", "upload", "cats", pics, "--yes")
+    assert (ran.code, ran.out) == (0, "/app/ai-toolkit/datasets/cats\n"), ran.err
+    assert "cats: 5 files sent, 1 were there already" in ran.err
+    monkeypatch.setattr("trainer_tui.providers._runcomfy_datasets.FORM_LIMIT", 10)
+    (pics / "0.png").write_bytes((pics / "1.png").read_bytes() + b"more")
+    (pics / "3.png").write_text("no image, and too long for a form")
+    ran = cli("datasets", "upload", "cats", pics, "--yes", "--json")
+    assert (ran.code, ran.json["sent"], list(ran.json["refused"])) == (1, ["0.png"], ["3.png"])
+    assert len(ran.json["there"]) == 5 and ran.json["left"] == []
+    assert "not an image" in ran.json["refused"]["3.png"]["message"]
+    (pics / "3.png").unlink()
+    assert cli("datasets", "upload", "cats", pics, "--yes", "--again").code == 0
+    shown = cli("datasets", "show", "cats", "--json").json
+    assert shown["status"] == "READY" and len(shown["files"]) == 6
+    listed = cli("datasets", "--json").json
+    assert [each["name"] for each in listed] == ["cats", "dogs"]
+    assert "cats  READY" in cli("datasets").out
+    again = cli("datasets", "create", "cats", "--yes")
+    assert again.code == 3 and "already" in again.err
+    ran = cli("datasets", "delete", "cats", "nosuch", "--yes", "--json")
+    assert (ran.code, ran.json["name"]) == (4, "cats")
+    assert [each["name"] for each in cli("datasets", "--json").json] == ["dogs"]
+    nowhere = cli("datasets", "--profile", "local")
+    assert nowhere.code == 3 and "keeps no datasets" in nowhere.err

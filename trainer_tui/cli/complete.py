@@ -67,6 +67,9 @@ def _arguments(command: Command, after: list[str], last: str, paths: Paths) -> l
             return _starting(last, ("bash", "zsh", "fish"))
         case "config":
             return _starting(last, ("path", "show", "check")) if not plain else []
+        case "datasets":
+            words = ("list", "show", "create", "upload", "delete")
+            return _starting(last, words) if not plain else [FILES] if plain[0] == "upload" else []
         case "profiles":
             if not plain:
                 return _starting(last, ("list", "add", "check", "remove"))

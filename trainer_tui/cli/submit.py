@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_tui.cli import forecasts, render
+from trainer_tui.cli import forecasts
 from trainer_tui.cli.check import dataset_states, read_config
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.jsontext import dumps, job_value
+from trainer_tui.cli.sending import Sending
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.config import LOCAL
 from trainer_tui.core.acts import Act, why_not
@@ -84,7 +85,7 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         if not _confirmed(context, profile.name, facts, words, args.file):
             context.say("nothing was submitted")
             return FAILED
-        sending = _Sending(context)
+        sending = Sending(context)
         submission = dataclasses.replace(submission, moved=sending.moved)
         outcome = await service.actions().submit(profile.name, submission)
         sending.clear()
@@ -108,31 +109,6 @@ def _text(file: str, context: CliContext) -> str:
     if file != "-" and (folder := Path(file).expanduser()).is_dir():
         return f"bundle: {dumps(str(folder.absolute()))}\n"
     return read_config(file, context)
-
-
-class _Sending:
-    """One line that tells how much of a bundle is sent, on a terminal; nothing elsewhere."""
-
-    def __init__(self, context: CliContext) -> None:
-        self._context = context
-        self._shown = ""
-
-    def moved(self, count: int, size: int) -> None:
-        """So many bytes of so many are on their way."""
-        share = 100 * count // size if size else 100
-        line = f"sending {render.size(count)} of {render.size(size)}, {share}%"
-        if self._context.stderr_tty and not self._context.json and line != self._shown:
-            self._draw(line)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            self._draw("")
-
-    def _draw(self, line: str) -> None:
-        self._context.stderr.write("\r" + line.ljust(len(self._shown)) + ("" if line else "\r"))
-        self._context.stderr.flush()
-        self._shown = line
 
 
 def with_changes(text: str, changes: Sequence[str]) -> str:

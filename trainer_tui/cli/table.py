@@ -40,6 +40,7 @@ COMMANDS = (
     Command("track", "track", "watch a job that was made elsewhere"),
     Command("forget", "acts", "drop jobs from this console's own list", True),
     Command("delete", "acts", "delete ended jobs and their files at the service", True),
+    Command("datasets", "datasets", "list, fill and delete the datasets that a service keeps"),
     Command("profiles", "profiles", "list, add, check and remove profiles"),
     Command("config", "configuration", "where the config is, what it says, what is wrong"),
     Command("check", "check", "find mistakes in a training config"),

@@ -14,11 +14,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from trainer_tui import bundles, sanitize
 from trainer_tui.errors import TrainerError, UsageError
@@ -26,7 +26,6 @@ from trainer_tui.providers.base import Submission
 
 KEYS = ("bundle", "data", "params", "cpu", "memory", "gpu", "user")
 _MAX_TEXT = 1024 * 1024
-Moved = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,31 +159,3 @@ def zipped(source: Path, folder: Path, token: str, *, code: bool) -> Iterator[Pa
     finally:
         if target is not None:
             target.unlink(missing_ok=True)
-
-
-class Counted:
-    """A file that tells how much of it was read: what httpx reads it sends."""
-
-    def __init__(self, file: IO[bytes], size: int, moved: Moved | None) -> None:
-        self._file = file
-        self._size = size
-        self._moved = moved
-
-    def read(self, size: int = -1) -> bytes:
-        """Some bytes."""
-        data = self._file.read(size)
-        if self._moved is not None:
-            self._moved(self._file.tell(), self._size)
-        return data
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """As of a file; httpx looks how long it is."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """As of a file."""
-        return self._file.tell()
-
-    def __iter__(self) -> Iterator[bytes]:
-        while data := self.read(64 * 1024):
-            yield data

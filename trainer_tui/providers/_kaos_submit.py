@@ -18,6 +18,7 @@ from trainer_tui.errors import (
 from trainer_tui.model import Job
 from trainer_tui.providers import _kaos_answers as answers
 from trainer_tui.providers import _kaos_bundle, _wire
+from trainer_tui.providers._counted import Counted
 from trainer_tui.providers._kaos_calls import Calls
 from trainer_tui.providers.base import Submission
 
@@ -80,7 +81,7 @@ class Submitting:
         try:
             with archive.open("rb") as file:
                 size = archive.stat().st_size
-                counted = _kaos_bundle.Counted(file, size, self._submission.moved)
+                counted = Counted(file, size, self._submission.moved)
                 form = {"data": (f"{source.stem}.zip", counted, "application/zip")}
                 seconds = self._calls.profile.timeout * 3 + size / SLOWEST
                 answer = await self._calls.http.ask(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer_tui import sanitize
 from trainer_tui.errors import ProtocolError, UsageError
 from trainer_tui.providers import _complaints, _wire
+from trainer_tui.providers._counted import Counted, Moved
+from trainer_tui.providers.base import Dataset
 
 if TYPE_CHECKING:
     from trainer_tui.providers.http import Http
@@ -22,24 +22,6 @@ FORM_LIMIT = 150_000_000
 """Bytes that RunComfy takes in one form; larger files go to a signed URL."""
 
 _UPLOAD_TIME = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A dataset at RunComfy."""
-
-    id: str
-    name: str
-    """What a config's ``folder_path`` ends with."""
-    status: str
-    """``DRAFT``, ``UPLOADING``, ``READY`` or ``FAILED``."""
-    created_at: datetime | None = None
-    error: str | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether a job can mount it."""
-        return self.status.upper() == "READY"
 
 
 class Datasets:
@@ -76,7 +58,9 @@ class Datasets:
         answer = _wire.mapping(await self._http.json("GET", path), "the status of a dataset")
         return _dataset({"id": dataset_id, **answer})
 
-    async def upload_to_dataset(self, dataset_id: str, file: Path) -> None:
+    async def upload_to_dataset(
+        self, dataset_id: str, file: Path, *, moved: Moved | None = None
+    ) -> None:
         """Send one file, through a form or, when it is large, to a signed URL.
 
         Raises:
@@ -88,13 +72,13 @@ class Datasets:
             raise UsageError(f"{sanitize.line(file)}: {unreadable}")
         if size <= FORM_LIMIT:
             with await asyncio.to_thread(file.open, "rb") as body:
-                form = {"file": (file.name, body)}
+                form = {"file": (file.name, Counted(body, size, moved))}
                 await self._http.ask("POST", f"{path}/upload", files=form, total=_UPLOAD_TIME)
             return
         asked = {"filenameToByteSize": {file.name: size}}
         answer = await self._http.json("POST", f"{path}/get-upload-endpoint", body=asked)
         url, headers = _signed_url(answer, file.name)
-        await self._http.upload(url, file, headers)
+        await self._http.upload(url, file, headers, moved=moved)
 
     async def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset and its files."""
@@ -126,7 +110,22 @@ def _dataset(value: object) -> Dataset:
         status=_wire.line(fields.get("status"), limit=40) or "?",
         created_at=_wire.moment(fields.get("created_at")),
         error=said.message or None if said else None,
+        files=_files(fields.get("files")),
     )
+
+
+def _files(value: object) -> dict[str, int] | None:
+    """Name and size of each file, where they are told; one without a size is as good as not."""
+    if not isinstance(value, list):
+        return None
+    found: dict[str, int] = {}
+    for entry in value:
+        told = _wire.optional_mapping(entry)
+        name = told.get("filename") or told.get("name")
+        size = _wire.integer(told.get("size_bytes", told.get("size")))
+        if isinstance(name, str) and size is not None:
+            found[name] = size
+    return found
 
 
 def _signed_url(answer: object, name: str) -> tuple[str, dict[str, str]]:

@@ -30,6 +30,7 @@ from trainer_tui.errors import (
 )
 from trainer_tui.providers import _complaints, _wire
 from trainer_tui.providers._connections import UnixConnection, connect
+from trainer_tui.providers._counted import Counted, Moved
 from trainer_tui.providers._failures import file_failure
 from trainer_tui.providers._origin import (
     Address,
@@ -83,10 +84,12 @@ class Fetcher:
         finally:
             pipe.stop()
 
-    async def upload(self, url: str, file: Path, headers: Mapping[str, str]) -> None:
-        """PUT a file to a signed URL of another host."""
+    async def upload(
+        self, url: str, file: Path, headers: Mapping[str, str], moved: Moved | None = None
+    ) -> None:
+        """PUT a file to a signed URL of another host. ``moved`` is called from a thread."""
         pipe = Pipe(asyncio.get_running_loop())
-        pipe.start(lambda: self._upload(url, file, headers, pipe))
+        pipe.start(lambda: self._upload(url, file, headers, pipe, moved))
         try:
             while await pipe.next() is not None:
                 pass
@@ -273,10 +276,14 @@ class Fetcher:
                 break
         return total, failure
 
-    def _upload(self, url: str, file: Path, more: Mapping[str, str], pipe: Pipe) -> None:
+    def _upload(
+        self, url: str, file: Path, more: Mapping[str, str], pipe: Pipe, moved: Moved | None
+    ) -> None:
         where = may_fetch(url, self._base, insecure=self._profile.insecure)
-        with file.open("rb") as body:
-            headers = _Headers({**more, "Content-Length": str(file.stat().st_size)})
+        with file.open("rb") as opened:
+            size = file.stat().st_size
+            headers = _Headers({**more, "Content-Length": str(size)})
+            body = Counted(opened, size, moved)
             connection, response = self._exchange("PUT", where, headers, pipe, body)
         try:
             if response.status >= 300:

@@ -69,6 +69,8 @@ class Facts:
     """Values of ``--gpu-type``, the first being the default; empty when there is no choice."""
     credential_help: str = ""
     """Where to get a credential, one sentence."""
+    datasets: bool = False
+    """Whether the service keeps datasets that are uploaded apart from jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,26 @@ class Submission:
     """The caller's own id of this request: sent twice, it makes one job where that can be had."""
     moved: Callable[[int, int], None] | None = None
     """Called with the bytes sent and their number, where a submission uploads much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Training data that a service keeps apart from jobs."""
+
+    id: str
+    name: str
+    """What a config's ``folder_path`` ends with."""
+    status: str
+    """``DRAFT``, ``UPLOADING``, ``READY`` or ``FAILED``."""
+    created_at: datetime | None = None
+    error: str | None = None
+    files: Mapping[str, int] | None = None
+    """Name and bytes of each file that is there; ``None`` where the service does not tell them."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a job can mount it."""
+        return self.status.upper() == "READY"
 
 
 class Provider(Protocol):
@@ -251,6 +273,31 @@ class HasEvents(Protocol):
 class HasDatasets(Protocol):
     async def dataset_states(self) -> Mapping[str, str]:
         """The account's datasets: name → status, ``READY`` where a job can mount it."""
+
+
+@runtime_checkable
+class KeepsDatasets(Protocol):
+    """A service with datasets that can be made, filled and deleted."""
+
+    async def list_datasets(self) -> Sequence[Dataset]:
+        """All datasets of the account."""
+
+    async def create_dataset(self, name: str | None = None) -> Dataset:
+        """Make an empty one; the service names it when no name is given."""
+
+    async def dataset_status(self, dataset_id: str) -> Dataset:
+        """One, asked for afresh, with its files where the service tells them."""
+
+    async def upload_to_dataset(
+        self, dataset_id: str, file: Path, *, moved: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Send one file; what has its name there is replaced.
+
+        ``moved`` is called, from any thread, with the bytes sent and their number.
+        """
+
+    async def delete_dataset(self, dataset_id: str) -> None:
+        """Delete it and its files."""
 
 
 @runtime_checkable

@@ -38,6 +38,7 @@ from trainer_tui.errors import (
 )
 from trainer_tui.providers import _complaints
 from trainer_tui.providers._bodies import pieces, read
+from trainer_tui.providers._counted import Moved
 from trainer_tui.providers._failures import network_failure, too_slow
 from trainer_tui.providers._origin import (
     Base,
@@ -300,11 +301,16 @@ class Http:
         return b"".join(held)
 
     async def upload(
-        self, url: str, file: Path, headers: Mapping[str, str] = MappingProxyType({})
+        self,
+        url: str,
+        file: Path,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        *,
+        moved: Moved | None = None,
     ) -> None:
         """PUT a file to a signed URL, without the credential."""
         fetcher, _ = await self._files()
-        await fetcher.upload(url, file, headers)
+        await fetcher.upload(url, file, headers, moved)
 
     # -- the rest ----------------------------------------------------------------------------
 

@@ -27,8 +27,8 @@ from trainer_tui.errors import (
 from trainer_tui.model import Account, Artifact, Capability, Gpu, Job, JobRef, Status
 from trainer_tui.providers import _runcomfy_answers as answers
 from trainer_tui.providers import _wire
-from trainer_tui.providers._runcomfy_datasets import Dataset, Datasets
-from trainer_tui.providers.base import Context, Download, Facts, Submission
+from trainer_tui.providers._runcomfy_datasets import Datasets
+from trainer_tui.providers.base import Context, Dataset, Download, Facts, Submission
 
 if TYPE_CHECKING:
     from trainer_tui.providers.http import Http
@@ -79,6 +79,7 @@ FACTS = Facts(
     ),
     gpu_types=("ADA_80_PLUS", "HOPPER_141"),
     credential_help="Make an API token on your RunComfy profile page.",
+    datasets=True,
 )
 
 _JOBS = "/prod/v1/trainers/ai-toolkit/jobs"

@@ -124,7 +124,8 @@ def _known(
     if status is not None:
         word = clean(status, limit=40)
         message = f"the dataset '{shown}' is {word}; a job can mount only one that is {_READY}"
-        fix = "upload it again" if status == "FAILED" else f"wait until it is {_READY}"
+        again = f"upload it again: {_upload(shown)}"
+        fix = again if status == "FAILED" else f"wait until it is {_READY}"
         yield say(document, "error", "provider-dataset-status", node, message, fix)
         return
     if near:
@@ -133,10 +134,17 @@ def _known(
         fix = f"there is only '{clean(meant[0], limit=80)}'"
     elif ready:
         fix = "there are " + ", ".join(f"'{clean(one, limit=40)}'" for one in ready[:5])
+        fix += f"; to upload it: {_upload(shown)}"
     else:
-        fix = "upload it first"
+        fix = f"upload it first: {_upload(shown)}"
     message = f"RunComfy has no dataset '{shown}'"
     yield say(document, "error", "provider-dataset-unknown", node, message, fix, edit)
+
+
+def _upload(name: str) -> str:
+    import shlex
+
+    return f"trainer-tui datasets upload {shlex.quote(name)} FOLDER"
 
 
 def _name(document: Document, base_text: str) -> Iterator[Problem]:

@@ -1,0 +1,37 @@
+"""A file that is being sent, and how much of it is on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import IO
+
+Moved = Callable[[int, int], None]
+"""Told the bytes sent, and how many there are."""
+
+
+class Counted:
+    """A file that tells how much of it was read: what httpx reads it sends."""
+
+    def __init__(self, file: IO[bytes], size: int, moved: Moved | None) -> None:
+        self._file = file
+        self._size = size
+        self._moved = moved
+
+    def read(self, size: int = -1) -> bytes:
+        """Some bytes."""
+        data = self._file.read(size)
+        if self._moved is not None:
+            self._moved(self._file.tell(), self._size)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """As of a file; httpx looks how long it is."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As of a file."""
+        return self._file.tell()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while data := self.read(64 * 1024):
+            yield data
