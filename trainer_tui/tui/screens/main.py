@@ -125,11 +125,9 @@ class MainScreen(Screen[None]):
         both = not one
         jobs.set_class(bool(one) or wide, "-last")
         detail.set_class(True, "-last")
-        detail.tabs.ends = "tee" if both and not wide else "corner"
-        detail.tabs.beside = both and wide
-        self.detail.sync()
+        detail.put(beside=both and wide, apart=wide or not both)
+        detail.sync()
         self.jobs_title.refresh()
-        detail.tabs.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size: perhaps another layout."""

@@ -16,6 +16,7 @@ from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.frame import EdgeLine, Frame
 from trainer_tui.tui.widgets.line import Piece, width_of
 from trainer_tui.tui.widgets.pane import JobPane
+from trainer_tui.tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
@@ -56,18 +57,16 @@ class TabLine(EdgeLine):
         self.greyed: frozenset[str] = frozenset()
         self.focused_pane = False
         self.beside = False
-        """Whether the table, with the name in it, stands beside."""
+        """Whether the table stands beside, and the name below."""
 
     def pieces(self, width: int) -> Sequence[Piece]:
         """The job's name, then the tabs; on a narrow screen only the open tab has its word."""
         full, short = self._tabs(words=True), self._tabs(words=False)
         room, name = width - 8, self.name_piece
-        if width_of(full) + 14 <= room:
-            tabs = full
-        elif width_of(full) <= width - 6 and self.beside:
-            tabs, name = full, Piece("")
+        if self.beside:  # there is a line of its own for the name
+            tabs, name = full if width_of(full) <= width - 6 else short, Piece("")
         else:
-            tabs = short
+            tabs = full if width_of(full) + 14 <= room else short
         # The tabs stand still whatever the name's length.
         left = min(_NAME, max(8, room - width_of(tabs)))
         fill: list[Piece] = []
@@ -105,8 +104,9 @@ class Detail(Frame):
     def __init__(self, glyphs: Glyphs, tab: str = TABS[0]) -> None:
         self.tabs = TabLine(glyphs)
         self.tabs.tab = tab if tab in TABS else TABS[0]
+        self.heading = TitleLine("")
         self.slot = Vertical(classes="pane-slot")
-        super().__init__(self.tabs, self.slot, id="detail")
+        super().__init__(self.tabs, self.heading, self.slot, id="detail")
         self.entry: Entry | None = None
         self._open: dict[str, JobPane] = {}
         self._watched: tuple[JobRef, frozenset[Aspect]] | None = None
@@ -128,6 +128,12 @@ class Detail(Frame):
         """The pane of the open tab, once it is there."""
         return self._open.get(self.tab)
 
+    def put(self, *, beside: bool, apart: bool) -> None:
+        """Beside the table or below it; ``apart`` from it or with a line in common."""
+        self.tabs.beside = self.heading.display = beside
+        self.tabs.ends = "corner" if apart else "tee"
+        self.tabs.refresh()
+
     def on_mount(self) -> None:
         """The open tab's pane comes after the first frame: the table is what one waits for."""
         self.call_after_refresh(self.open_tab, self.tab)
@@ -135,6 +141,7 @@ class Detail(Frame):
     def show(self, entry: Entry | None) -> None:
         """Show another job, or what changed of the one that is shown."""
         self.entry = entry
+        self.heading.show(entry)
         if entry is None:
             self.tabs.name_piece = Piece("no job", "text-faint")
             self.tabs.greyed = frozenset()
