@@ -62,11 +62,11 @@ def test_an_update_that_moves_nothing_says_so() -> None:
 
 @given(
     st.integers(30, 240),
-    st.integers(3, 20),
+    st.sets(st.text("a", min_size=3, max_size=20), max_size=3),
 )
-def test_columns_fit_and_stay_in_order(width: int, profile: int) -> None:
+def test_columns_fit_and_stay_in_order(width: int, profiles: set[str]) -> None:
     """No column leaves the row, none overlaps another, name and status are always there."""
-    found = columns.columns(width, profile)
+    found = columns.columns(width, profiles)
     assert {"name", "status"} <= {column.name for column in found}
     for one, other in pairwise(found):
         assert one.x + one.width < other.x
@@ -74,16 +74,46 @@ def test_columns_fit_and_stay_in_order(width: int, profile: int) -> None:
         assert found[-1].x + found[-1].width <= width
 
 
-def test_columns_drop_in_the_stated_order() -> None:
-    """Loss goes first, then age, step, profile; at 80 columns nothing that matters is gone."""
+@pytest.mark.parametrize(
+    ("profiles", "order"),
+    [
+        (("comfy", "local"), ["age", "step", "profile", "loss"]),
+        (("local",), ["profile", "age", "step", "loss"]),
+    ],
+)
+def test_columns_drop_in_the_stated_order(profiles: tuple[str, ...], order: list[str]) -> None:
+    """The profile goes first where all jobs are of one; at 80 columns nothing that matters is gone:
+    the loss is there, and the profile where there are several."""
     gone: list[str] = []
-    for width in range(140, 50, -1):
-        shown = {column.name for column in columns.columns(width, 8)}
+    for width in range(140, 40, -1):
+        shown = {column.name for column in columns.columns(width, profiles)}
         gone += [name for name in columns.ALL if name not in shown and name not in gone]
-    assert gone[:4] == ["loss", "age", "step", "profile"]
-    assert {"name", "profile", "status", "progress", "eta"} <= {
-        column.name for column in columns.columns(78, 8)
-    }
+    assert gone[:4] == order
+    found = {column.name: column.width for column in columns.columns(77, profiles)}
+    assert {"name", "status", "progress", "eta", "loss"} <= set(found)
+    assert ("profile" in found) == (len(profiles) > 1)
+    assert found["name"] >= 19 and found["progress"] >= 11
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        (Progress(960, 2000), "960/2000"),
+        (Progress(0, 10), "0/10"),
+        (Progress(7), "7"),
+        (Progress(21, 100, "epoch"), "ep 21/100"),
+        (Progress(3, 12, "partition"), "part 3/12"),
+        (Progress(1_999_999, 2_000_000), "1.99M/2M"),
+        (Progress(999, 100_000_000), "999/100M"),
+        (Progress(12_345, 1_000_000), "12.3k/1M"),
+        (Progress(37, 100, "percent"), "—"),
+        (None, "—"),
+    ],
+)
+def test_steps_fit_their_column(done: Progress | None, told: str) -> None:
+    """With their unit where it is another one, and never more than they are."""
+    assert present.steps(done, UNICODE) == told
+    assert len(told) <= present.STEPS
 
 
 @given(st.text(max_size=60), st.integers(1, 40))
@@ -97,7 +127,7 @@ def test_fit_gives_exactly_the_width(text: str, width: int) -> None:
 @pytest.mark.parametrize("width", [60, 78, 118, 196])
 def test_a_row_is_as_wide_as_it_should_be(glyphs: Any, width: int) -> None:
     """Every sort of job gives a row of exactly the width."""
-    found = columns.columns(width, 8)
+    found = columns.columns(width, ("comfy", "local"))
     for each in few():
         for pending in (None, Pending(Capability.CANCEL, "late", NOW)):
             cells = present.cells(Entry(each, pending=pending), NOW, glyphs)
@@ -233,3 +263,21 @@ async def test_a_click_selects_and_a_double_click_opens(tmp_path: Path) -> None:
         assert main.table.row == 3
         await pilot.click(main.table, offset=(10, 2), times=2)
         await until(pilot, lambda: main.detail.has_focus_within)
+
+
+@pytest.mark.parametrize(
+    ("rate", "unit", "told"),
+    [
+        (1 / 1.38, "step", "1.38 s/step"),
+        (4.2, "step", "4.2 steps/s"),
+        (12_345.0, "step", "12,345.0 steps/s"),
+        (1 / 420, "epoch", "7m/epoch"),
+        (1 / 30, "epoch", "30.00 s/epoch"),
+        (2.0, "percent", ""),
+        (0.0, "step", ""),
+        (None, "step", ""),
+    ],
+)
+def test_pace_is_told_in_what_is_counted(rate: float | None, unit: str, told: str) -> None:
+    """Each so many seconds or so many a second; a slow epoch in minutes."""
+    assert present.pace(rate, unit) == told

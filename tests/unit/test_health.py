@@ -51,6 +51,12 @@ def test_a_loss_that_is_no_number_is_said_at_once(bad: float) -> None:
     assert watch.finding.ailment is Ailment.NAN
     assert watch.finding.step == 30
     assert "since step 30" in watch.finding.text
+    watch.add(3, bad, "epoch")
+    watch.add(4, 0.5, "epoch")
+    for epoch in range(5, 10):
+        watch.add(epoch, 0.5, "epoch")
+    watch.add(10, bad, "epoch")
+    assert watch.finding is not None and "since epoch 10" in watch.finding.text
 
 
 def test_a_loss_that_recovers_is_well_again() -> None:
@@ -157,9 +163,7 @@ class Ward:
     def step(self, step: int, loss: float) -> None:
         """The service tells another step."""
         self.clock.seconds += 5
-        seen = replace(
-            job(status=Status.RUNNING), progress=Progress(step, 1000, "steps"), loss=loss
-        )
+        seen = replace(job(status=Status.RUNNING), progress=Progress(step, 1000, "step"), loss=loss)
         self.board.merge(seen.ref.profile, [seen], self.clock.now())
 
     @property

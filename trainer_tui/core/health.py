@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from trainer_tui.core import units
+
 if TYPE_CHECKING:
     from trainer_tui.config import HealthSettings
 
@@ -59,12 +61,13 @@ class LossWatch:
     """The loss of one run, point by point.
 
     A point at a step that was seen already is ignored; a step far below begins anew, as a resume
-    from an earlier checkpoint does.
+    from an earlier checkpoint does, and so do points that count something else.
     """
 
     def __init__(self, settings: HealthSettings) -> None:
         self._settings = settings
         self.finding: Finding | None = None
+        self._unit = "step"
         self._begin()
 
     def _begin(self) -> None:
@@ -81,8 +84,11 @@ class LossWatch:
         """The last step that was seen; -1 before the first."""
         return self._step
 
-    def add(self, step: int, loss: float) -> bool:
-        """Take a point; whether the finding is another one now."""
+    def add(self, step: int, loss: float, unit: str = "step") -> bool:
+        """Take a point, its step counting ``unit``; whether the finding is another one now."""
+        if unit != self._unit:
+            self._unit = unit
+            self._begin()
         if step <= self._step:
             if step > self._step - max(1, self._step // 50):
                 return False
@@ -100,7 +106,8 @@ class LossWatch:
         ill = self.finding is not None and self.finding.ailment is Ailment.NAN
         if self._settings.nan and not ill:
             what = "not a number" if math.isnan(loss) else "infinite"
-            self.finding = Finding(Ailment.NAN, step, f"the loss is {what} since step {step:,}")
+            since = units.at(self._unit, step)
+            self.finding = Finding(Ailment.NAN, step, f"the loss is {what} since {since}")
 
     def _finite(self, step: int, loss: float) -> None:
         self._well += 1
@@ -136,7 +143,7 @@ class LossWatch:
             Ailment.DIVERGENCE,
             self._above_since,
             f"the loss, averaged, is {mean:.3g} and was {self._lowest:.3g} "
-            f"at step {self._lowest_step:,}",
+            f"at {units.at(self._unit, self._lowest_step)}",
         )
 
     def _flat(self, step: int) -> Finding | None:
@@ -146,7 +153,7 @@ class LossWatch:
         return self._still(Ailment.PLATEAU) or Finding(
             Ailment.PLATEAU,
             self._lowest_step,
-            f"the loss, averaged, is not lower than at step {self._lowest_step:,}",
+            f"the loss, averaged, is not lower than at {units.at(self._unit, self._lowest_step)}",
         )
 
     def _still(self, ailment: Ailment) -> Finding | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trainer_tui.config import HealthRule, HealthSettings
+from trainer_tui.core import units
 from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.board import Board, Delta, Entry
 from trainer_tui.core.clock import Clock
@@ -112,10 +113,10 @@ class HealthWatch:
             if metric.key not in LOSSES or metric.key != self._keys.setdefault(ref, metric.key):
                 continue
             if isinstance(metric, Metric):
-                watch.add(metric.step, metric.value)
+                watch.add(metric.step, metric.value, metric.unit)
             else:
                 for step, value, _ in metric:
-                    watch.add(step, value)
+                    watch.add(step, value, metric.unit)
         if more:
             self._reading.add(ref)
         else:
@@ -137,7 +138,7 @@ class HealthWatch:
         watch = self._watch(job)
         told = job.loss if not entry.borrowed else None
         if told is not None and job.progress is not None:
-            watch.add(job.progress.current, told)
+            watch.add(job.progress.current, told, job.progress.unit)
         if told is not None or job.ref not in self._reading:
             self._settle(entry, watch.finding)
 
@@ -150,7 +151,7 @@ class HealthWatch:
                 since = max(-1, job.progress.current - 2 * span)
                 try:
                     for metric in self._store.metrics(job.ref, "loss", since):
-                        watch.add(metric.step, metric.value)
+                        watch.add(metric.step, metric.value, metric.unit)
                 except TrainerError as error:
                     self._on_bug(error)
         return watch
@@ -160,9 +161,10 @@ class HealthWatch:
         stalled = entry.estimate is not None and entry.estimate.stalled
         if finding is None and stalled and self.settings.stall:
             watch = self._watches.get(job.ref)
-            step = watch.step if watch is not None else 0
-            step = job.progress.current if job.progress is not None else step
-            finding = Finding(Ailment.STALL, step, f"no step after {step:,} for a while")
+            done = job.progress
+            step = done.current if done is not None else watch.step if watch is not None else 0
+            place = units.at(done.unit if done is not None else "step", step)
+            finding = Finding(Ailment.STALL, step, f"no progress after {place} for a while")
         before = entry.finding
         if finding == before:
             return

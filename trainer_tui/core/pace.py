@@ -40,7 +40,7 @@ def pace_of(
 def _pace_of_points(metrics: Sequence[Metric]) -> float | None:
     by_key: dict[str, list[Metric]] = {}
     for point in metrics:
-        if point.time is not None:
+        if point.time is not None and point.unit == "step":
             by_key.setdefault(point.key, []).append(point)
     points = max(by_key.values(), key=len, default=[])[-1000:]
     paces: list[tuple[float, int]] = []

@@ -219,7 +219,7 @@ class Store(Database):
     ) -> list[Metric]:
         """Points of a job's curves by key and step; with ``since_step`` only later ones."""
         sql = (
-            "SELECT key, step, value, time FROM metrics"
+            "SELECT key, step, value, time, unit FROM metrics JOIN metric_keys USING(n, key)"
             " WHERE n = (SELECT n FROM refs WHERE profile = ? AND id = ?)"
         )
         args: list[object] = [ref.profile, ref.id]
@@ -232,8 +232,8 @@ class Store(Database):
         with self._reading() as db:
             rows = db.execute(sql + " ORDER BY key, step", args).fetchall()
         return [
-            Metric(k, step, float(v), None if t is None else datetime.fromtimestamp(t, UTC))
-            for k, step, v, t in rows
+            Metric(k, step, float(v), None if t is None else datetime.fromtimestamp(t, UTC), unit)
+            for k, step, v, t, unit in rows
         ]
 
     def metrics_cursor(self, ref: JobRef) -> int:

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from trainer_tui.tui.present import STEPS
+
 GAP = 2
 GUTTER = 3
 """Cells before the first column: cursor or mark, watched, a space."""
 
-DROP = ("loss", "age", "step", "profile")
-"""What goes when it gets narrow, first to last."""
+DROP = ("age", "step", "profile", "loss")
+"""What goes when it gets narrow, first to last; the profile at once where all jobs are of one, and
+else not before name and bar have their least width."""
 
 ALL = ("name", "profile", "status", "progress", "step", "eta", "loss", "age")
 SORTABLE = ALL
+_NAME_LEAST = 16
 _NAME_MIN = 20
 _NAME_MAX = 48
+_BAR_LEAST = 6
 _BAR_MIN = 10
 _BAR_MAX = 24
 _PERCENT = 5
-_WIDTHS = {"status": 13, "step": 11, "eta": 6, "loss": 7, "age": 5}
+_WIDTHS = {"status": 13, "step": STEPS, "eta": 6, "loss": 7, "age": 5}
 RIGHT = frozenset({"step", "eta", "loss", "age"})
 """Columns of numbers, flush right."""
 
@@ -38,27 +43,36 @@ class Column:
         return self.name.upper()
 
 
-def columns(width: int, profile_width: int, wanted: Collection[str] = ()) -> tuple[Column, ...]:
+def columns(
+    width: int, profiles: Collection[str], wanted: Collection[str] = ()
+) -> tuple[Column, ...]:
     """The columns that fit in ``width`` cells.
 
     Args:
         width: Cells of a row.
-        profile_width: Cells of the longest profile name.
+        profiles: The names of those that have jobs.
         wanted: Columns the user chose; empty means all. Name and status always stay.
     """
-    profile = min(max(profile_width, len("profile")), 14)
+    profile = min(max(map(len, ("profile", *profiles))), 14)
     widths = {**_WIDTHS, "profile": profile, "name": _NAME_MIN, "progress": _BAR_MIN + _PERCENT}
     shown = [name for name in ALL if not wanted or name in wanted or name in {"name", "status"}]
 
     def total() -> int:
         return GUTTER + sum(widths[name] for name in shown) + GAP * (len(shown) - 1) + 1
 
-    for name in DROP:
+    for name in DROP if len(profiles) > 1 else ("profile", *DROP):
+        if name == "profile" and len(profiles) > 1 and total() > width:
+            widths |= {"name": _NAME_LEAST, "progress": _BAR_LEAST + _PERCENT}
         if total() <= width:
             break
         if name in shown:
             shown.remove(name)
     spare = width - total()
+    for name, usual in (("name", _NAME_MIN), ("progress", _BAR_MIN + _PERCENT)):
+        if spare > 0 and name in shown:
+            grow = min(spare, usual - widths[name])
+            widths[name] += grow
+            spare -= grow
     if spare > 0 and "progress" in shown:
         # The name grows first, then the bar takes a share of what is left.
         grow = min(spare // 3 if spare > 9 else 0, _BAR_MAX - _BAR_MIN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from trainer_tui.model import JobRef, Status
@@ -11,7 +10,6 @@ from trainer_tui.model import JobRef, Status
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
 
-_LAST = datetime.max.replace(tzinfo=UTC)
 _STATUS_ORDER = {status: place for place, status in enumerate(
     (
         Status.RUNNING,
@@ -68,7 +66,8 @@ class JobList:
         self._matches: Callable[[Entry], bool] | None = None
         self._keys: dict[JobRef, Any] = {}
         self._index: dict[JobRef, int] | None = None
-        self.profile_width = 7
+        self.profiles: set[str] = set()
+        """Those that have jobs."""
 
     def __len__(self) -> int:
         return len(self.order)
@@ -95,9 +94,7 @@ class JobList:
     def load(self, entries: Iterable[Entry]) -> None:
         """Begin anew with these entries."""
         self.entries = {entry.job.ref: entry for entry in entries}
-        self.profile_width = max(
-            (len(name) for name in {ref.profile for ref in self.entries}), default=7
-        )
+        self.profiles = {ref.profile for ref in self.entries}
         self.arrange()
 
     def arrange(
@@ -134,8 +131,7 @@ class JobList:
             moved |= self._keys.pop(ref, None) is not None
         for entry in changed:
             ref = entry.job.ref
-            if len(ref.profile) > self.profile_width:
-                self.profile_width, moved = len(ref.profile), True
+            self.profiles.add(ref.profile)
             self.entries[ref] = entry
             if self._matches is None or self._matches(entry):
                 key = sort_key(entry, self.sort)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from trainer_tui.core.units import plural
 from trainer_tui.model import Job, Metric, Status
 from trainer_tui.tui import present
 from trainer_tui.tui.glyphs import Glyphs
@@ -112,7 +113,7 @@ def _status(entry: Entry, now: datetime, glyphs: Glyphs) -> list[Piece]:
         colour = present.AILING[entry.finding.ailment]
         pieces.append(Piece(f"  {glyphs.warn} {entry.finding.text}", colour))
     elif entry.estimate is not None and entry.estimate.stalled:
-        pieces.append(Piece(f"  {glyphs.warn} no step for a while", "status-interrupted"))
+        pieces.append(Piece(f"  {glyphs.warn} no progress for a while", "status-interrupted"))
     if entry.stale:
         pieces.append(Piece(f"  {glyphs.dot} as last known", "text-faint"))
     if entry.watched:
@@ -140,7 +141,7 @@ def _progress(job: Job, glyphs: Glyphs, width: int) -> list[Piece]:
     if progress.unit == "percent":
         return pieces
     count = progress.current if progress.total is None else progress.total
-    unit = progress.unit if count == 1 else progress.unit.rstrip("s") + "s"
+    unit = progress.unit if count == 1 else plural(progress.unit)
     total = f" / {progress.total:,}" if progress.total is not None else ""
     pieces.append(Piece(f"{progress.current:,}{total} {unit}", "text-muted"))
     return pieces
@@ -151,7 +152,8 @@ def _pace(entry: Entry, now: datetime, glyphs: Glyphs) -> list[Piece]:
     if estimate is None or not entry.job.status.active:
         return []
     parts = []
-    if pace := present.pace(estimate.rate):
+    unit = entry.job.progress.unit if entry.job.progress is not None else "step"
+    if pace := present.pace(estimate.rate, unit):
         parts.append(pace)
     if estimate.finish is not None and estimate.eta is not None:
         parts.append(f"done about {present.clock(estimate.finish, now)}")

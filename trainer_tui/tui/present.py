@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.health import WORDS, Ailment
+from trainer_tui.core.units import plural
 from trainer_tui.model import Job, Progress, Status
 from trainer_tui.tui.amounts import size
 from trainer_tui.tui.glyphs import ASCII, UNICODE, Glyphs, choose
@@ -131,13 +132,33 @@ def percent(job: Job) -> str:
 
 
 def steps(progress: Progress | None, glyphs: Glyphs) -> str:
-    """``960/2000``, ``ep 21/100``; a service that tells a percentage alone has no steps."""
+    """``960/2000``, ``ep 21/100``, ``1.99M/2M``; a service that tells a percentage alone has no
+    steps."""
     if progress is None or progress.unit == "percent":
         return glyphs.dash
-    short = {"step": "", "steps": "", "epoch": "ep ", "epochs": "ep "}.get(progress.unit)
-    lead = f"{progress.unit} " if short is None else short
-    total = "" if progress.total is None else f"/{progress.total}"
-    return f"{lead}{progress.current}{total}"
+    counts = [n for n in (progress.current, progress.total) if n is not None]
+    told = "/".join(map(str, counts))
+    lead = _SHORT_UNITS.get(progress.unit, f"{progress.unit[:4]} ")
+    if len(lead) + len(told) > STEPS:
+        told = "/".join(map(_rounded_down, counts))
+    return lead + told
+
+
+STEPS = 11
+"""Cells that :func:`steps` takes at most, but for absurd numbers."""
+_SHORT_UNITS = {"step": "", "epoch": "ep ", "iteration": "it "}
+
+
+def _rounded_down(count: int) -> str:
+    """``1.99M``: in few characters, and never more than it is."""
+    for unit, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= unit:
+            hundredths = count * 100 // unit
+            digits = 0 if hundredths >= 10_000 else 1 if hundredths >= 1_000 else 2
+            value = hundredths // 10 ** (2 - digits) / 10**digits
+            text = f"{value:.{digits}f}"
+            return (text.rstrip("0").rstrip(".") if digits else text) + letter
+    return str(count)
 
 
 def eta(estimate: Estimate | None, glyphs: Glyphs) -> str:
@@ -193,11 +214,15 @@ def number(value: float | None) -> str:
     return f"{value:.0f}"
 
 
-def pace(rate: float | None) -> str:
-    """Steps a second as it reads best: ``1.38 s/step`` or ``4.2 steps/s``."""
-    if not rate or rate <= 0:
+def pace(rate: float | None, unit: str = "step") -> str:
+    """Steps (epochs, …) a second as it reads best: ``1.38 s/step``, ``4.2 steps/s``,
+    ``7m/epoch``."""
+    if not rate or rate <= 0 or unit == "percent":
         return ""
-    return f"{rate:.1f} steps/s" if rate >= 1 else f"{1 / rate:.2f} s/step"
+    if rate >= 1:
+        return f"{rate:,.1f} {plural(unit)}/s"
+    seconds = 1 / rate
+    return f"{span(round(seconds))}/{unit}" if seconds >= 300 else f"{seconds:.2f} s/{unit}"
 
 
 def clock(moment: datetime | None, now: datetime) -> str:

@@ -120,7 +120,7 @@ class JobsTable(ScrollView, can_focus=True):
         self.jobs = JobList()
         self.glyphs = glyphs
         self.marks: set[JobRef] = set()
-        self.columns: tuple[layout.Column, ...] = layout.columns(80, 7, wanted)
+        self.columns: tuple[layout.Column, ...] = layout.columns(80, (), wanted)
         self.empty: Sequence[Line] = ()
         self._now = now
         self._wanted = wanted
@@ -303,7 +303,7 @@ class JobsTable(ScrollView, can_focus=True):
         if not self.width:
             return
         self._laid_width = self.width
-        found = layout.columns(self.width, self.jobs.profile_width, self._wanted)
+        found = layout.columns(self.width, self.jobs.profiles, self._wanted)
         if found != self.columns:
             self.columns = found
             self._lines.clear()
