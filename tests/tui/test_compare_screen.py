@@ -13,7 +13,7 @@ from tests.tui.charts import CONFIG, REFS, Jobs, answer, compare, points
 from tests.tui.panes import PaneApp
 from tests.tui.waiting import screen_text, until
 from trainer_tui.core.messages import ConfigArrived, MetricsArrived
-from trainer_tui.model import JobRef
+from trainer_tui.model import JobRef, Metric
 from trainer_tui.tui.screens.compare_screen import CompareScreen
 from trainer_tui.tui.screens.save_as import SaveScreen
 
@@ -44,7 +44,8 @@ async def test_each_job_is_watched_while_it_is_open() -> None:
 
 
 async def test_curves_of_several_services_lie_over_each_other() -> None:
-    """The same key of each job, each in its colour, last and best below."""
+    """The same key of each job, each in its colour, last and best below; a key that was chosen
+    stays when others come."""
     app = PaneApp(None)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot)
@@ -54,8 +55,12 @@ async def test_curves_of_several_services_lie_over_each_other() -> None:
         text = screen_text(app)
         assert "0.3047  ↓ 0.274 at step 928" in text
         assert "vision/forklift/7" in text
+        fresh = [Metric(key, 1, 0.5) for key in ("aloss", "zloss")]
         await pilot.press("j")
         await until(pilot, lambda: "has no val/loss" in screen_text(app))
+        screen.receive(MetricsArrived(REFS[1], fresh))  # one before and one behind, in the list
+        await until(pilot, lambda: "zloss" in screen.panel.listing.keys)
+        assert screen.panel.listing.current == "val/loss"
         assert len(screen.panel.chart.curves) == 2
 
 

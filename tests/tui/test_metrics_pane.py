@@ -60,11 +60,14 @@ async def test_what_the_store_knows_is_there_at_once() -> None:
 
 
 async def test_new_points_are_drawn() -> None:
-    """What arrives is added; with reset it is all there is."""
+    """What arrives is added; with reset it is all there is. The loss is drawn also when it comes
+    after another key."""
     pane = MetricsPane()
     async with PaneApp(pane).run_test(size=(120, 20)) as pilot:
         pane.show(entry())
         assert pane.has_class("instead")
+        pane.receive(MetricsArrived(REF, [Metric("lr", 1, 1e-4)], reset=True))
+        await until(pilot, lambda: labels(pane) == ["lr"])
         pane.receive(MetricsArrived(REF, points(), reset=True))
         pane.receive(MetricsArrived(REF, [Metric("loss", 500, 0.01)]))
         await until(pilot, lambda: "◆ 0.01 at step 500" in screen(pane))

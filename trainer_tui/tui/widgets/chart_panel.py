@@ -174,6 +174,8 @@ class ChartPanel(Widget):
         """Bring keys and charts up to date."""
         self._stale = False
         keys, listing = keys_of(self.jobs), self.listing
+        # Who reads values or looks near at something is not shown something else.
+        listing.chosen |= self.look.cursor is not None or self.look.window is not None
         listing.show(keys, {key: cell_of(self.jobs, key, listing.glyphs) for key in keys})
         self._draw()
 

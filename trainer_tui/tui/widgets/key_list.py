@@ -26,6 +26,8 @@ class KeyList(LineList):
         self.drawn: dict[str, str] = {}
         """Key → colour of its curve."""
         self.marked: set[str] = set()
+        self.chosen = False
+        """Whether a person chose the key; else it is the first one, also when another becomes so."""
 
     @property
     def current(self) -> str | None:
@@ -38,12 +40,13 @@ class KeyList(LineList):
 
     def cursor_moved(self) -> None:
         """Draw the other key."""
+        self.chosen = True
         self.post_message(self.Moved())
 
     def show(self, keys: list[str], cells: dict[str, tuple[str, str]]) -> None:
-        """List these; the cursor stays on its key, and only rows that differ are painted."""
+        """List these; the cursor stays on a chosen key, and only rows that differ are painted."""
         if keys != self.keys:
-            held = self.current
+            held = self.current if self.chosen or self.marked else None
             self.keys, self.cells = keys, cells
             self.cursor = keys.index(held) if held in keys else 0
             self.refresh(layout=True)
