@@ -265,10 +265,15 @@ def test_a_key_in_the_wrong_section_is_told_its_home() -> None:
 
 @pytest.mark.parametrize("extra", ["new_thing", "train.new_thing"])
 def test_extra_keys_are_known(extra: str) -> None:
-    """Keys that the user's config declares give no warning."""
+    """Keys that the user's config declares give no warning, and are what a mistyped one of their
+    section was meant to be."""
     text = GOOD.replace("        steps: 2000", "        steps: 2000\n        new_thing: 1")
     assert only(check(text), "unknown-key").severity == "warning"
     assert check(text, extra_keys=[extra]) == []
+    problem = only(check(text.replace("new_thing", "new_thnig"), extra_keys=[extra]), "unknown-key")
+    assert problem.fix == "did you mean 'new_thing'?"
+    assert problem.edit is not None
+    assert only(check(text, extra_keys=["save.new_thing"]), "unknown-key").fix is None
 
 
 def test_variables_are_not_judged() -> None:

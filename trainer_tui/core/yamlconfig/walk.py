@@ -7,6 +7,7 @@ unquoted words and numbers, which is gone once they are data.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from trainer_tui.core.yamlconfig import wrong
@@ -104,7 +105,7 @@ class Walk:
         ):
             return
         shown = clean(name, limit=60)
-        guess = self._nearest(name, known)
+        guess = self._nearest(name, [*known, *self._extras(path)])
         edit = None
         elsewhere = homes().get(name)
         if guess is not None:
@@ -119,7 +120,15 @@ class Walk:
         message = f"the trainer knows no '{shown}' {where}"
         self._say("warning", "unknown-key", key, message, fix, edit)
 
-    def _nearest(self, name: str, known: dict[str, Schema]) -> str | None:
+    def _extras(self, path: Path) -> Iterator[str]:
+        """The extra keys that fit in a section."""
+        section = ".".join(p for p in path if isinstance(p, str))
+        for extra in self.extra_keys:
+            inside, _, name = extra.rpartition(".")
+            if not inside or f".{section}".endswith(f".{inside}"):
+                yield name
+
+    def _nearest(self, name: str, known: Collection[str]) -> str | None:
         if name not in self._guesses:
             if len(self._guesses) >= _MAX_GUESSES:
                 return None
