@@ -315,7 +315,8 @@ async def test_a_resume_of_a_job_that_never_ran_runs_it(make: Open) -> None:
 
 
 async def test_resume_of_a_finished_job_needs_more_steps(make: Open, runner: ShellRunner) -> None:
-    """Refused at its last step; an edit that raises the steps gives it something to do."""
+    """Refused at its last step; an edit that raises the steps gives it something to do. Until
+    then it has made all the steps that it ran for."""
     engine = await make()
     runner.observed = Observed(Progress.of(10, 10), 0.5, 10)
     job = await submit(engine, "true", name="n", steps=10)
@@ -323,9 +324,11 @@ async def test_resume_of_a_finished_job_needs_more_steps(make: Open, runner: She
     with pytest.raises(StateError) as caught:
         await engine.resume(job)
     assert caught.value.code == "JOB_FINISHED"
-    await engine.edit(job, script("true", name="n", steps=20).config)
+    record = await engine.edit(job, script("true", name="n", steps=20).config)
+    assert record.progress == Progress.of(10, 10)
     record = await engine.resume(job)
     assert (record.attempt, record.checkpoint_step) == (2, 10)
+    assert record.progress == Progress.of(10, 20)
     await ended(engine, job)
     assert "attempt 2, " in engine.folder(job).log.read_text()
     assert "from step 10" in engine.folder(job).log.read_text()

@@ -248,6 +248,7 @@ class Engine:
                 queue_key=self.book.next_queue_key(),
                 gpu=gpu,
                 gpu_count=self.scheduler.gpu_count(runner, gpu),
+                progress=_with_more(record),
                 requested=None,
                 requested_at=None,
                 started_at=None,
@@ -359,11 +360,24 @@ def _line(text: str | None) -> str | None:
 
 
 def _out_of(record: JobRecord, total: int | None) -> Progress | None:
-    """How far a job is once its config asks for another number of steps."""
+    """How far a job is once its config asks for another number of steps.
+
+    One that succeeded has made all that it ran for, until it is resumed.
+    """
     told = record.progress
+    if record.status is Status.SUCCEEDED:
+        return told
     if told is None or total is None or told.total in (None, total) or told.total != record.total:
         return told
     return Progress.of(told.current, total, told.unit)
+
+
+def _with_more(record: JobRecord) -> Progress | None:
+    """How far a job is that goes on."""
+    told = record.progress
+    if told is None or record.status is not Status.SUCCEEDED:
+        return told
+    return Progress.of(told.current, record.total, told.unit)
 
 
 def _has_more(record: JobRecord) -> bool:
