@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import resource
 import signal
 import sys
@@ -49,23 +48,55 @@ def test_progress_and_curve_come_from_the_output(server: LocalServer) -> None:
     ]
 
 
+def read_all(
+    reader: progress_log.Reader, position: progress_log.Position
+) -> tuple[list[progress_log.Found], progress_log.Position, str | None]:
+    """Read on to the end of the log; gives the last note too. Each read waits by itself."""
+    found: list[progress_log.Found] = []
+    while True:
+        news = reader.read(position)
+        found += news.found
+        position = news.position
+        if not news.behind:
+            return found, position, news.note
+
+
+def test_a_pattern_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    """A line is passed over and told of; the third is the last, and nothing is read any more."""
+    log, evil = tmp_path / "log.txt", "a" * 60 + "!\n"
+    reader = progress_log.Reader(log, r"epoch (?P<current>\d+)|(a+)+$")
+    log.write_text(f"epoch 1\n{evil}epoch 2\n{'epoch 3 ' * 200_000}\nepoch 4\repo")
+    found, position, note = read_all(reader, progress_log.Position())
+    assert [each.current for each in found if each.current != 3] == [1, 2, 4]
+    assert position.offset == log.stat().st_size - len("epo")
+    assert "which was passed over" in (note or "")
+    with log.open("a") as file:
+        file.write(f"ch 5\n{evil}epoch 6\n{evil}epoch 7\n")
+    found, _, note = read_all(reader, position)
+    assert [each.current for each in found] == [5, 6, 7]
+    assert "is given up" in (note or "")
+    with log.open("a") as file:
+        file.write("epoch 8\n")
+    assert read_all(reader, position)[0] == []
+
+
 def test_points_that_find_no_room_are_read_once_more(tmp_path: Path) -> None:
     """On a full disk nothing is half written, and nothing is missing when there is room again."""
     folder = JobFolder(tmp_path)
     folder.work.mkdir()
     folder.log.write_text("".join(f"epoch {n}/9 loss 0.{n}\n" for n in range(1, 8)))
-    pattern, start = re.compile(EPOCHS), progress_log.Position()
+    reader, start = progress_log.Reader(folder.log, EPOCHS), progress_log.Position()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
     try:
-        found, after = progress_log.read(folder.log, start, pattern)
+        found, after, _ = read_all(reader, start)
         held = progress_log.append(folder, found, after, start)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
     assert (held, folder.metrics.read_bytes()) == (start, b"")
-    found, after = progress_log.read(folder.log, held, pattern)
+    found, after, _ = read_all(reader, held)
     assert progress_log.append(folder, found, after, held).step == 7
     steps = [json.loads(line)["step"] for line in folder.metrics.read_text().splitlines()]
     assert steps == list(range(1, 8))
@@ -153,6 +184,8 @@ def test_a_missing_folder_fails_the_job_in_plain_words(server: LocalServer) -> N
         ("argv: [a]\n  cwd: here", "config.cwd: expected an absolute path", 5),
         ("argv: [a]\n  env: [x]", "config.env: expected a mapping", 5),
         ("argv: [a]\n  progress: '('", "config.progress: not a regular expression", 5),
+        (f"argv: [a]\n  progress: '{'(' * 900 + ')' * 900}'", "config.progress: not a regular", 5),
+        ("argv: [a]\n  progress: 'a{99999999999}'", "config.progress: not a regular", 5),
         ("argv: [a]\n  progress: '(.)'", "config.progress: expected a named group", 5),
         ("argv: [a]\n  steps: 0", "config.steps: expected a whole number from 1", 5),
         ("argv: [a]\n  arg: b", "config.arg: unknown key", 5),

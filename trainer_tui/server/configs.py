@@ -136,8 +136,8 @@ def _refuse_excess(text: str) -> None:
 
 
 def _refuse_expansion(value: object) -> None:
-    """Raise where the value is too deep or, by its aliases, too large for whoever walks it, or holds
-    a whole number that no float can hold."""
+    """Raise where the value is too deep or, by its aliases, too large for whoever walks it, or
+    holds a whole number that no float can hold."""
     seen = 0
     stack = [(value, 0)]
     while stack:

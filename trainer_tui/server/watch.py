@@ -23,6 +23,8 @@ from trainer_tui.server.verdict import TAIL, vanished, verdict
 if TYPE_CHECKING:
     from trainer_tui.server.engine import Engine
 
+CATCH_UP = 10.0
+"""Seconds that the end of a job waits for what it printed to be read."""
 _log = logging.getLogger("trainer_tui.server")
 
 
@@ -37,6 +39,8 @@ class _Watched:
     orphan_since: float | None = None
     orphan_sent: signal.Signals | None = None
     complained: bool = False
+    told: str | None = None
+    over_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,9 @@ class Watch:
         record = self._engine.get(watched.id)
         watched.observed = look.observed
         record = self._progress(record, look.observed)
+        if look.observed.note not in (None, watched.told):
+            watched.told = look.observed.note
+            record = self._engine.book.tell(record, EventKind.NOTE, look.observed.note)
         if sight.phase is Phase.UNCLAIMED:
             return False
         if sight.phase is Phase.ORPHAN:
@@ -187,6 +194,8 @@ class Watch:
             return False
         if sight.phase is Phase.ALIVE:
             self._begun(record, sight)
+            return False
+        if look.observed.behind and self._may_wait(watched):
             return False
         if sight.phase is Phase.ENDED:
             status, error = verdict(sight.state, record.progress, look.log_tail)
@@ -201,6 +210,18 @@ class Watch:
         self._engine.pool.give_back(record.slot_gpus)
         exit_code = sight.state.get("exit_code")
         self.end(record.replace(finished_at=finished, exit_code=exit_code), status, error)
+        return True
+
+    def _may_wait(self, watched: _Watched) -> bool:
+        """Whether the end of a job waits for the rest of its files to be read; looks at once."""
+        now = time.monotonic()
+        if watched.over_since is None:
+            watched.over_since = now
+        if now - watched.over_since > CATCH_UP:
+            text = "its output could not be read to the end in time: its progress and curve are cut"
+            self._engine.book.tell(self._engine.get(watched.id), EventKind.NOTE, text)
+            return False
+        self._wake.set()
         return True
 
     def _begun(self, record: JobRecord, sight: Sight) -> JobRecord:

@@ -44,6 +44,7 @@ _VENV_PYTHONS = ("venv/bin/python", ".venv/bin/python", "env/bin/python")
 @dataclass(frozen=True, slots=True)
 class _Mark:
     position: progress_log.Position
+    reader: progress_log.Reader
     config_time: int
     stem: str
     total: int | None
@@ -88,8 +89,9 @@ class AiToolkitRunner:
         mark = _mark(folder, previous)
         before = mark.position
         progress, loss = previous.progress, previous.loss
-        found, position = progress_log.read(folder.log, before, TQDM)
-        for each in found:
+        news = mark.reader.read(before)
+        position = news.position
+        for each in news.found:
             if each.current is not None:
                 progress = Progress.of(each.current, each.total or mark.total)
             loss = loss if each.loss is None else each.loss
@@ -99,13 +101,15 @@ class AiToolkitRunner:
             position, latest = _from_database(database, folder, position)
             loss = loss if latest is None else latest
         else:
-            position = progress_log.append(folder, found, position, before)
+            position = progress_log.append(folder, news.found, position, before)
         if position != before:
             progress_log.keep(folder, position)
         return Observed(
             progress=progress,
             loss=loss,
             checkpoint_step=files.newest_step(output, mark.stem),
+            behind=news.behind,
+            note=news.note,
             mark=replace(mark, position=position),
         )
 
@@ -175,7 +179,10 @@ def _mark(folder: JobFolder, previous: Observed) -> _Mark:
     if mark is not None and mark.config_time == changed:
         return mark
     stem, total = _facts(folder)
-    return _Mark(mark.position if mark else progress_log.load(folder), changed, stem, total)
+    if mark is not None:
+        return replace(mark, config_time=changed, stem=stem, total=total)
+    reader = progress_log.Reader(folder.log, TQDM.pattern)
+    return _Mark(progress_log.load(folder), reader, changed, stem, total)
 
 
 def _facts(folder: JobFolder) -> tuple[str, int | None]:

@@ -144,7 +144,7 @@ class Launch:
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Added to the server's own environment. ``PYTHONUNBUFFERED`` is set already."""
     progress: str | None = None
-    """A regular expression with named groups, kept in ``launch.json`` for ``observe``."""
+    """A regular expression with named groups, kept in ``launch.json`` for whoever looks there."""
     unit: str = "step"
 
 
@@ -156,6 +156,10 @@ class Observed:
     loss: float | None = None
     checkpoint_step: int = 0
     """Where a resume would go on; 0 when there is nothing to go on from."""
+    behind: bool = False
+    """Whether the files tell more than was read of them; an end waits for it, for a while."""
+    note: str | None = None
+    """What a person should know of how the files are read; told once, in the job's history."""
     mark: object = None
     """Whatever the runner needs to read on from here (offsets, modification times). Kept in
     memory only; ``None`` at first and after a restart of the server."""

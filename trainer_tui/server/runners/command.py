@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer_tui.errors import TrainerError
@@ -40,6 +40,7 @@ from trainer_tui.server.runners.base import (
 from trainer_tui.server.settings import ServerSettings
 
 _KEYS = frozenset({"name", "argv", "cwd", "env", "progress", "unit", "steps"})
+_PROGRESS = ("config", "progress")
 _MAX_PATTERN = 2000
 
 
@@ -48,7 +49,7 @@ class _Options:
     argv: tuple[str, ...]
     cwd: Path | None
     env: Mapping[str, str]
-    pattern: re.Pattern[str] | None
+    pattern: str | None
     unit: str
     steps: int | None
 
@@ -58,6 +59,7 @@ class _Mark:
     options: _Options
     config_time: int
     position: progress_log.Position
+    reader: progress_log.Reader | None
     total: int | None = None
 
 
@@ -68,7 +70,9 @@ class CommandRunner:
     gpu = GpuUse.ASKED
 
     def check(self, config: Mapping[str, object], text: str) -> None:
-        _read(config, text)
+        options = _read(config, text)
+        if options.pattern is not None:
+            _compile(options.pattern, text)
 
     def job_name(self, config: Mapping[str, object]) -> str | None:
         return aitk.job_name(config)
@@ -94,22 +98,23 @@ class CommandRunner:
         env |= {"TRAINER_TUI_OUT": str(out), "TRAINER_TUI_METRICS": str(folder.metrics)}
         if not slot.gpus:
             env.setdefault("OMP_NUM_THREADS", str(slot.threads))
-        pattern = options.pattern.pattern if options.pattern else None
-        return Launch(options.argv, cwd, env, progress=pattern, unit=options.unit)
+        return Launch(options.argv, cwd, env, progress=options.pattern, unit=options.unit)
 
     def observe(self, folder: JobFolder, previous: Observed) -> Observed:
         mark = _mark(folder, previous)
         if mark is None:
             return previous
         options, position, total = mark.options, mark.position, mark.total
-        progress, loss = previous.progress, previous.loss
-        if options.pattern is not None:
-            found, after = progress_log.read(folder.log, position, options.pattern)
-            after = progress_log.append(folder, found, after, position, options.unit)
-            if after != position:
-                progress_log.keep(folder, after)
-            position = after
-            for each in found:
+        progress, loss, behind, note = previous.progress, previous.loss, False, None
+        if mark.reader is not None:
+            news = mark.reader.read(position)
+            behind, note = news.behind, news.note
+            position = progress_log.append(
+                folder, news.found, news.position, position, options.unit
+            )
+            if position != mark.position:
+                progress_log.keep(folder, position)
+            for each in news.found:
                 total = each.total or total
                 progress = _progress(each, total or options.steps, options.unit) or progress
                 loss = loss if each.loss is None else each.loss
@@ -119,7 +124,9 @@ class CommandRunner:
             progress=progress,
             loss=loss,
             checkpoint_step=max(steps, default=0),
-            mark=_Mark(options, mark.config_time, position, total),
+            behind=behind,
+            note=note,
+            mark=replace(mark, position=position, total=total),
         )
 
     def artifacts(self, folder: JobFolder) -> Sequence[FileEntry]:
@@ -174,7 +181,8 @@ def _mark(folder: JobFolder, previous: Observed) -> _Mark | None:
     except (OSError, ValueError, TrainerError):
         return mark
     position = mark.position if mark else progress_log.load(folder)
-    return _Mark(options, changed, position)
+    reader = progress_log.Reader(folder.log, options.pattern) if options.pattern else None
+    return _Mark(options, changed, position, reader)
 
 
 def _read(config: Mapping[str, object], text: str) -> _Options:
@@ -228,20 +236,24 @@ def _env(value: object, text: str) -> dict[str, str]:
     return {str(key): _word(item) for key, item in value.items()}
 
 
-def _pattern(value: object, text: str) -> re.Pattern[str] | None:
+def _pattern(value: object, text: str) -> str | None:
     if value is None:
         return None
-    at = ("config", "progress")
-    if not isinstance(value, str) or len(value) > _MAX_PATTERN:
-        raise aitk.fail(text, at, "expected a regular expression with named groups")
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_PATTERN:
+        raise aitk.fail(text, _PROGRESS, "expected a regular expression with named groups")
+    return value
+
+
+def _compile(value: str, text: str) -> None:
+    """Refuse what is no pattern, or has no group that is known. Nothing is searched for here."""
     try:
         pattern = re.compile(value)
-    except re.error as error:
-        raise aitk.fail(text, at, f"not a regular expression: {error}") from None
+    except (re.error, RecursionError, OverflowError) as error:
+        raise aitk.fail(text, _PROGRESS, f"not a regular expression: {error}") from None
     if not set(pattern.groupindex) & set(progress_log.GROUPS):
         names = ", ".join(progress_log.GROUPS)
-        raise aitk.fail(text, at, f"expected a named group such as (?P<current>…); known: {names}")
-    return pattern
+        message = f"expected a named group such as (?P<current>…); known: {names}"
+        raise aitk.fail(text, _PROGRESS, message)
 
 
 def _plain(value: object) -> bool:

@@ -1,9 +1,10 @@
 """Progress read from what a process prints, for runners whose process writes no metrics file.
 
 The log is read piece by piece, split at newlines and at carriage returns (which progress bars use
-to write over themselves), and every match of a pattern is taken. New losses are appended to the
-job's metrics file; how far that has come is kept in ``work/observed.json``, so that a restarted
-server neither skips nor repeats them.
+to write over themselves), and every match of a pattern is taken, by a process of its own
+(:mod:`trainer_tui.server.runners.progress_child`). New losses are appended to the job's metrics
+file; how far that has come is kept in ``work/observed.json``, so that a restarted server neither
+skips nor repeats them.
 """
 
 from __future__ import annotations
@@ -12,20 +13,30 @@ import contextlib
 import json
 import math
 import os
-import re
+import select
+import subprocess
+import sys
 import time
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from trainer_tui.paths import write_atomic
+from trainer_tui.server.runners import progress_child
 from trainer_tui.server.runners.base import JobFolder
-from trainer_tui.server.runners.files import read_lines, read_new
+from trainer_tui.server.runners.files import read_lines
 
-GROUPS = ("current", "total", "percent", "loss", "lr")
-"""Named groups that a pattern may have."""
-_MAX_LINE = 4096  # a pattern that backtracks must not hold up the looks at other jobs for long
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+GROUPS = progress_child.GROUPS
+MOST_SLOW = 3
+"""Lines that a pattern may take too long for until it is given up."""
+_WAIT = 0.1
+"""Seconds that a look waits for an answer; it is there for the next look else."""
+_BACKLOG = 64 * 1024 * 1024
+"""Bytes that a log may be ahead; of more its end is read, so that what is shown is of now."""
+_PATIENCE = 30.0
+"""Seconds after which a process that does not answer is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +96,128 @@ def keep(folder: JobFolder, position: Position) -> None:
         write_atomic(folder.work / "observed.json", text)
 
 
-def read(log: Path, position: Position, pattern: re.Pattern[str]) -> tuple[list[Found], Position]:
-    """Every match in what was added to the log, in order, and the position after it."""
-    data, end = read_new(log, position.offset)
-    # A bar's newest state has no end yet: it stays for the next time, unless it is absurdly long.
-    whole = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-    if whole < len(data) - _MAX_LINE:
-        whole = len(data)
-    text = data[:whole].decode("utf-8", "replace")
-    found = list(_matches(re.split(r"[\r\n]+", text), pattern))
-    if whole < len(data):
-        # Look at it all the same, so that a bar is shown as it stands, but take it only once.
-        tail = data[whole:].decode("utf-8", "replace")
-        found += list(_matches([tail], pattern))
-    return found, replace(position, offset=end - (len(data) - whole))
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a look at a log gave."""
+
+    found: tuple[Found, ...]
+    position: Position
+    behind: bool
+    """Whether there is more of the log that was not looked at yet."""
+    note: str | None
+    """What a person should know of the search."""
+
+
+class Reader:
+    """Searches the log of one job, in a process that ends with this object.
+
+    A pattern that never ends holds up nobody: not this process, not the looks at other jobs.
+    """
+
+    def __init__(self, log: Path, pattern: str) -> None:
+        self._log = log
+        self._pattern = pattern
+        self._process: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[..., Reader] | None = None
+        self._asked: float | None = None
+        self._answer = bytearray()
+        self._read: tuple[int, int] | None = None
+        """The log's size and the offset after it, when all of it had been looked at."""
+        self._slow = 0
+        self._skipped = False
+
+    def read(self, position: Position) -> News:
+        """Every match since ``position``, as far as it is known already."""
+        told: Mapping[str, Any] = {}
+        size = self._size()
+        if size - position.offset > _BACKLOG and self._asked is None:
+            self._skipped = True
+            position = replace(position, offset=size - progress_child.BLOCK)
+        if self._slow < MOST_SLOW and self._read != (size, position.offset):
+            try:
+                told = self._ask(position.offset) or {}
+            except OSError:
+                self._close()
+        if told:
+            self._slow += told["slow"]
+            position = replace(position, offset=told["offset"])
+            whole = not told["more"] and told["size"] == size
+            self._read = (size, position.offset) if whole else None
+        behind = self._slow < MOST_SLOW and self._read != (size, position.offset)
+        found = tuple(map(_found, told.get("found", ())))
+        return News(found, position, behind, self._note())
+
+    def _note(self) -> str | None:
+        if self._slow >= MOST_SLOW:
+            self._close()
+            return "the progress pattern takes too long and is given up: progress is not seen"
+        if self._slow:
+            return "the progress pattern took too long for a line of the log, which was passed over"
+        if self._skipped:
+            return (
+                "it prints more than can be read along: a part was passed over, its curve has gaps"
+            )
+        return None
+
+    def _size(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
+
+    def _ask(self, offset: int) -> Mapping[str, Any] | None:
+        """The next answer, or ``None`` where it takes longer. Raises OSError."""
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if self._asked is None:
+            wish = {"log": str(self._log), "offset": offset, "pattern": self._pattern}
+            self._asked = time.monotonic()
+            process.stdin.write(json.dumps(wish).encode() + b"\n")
+        until = time.monotonic() + _WAIT
+        while not self._answer.endswith(b"\n"):
+            left = max(0.0, until - time.monotonic())
+            if not select.select([process.stdout], [], [], left)[0]:
+                if time.monotonic() > self._asked + _PATIENCE:
+                    self._lost()
+                return None
+            data = os.read(process.stdout.fileno(), 1 << 20)
+            if not data:
+                self._lost()
+                return None
+            self._answer += data
+        found: Mapping[str, Any] = json.loads(self._answer)
+        self._asked = None
+        self._answer.clear()
+        return found
+
+    def _lost(self) -> None:
+        """It died, or is as good as dead: as bad as a line that takes too long."""
+        self._slow += 1
+        self._close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", progress_child.__file__],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,  # ctrl-C in the server's terminal is not for it
+        )
+        self._end = weakref.finalize(self, _end, self._process)
+        return self._process
+
+    def _close(self) -> None:
+        if self._end is not None:
+            self._end()
+        self._process = self._end = self._asked = None
+        self._answer.clear()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with process:  # closes its pipes and waits for it
+        process.kill()
 
 
 def append(
@@ -155,21 +274,14 @@ def point(step: int, moment: float, key: str, value: float, unit: str = "step") 
     return json.dumps(said if unit == "step" else {**said, "unit": unit}) + "\n"
 
 
-def _matches(lines: Iterable[str], pattern: re.Pattern[str]) -> Iterable[Found]:
-    for line in lines:
-        match = pattern.search(_ESCAPES.sub("", line[:_MAX_LINE]))
-        if match is None:
-            continue
-        groups = match.groupdict()
-        found = Found(
-            current=_whole(groups.get("current")),
-            total=_whole(groups.get("total")),
-            percent=_number(groups.get("percent")),
-            loss=_number(groups.get("loss")),
-            lr=_number(groups.get("lr")),
-        )
-        if found != Found():
-            yield found
+def _found(groups: Mapping[str, str]) -> Found:
+    return Found(
+        current=_whole(groups.get("current")),
+        total=_whole(groups.get("total")),
+        percent=_number(groups.get("percent")),
+        loss=_number(groups.get("loss")),
+        lr=_number(groups.get("lr")),
+    )
 
 
 def _whole(text: str | None) -> int | None:
