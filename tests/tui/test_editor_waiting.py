@@ -36,7 +36,8 @@ def lookers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_f8_waits_for_the_check_of_a_long_text(tmp_path: Path, lookers: list[str]) -> None:
-    """Pressed before the check is through it goes to the new problem as soon as it is known."""
+    """Pressed before the check is through it goes to the new problem as soon as it is known,
+    pressed twice to the second one."""
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app, LONG)
@@ -47,6 +48,15 @@ async def test_f8_waits_for_the_check_of_a_long_text(tmp_path: Path, lookers: li
         assert screen.waits
         await until(pilot, lambda: not screen.waits)
         assert screen.area.cursor_location[0] + 1 == LINE
+        two = WRONG.replace("batch_size: 1", "batch_sise: 1")
+        screen.area.replace_all(two)
+        screen.area.go_to(1, 1)
+        screen.action_next_problem(1)
+        screen.action_next_problem(1)
+        assert screen.waits
+        await until(pilot, lambda: not screen.waits)
+        second = screen.show_problems()[1]
+        assert screen.area.cursor_location == (second.line - 1, second.column - 1)
         assert threading.main_thread().name not in lookers
 
 

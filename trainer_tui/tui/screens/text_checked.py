@@ -22,6 +22,8 @@ class _Wait:
     text: str
     do: Callable[[Checked], None]
     hold: bool
+    steps: int = 0
+    """How many problems to go on, where that is what waits."""
     reading: bool = False
 
 
@@ -75,7 +77,9 @@ class TextChecked(TextBase):
         """Check the text without waiting for a rest."""
         self._checker.ask(self.area.text, self.rules(), now=True)
 
-    def when_checked(self, do: Callable[[Checked], None], *, hold: bool = False) -> None:
+    def when_checked(
+        self, do: Callable[[Checked], None], *, hold: bool = False, steps: int = 0
+    ) -> None:
         """Do something with what is wrong with the text as it is now, as soon as that is known.
 
         A short text is checked at once, a long one beside the interface. What waits falls when
@@ -83,7 +87,7 @@ class TextChecked(TextBase):
         nothing can be typed until then, and the text has been read by then: what it will do can
         be said at once.
         """
-        self._wait = _Wait(self.area.text, do, hold)
+        self._wait = _Wait(self.area.text, do, hold, steps)
         self.area.read_only = hold or self.sending
         if self.checked.text == self._wait.text:
             self._go_ahead()
@@ -127,21 +131,28 @@ class TextChecked(TextBase):
     # Keys -------------------------------------------------------------------------------------
 
     def action_next_problem(self, step: int) -> None:
-        """Walk the problems, from the cursor on, round and round."""
-        self.when_checked(lambda checked: self._walk(checked.problems, step))
+        """Walk the problems, from the cursor on, round and round.
 
-    def _walk(self, problems: Sequence[Problem], step: int) -> None:
+        Pressed again while the text is still checked, it goes so many problems at once.
+        """
+        steps = step + (self._wait.steps if self._wait is not None else 0)
+        self.when_checked(lambda checked: self._walk(checked.problems, steps), steps=steps)
+
+    def _walk(self, problems: Sequence[Problem], steps: int) -> None:
         if not problems:
             self.console.say("Nothing to object to.", "success")
             return
         row, column = self.area.cursor_location
         here = (row + 1, column + 1)
         places = [(problem.line, problem.column) for problem in problems]
-        if step > 0:
-            index = next((i for i, place in enumerate(places) if place > here), 0)
-        else:
+        if steps > 0:
+            index = next((i for i, place in enumerate(places) if place > here), 0) + steps - 1
+        elif steps < 0:
             before = [i for i, place in enumerate(places) if place < here]
-            index = before[-1] if before else len(places) - 1
+            index = (before[-1] if before else -1) + steps + 1
+        else:  # forth and back
+            return
+        index %= len(places)
         self.area.go_to(*places[index])
         self.problem_list.put_cursor(index)
 
