@@ -1,8 +1,8 @@
 """Profiles and settings, as the user wrote them.
 
-The shapes are here; reading and checking is in :mod:`trainer_tui.config_read`, writing the
-profiles that the console itself adds in :mod:`trainer_tui.config_write`. Both are imported when
-they are needed: a console without a config file starts without them.
+The shapes are here; reading and checking is in :mod:`trainer_tui.config_read`, which a console
+without a config file starts without, writing the profiles that the console itself adds in
+:mod:`trainer_tui.config_write`.
 """
 
 from __future__ import annotations
@@ -314,50 +314,15 @@ def load(paths: Paths) -> Config:
     return config
 
 
-def add_profile(
-    paths: Paths, profile_fields: Mapping[str, object], *, replace: bool = False
-) -> None:
-    """Write a profile to the managed file; ``config.toml`` is not touched.
-
-    A token that is no place (``env: file: cmd: keyring:``) is put in a private file of its own
-    and the profile points there.
-
-    Args:
-        paths: Where the files are.
-        profile_fields: ``name`` and the keys of a ``[profiles.NAME]`` table.
-        replace: Whether a managed profile of that name may be written over.
-
-    Raises:
-        ConfigError: A field is wrong, or the name is taken.
-    """
-    from trainer_tui.config_write import add
-
-    add(paths, profile_fields, replace=replace)
-
-
-def remove_managed_profile(paths: Paths, name: str) -> None:
-    """Take a profile out of the managed file, with the secret that was stored for it.
-
-    Raises:
-        ConfigError: There is none, or it is in ``config.toml``, which only its owner edits.
-    """
-    from trainer_tui.config_write import remove
-
-    remove(paths, name)
-
-
-def check_removable(paths: Paths, name: str) -> None:
-    """Raise what :func:`remove_managed_profile` would, and change nothing."""
-    from trainer_tui.config_write import check_removable as check
-
-    check(paths, name)
-
-
-def store_secret(paths: Paths, name: str, value: str) -> str:
-    """Keep a credential in a private file (0600) beside the config; gives ``file:PATH``."""
-    from trainer_tui.config_secrets import store
-
-    return store(paths, name, value)
+def provider_names() -> tuple[str, ...]:
+    """The providers that there are, found by their file names without importing one."""
+    return tuple(
+        sorted(
+            file.stem
+            for file in (Path(__file__).parent / "providers").glob("*.py")
+            if not (file.stem.startswith("_") or file.stem in {"base", "http", "table"})
+        )
+    )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

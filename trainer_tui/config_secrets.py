@@ -59,7 +59,7 @@ def resolve(secret: Secret) -> str:
     return _checked(value, place(secret))
 
 
-def store(paths: Paths, name: str, value: str) -> str:
+def store_secret(paths: Paths, name: str, value: str) -> str:
     """Keep a credential in ``secrets/NAME`` beside the config file, 0600; gives ``file:PATH``."""
     from trainer_tui.sanitize import filename
 

@@ -8,18 +8,32 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trainer_tui.config import Profile, Secret, load, store_secret
+from trainer_tui.config import Profile, Secret, load
 from trainer_tui.config_checks import PROFILE_NAME
-from trainer_tui.config_read import check_table, tables_of
-from trainer_tui.config_secrets import secrets_folder
+from trainer_tui.config_profiles import check_table, tables_of
+from trainer_tui.config_secrets import secrets_folder, store_secret
 from trainer_tui.errors import ConfigError
 from trainer_tui.paths import Paths, write_atomic
 
 _HEADER = "# Written by trainer-tui (profiles add). What config.toml says of a profile wins.\n\n"
 
 
-def add(paths: Paths, profile_fields: Mapping[str, object], *, replace: bool = False) -> None:
-    """See :func:`trainer_tui.config.add_profile`."""
+def add_profile(
+    paths: Paths, profile_fields: Mapping[str, object], *, replace: bool = False
+) -> None:
+    """Write a profile to the managed file; ``config.toml`` is not touched.
+
+    A token that is no place (``env: file: cmd: keyring:``) is put in a private file of its own
+    and the profile points there.
+
+    Args:
+        paths: Where the files are.
+        profile_fields: ``name`` and the keys of a ``[profiles.NAME]`` table.
+        replace: Whether a managed profile of that name may be written over.
+
+    Raises:
+        ConfigError: A field is wrong, or the name is taken.
+    """
     name, fields = _fields(profile_fields)
     with _locked(paths):
         _refuse_taken(paths, name, replace=replace)
@@ -32,8 +46,8 @@ def add(paths: Paths, profile_fields: Mapping[str, object], *, replace: bool = F
         _write(paths, profiles)
 
 
-def prove(paths: Paths, profile_fields: Mapping[str, object], *, replace: bool = False) -> Profile:
-    """The profile that :func:`add` would write, for a live check before it is written.
+def prove(paths: Paths, profile_fields: Mapping[str, object], *, replace: bool) -> Profile:
+    """The profile that :func:`add_profile` would write, for a live check before it is written.
 
     Raises:
         ConfigError: A field is wrong, or the name is taken.
@@ -54,8 +68,12 @@ def _fields(profile_fields: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
     return name, fields
 
 
-def remove(paths: Paths, name: str) -> None:
-    """See :func:`trainer_tui.config.remove_managed_profile`."""
+def remove_managed_profile(paths: Paths, name: str) -> None:
+    """Take a profile out of the managed file, with the secret that was stored for it.
+
+    Raises:
+        ConfigError: There is none, or it is in ``config.toml``, which only its owner edits.
+    """
     with _locked(paths):
         check_removable(paths, name)
         profiles = tables_of(paths.managed_profiles)
@@ -68,7 +86,7 @@ def remove(paths: Paths, name: str) -> None:
 
 
 def check_removable(paths: Paths, name: str) -> None:
-    """See :func:`trainer_tui.config.check_removable`."""
+    """Raise what :func:`remove_managed_profile` would, and change nothing."""
     if name in tables_of(paths.managed_profiles):
         return
     if name in load(paths).profiles:

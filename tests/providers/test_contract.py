@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.providers.support import context
+from trainer_tui.config import provider_names
 from trainer_tui.model import Capability
 from trainer_tui.providers import base
 
@@ -38,7 +39,7 @@ ACTS = {
     Capability.DELETE,
     Capability.STAR,
 }
-pytestmark = pytest.mark.parametrize("name", base.names())
+pytestmark = pytest.mark.parametrize("name", provider_names())
 
 
 def test_every_capability_is_had_or_has_a_reason(name: str) -> None:

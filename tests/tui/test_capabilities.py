@@ -10,11 +10,11 @@ import pytest
 
 from tests.tui.console import asked, make, running, screen_text, until
 from tests.tui.fake import FACTS, FakeRuntime, job
-from trainer_tui.config import Profile
+from trainer_tui.config import Profile, provider_names
 from trainer_tui.errors import NotFoundError
 from trainer_tui.model import Status
 from trainer_tui.providers import table
-from trainer_tui.providers.base import facts, names
+from trainer_tui.providers.base import facts
 from trainer_tui.tui.app import TrainerApp
 
 pytestmark = pytest.mark.anyio
@@ -105,7 +105,7 @@ async def test_without_a_pipeline_it_says_so(tmp_path: Path) -> None:
 
 def test_every_provider_explains_what_it_lacks() -> None:
     """A sentence for each capability that a provider does not have."""
-    for name in names():
+    for name in provider_names():
         found = facts(name)
         for capability in table.WORDS:
             if capability not in found.capabilities:

@@ -17,15 +17,14 @@ from trainer_tui.config import (
     MetricPattern,
     Profile,
     Secret,
-    add_profile,
     load,
-    remove_managed_profile,
 )
 from trainer_tui.config_positions import positions
-from trainer_tui.config_read import profile_keys, provider_names, read, sections
+from trainer_tui.config_profiles import profile_keys
+from trainer_tui.config_read import read, sections
+from trainer_tui.config_write import add_profile, remove_managed_profile
 from trainer_tui.errors import ConfigError
 from trainer_tui.paths import Paths
-from trainer_tui.providers import base
 
 FULL = """
 read_only = true
@@ -459,11 +458,6 @@ def test_every_top_key_of_written_toml_has_its_line(data: dict[str, object]) -> 
     text = tomli_w.dumps(data)
     found = positions(text)
     assert {path[0] for path in found} == set(data)
-
-
-def test_provider_names_are_those_of_the_providers_package() -> None:
-    """The config knows the same providers as the package, without importing it."""
-    assert provider_names() == base.names()
 
 
 def test_the_reference_names_every_key() -> None:

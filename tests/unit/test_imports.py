@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import trainer_tui
-from trainer_tui.providers import base
+from trainer_tui.config import provider_names
 
 ROOT = Path(trainer_tui.__file__).parent
 GROUND = {"model", "errors", "sanitize", "paths", "config", "query", "bundles"}
@@ -156,7 +156,7 @@ def test_packages_from_outside_stay_in_their_part() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("name", base.names())
+@pytest.mark.parametrize("name", provider_names())
 def test_providers_import_the_http_client_only_inside_functions(name: str) -> None:
     """A provider's facts are read without paying for the HTTP client."""
     module = f"trainer_tui.providers.{name}"
@@ -218,7 +218,8 @@ def test_all_headless_modules_together_load_no_interface_and_no_server() -> None
 def test_provider_facts_are_read_without_the_http_client() -> None:
     """Reading every provider's facts loads no HTTP client and no TLS."""
     loaded = loaded_by(
-        "from trainer_tui.providers import base; [base.facts(n) for n in base.names()]"
+        "from trainer_tui.config import provider_names\n"
+        "from trainer_tui.providers import base; [base.facts(n) for n in provider_names()]"
     )
     assert loaded & {"httpx", "httpcore", "yaml"} == set()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from trainer_tui import config_secrets
-from trainer_tui.config import Profile, Secret, store_secret
+from trainer_tui.config import Profile, Secret
+from trainer_tui.config_secrets import store_secret
 from trainer_tui.errors import ConfigError
 from trainer_tui.paths import Paths
 

@@ -10,13 +10,8 @@ from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.parser import Nested
 from trainer_tui.cli.service import Service, run_async, utcnow
-from trainer_tui.config import (
-    LOCAL,
-    Profile,
-    Secret,
-    add_profile,
-    remove_managed_profile,
-)
+from trainer_tui.config import LOCAL, Profile, Secret, provider_names
+from trainer_tui.config_write import add_profile, remove_managed_profile
 from trainer_tui.errors import ConfigError, StateError, TrainerError, UsageError
 from trainer_tui.model import Account
 from trainer_tui.providers import base
@@ -90,7 +85,7 @@ def _list(context: CliContext) -> int:
 
 def _value(profile: Profile) -> dict[str, object]:
     """A profile as it may be shown."""
-    facts = base.facts(profile.provider) if profile.provider in base.names() else None
+    facts = base.facts(profile.provider) if profile.provider in provider_names() else None
     return {
         "name": profile.name,
         "provider": profile.provider,
@@ -139,10 +134,10 @@ async def _ask(service: Service, name: str) -> Account | TrainerError:
 def _add(args: argparse.Namespace, context: CliContext) -> int:
     if context.read_only_flag:
         raise StateError("--read-only was given: nothing may be changed", code="READ_ONLY")
-    provider = args.provider or (args.name if args.name in base.names() else None)
+    provider = args.provider or (args.name if args.name in provider_names() else None)
     if provider is None:
         raise UsageError(
-            "which provider?", hint=f"--provider with one of {', '.join(base.names())}"
+            "which provider?", hint=f"--provider with one of {', '.join(provider_names())}"
         )
     facts = base.facts(provider)
     fields: dict[str, object] = {

@@ -7,8 +7,8 @@ A provider is one module in this folder whose name is the provider's name. It de
 * ``open_provider(context)``, which returns a :class:`Provider`.
 
 Provider modules import :mod:`trainer_tui.providers.http` inside ``open_provider`` or later, never
-at the top. :func:`names` finds them without importing any; :func:`facts` and :func:`open_named`
-import the one that is asked for.
+at the top. :func:`~trainer_tui.config.provider_names` finds them without importing any;
+:func:`facts` and :func:`open_named` import the one that is asked for.
 
 Every method of a provider is a coroutine run on the network thread's loop, raises only children
 of :class:`~trainer_tui.errors.TrainerError` (and ``asyncio.CancelledError``), and has already
@@ -18,7 +18,6 @@ passed remote text through :mod:`trainer_tui.sanitize`.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, cast, runtime_checkable
 
-from trainer_tui.config import Profile
+from trainer_tui.config import Profile, provider_names
 from trainer_tui.errors import ConfigError
 from trainer_tui.model import (
     Account,
@@ -390,26 +389,14 @@ class Module(Protocol):
         """Build the provider; no request is made yet."""
 
 
-def names() -> tuple[str, ...]:
-    """The names of all providers, without importing any."""
-    folder = str(Path(__file__).parent)
-    return tuple(
-        sorted(
-            m.name
-            for m in pkgutil.iter_modules([folder])
-            if not (m.name.startswith("_") or m.name in {"base", "http", "table"})
-        )
-    )
-
-
 def module(name: str) -> Module:
     """The module of a provider.
 
     Raises:
         ConfigError: There is no such provider.
     """
-    if name not in names():
-        raise ConfigError(f"there is no provider {name!r}; known are {', '.join(names())}")
+    if name not in (known := provider_names()):
+        raise ConfigError(f"there is no provider {name!r}; known are {', '.join(known)}")
     return cast(Module, importlib.import_module(f"trainer_tui.providers.{name}"))
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from trainer_tui.config import provider_names
 from trainer_tui.model import Capability
-from trainer_tui.providers.base import Facts, facts, names
+from trainer_tui.providers.base import Facts, facts
 
 ORDER = ("local", "runcomfy", "roboflow", "kaos")
 """Providers in the order to show them; others follow by name."""
@@ -66,7 +67,7 @@ def why_not(provider: Facts, capability: Capability) -> str:
 
 def document() -> str:
     """``docs/providers/README.md``."""
-    found = [facts(name) for name in in_order(names())]
+    found = [facts(name) for name in in_order(provider_names())]
     lines = [
         "# Providers",
         "",

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, Label, Static
 
-from trainer_tui.config import Profile, Secret
+from trainer_tui.config import Profile, Secret, provider_names
 from trainer_tui.errors import TrainerError
 from trainer_tui.providers import base
 from trainer_tui.tui.screens.prompt import ChoiceLine
@@ -46,7 +46,7 @@ class AddProfileScreen(ModalScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        names = [name for name in base.names() if self._facts(name) is not None]
+        names = [name for name in provider_names() if self._facts(name) is not None]
         # The services first: this machine needs no form.
         names.sort(key=lambda name: name == "local")
         self._provider = ChoiceLine("provider", names, names[0] if names else "")

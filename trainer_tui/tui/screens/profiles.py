@@ -10,13 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from trainer_tui.config import (
-    Profile,
-    add_profile,
-    check_removable,
-    load,
-    remove_managed_profile,
-)
+from trainer_tui.config import Profile, load
+from trainer_tui.config_write import add_profile, check_removable, remove_managed_profile
 from trainer_tui.core.messages import Message, ProfileChanged
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.tui import present
