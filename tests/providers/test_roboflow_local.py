@@ -95,7 +95,9 @@ async def test_a_training_to_its_end(vision: Vision) -> None:
     assert job.loss is not None
     points, cursor = await roboflow.metrics(job.ref.id)
     assert cursor == 4
-    assert {point.key for point in points} == {"mAP", "box_loss", "class_loss", "obj_loss"}
+    assert {point.key for point in points} == {"mAP", "loss", "box_loss", "class_loss", "obj_loss"}
+    assert {point.unit for point in points} == {"epoch"}
+    assert points[-1].key == "loss" and points[-1].value == job.loss
     assert [point.step for point in points if point.key == "mAP"] == [1, 2, 3, 4]
     assert await roboflow.metrics(job.ref.id, since=4) == ([], 4)
     assert "version: 1\nmodel_type: rfdetr-base\nepochs: 4" in await roboflow.config_text("dogs/1")

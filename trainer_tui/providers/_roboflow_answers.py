@@ -133,11 +133,14 @@ class Version:
 
     @property
     def loss(self) -> float | None:
-        """The newest epoch's losses, added up as Roboflow's own client does."""
-        if not self.epochs:
-            return None
-        losses = [value for key, value in self.epochs[-1].items() if key.endswith("loss")]
-        return sum(losses) if losses else None
+        """The newest epoch's."""
+        return _loss(self.epochs[-1]) if self.epochs else None
+
+
+def _loss(epoch: Mapping[str, float]) -> float | None:
+    """An epoch's losses, added up as Roboflow's own client does."""
+    losses = [value for key, value in epoch.items() if key.endswith("loss")]
+    return sum(losses) if losses else None
 
 
 # -- reading ---------------------------------------------------------------------------------
@@ -323,15 +326,20 @@ def unseen(ref: JobRef) -> Job:
 
 
 def metrics(version: Version, since: int) -> tuple[list[Metric], int]:
-    """The points of the epochs after ``since``, and the number of the last epoch."""
+    """The points of the epochs after ``since``, and the number of the last epoch.
+
+    The sum of the losses is one more key, ``loss``: it is what the job's status tells.
+    """
     found, last = [], since
     for epoch in version.epochs:
         step = int(epoch["epoch"])
         if step > since:
             last = max(last, step)
+            whole = _loss(epoch)
+            told = dict(epoch) if whole is None else {**epoch, "loss": whole}
             found += [
                 Metric(key, step, value, unit="epoch")
-                for key, value in epoch.items()
+                for key, value in told.items()
                 if key != "epoch"
             ]
     return found, last

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from trainer_tui.core.health import WARM_UP
 from trainer_tui.core.units import plural
 from trainer_tui.model import Job, Metric, Status
 from trainer_tui.tui import present
@@ -14,6 +16,7 @@ from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import wrap
 
 if TYPE_CHECKING:
+    from trainer_tui.config import HealthSettings
     from trainer_tui.core.board import Entry, Pending
 
 _LABEL = 12
@@ -35,6 +38,7 @@ def lines(
     *,
     metrics: Sequence[Metric] = (),
     pricing: Mapping[str, float] | None = None,
+    health: HealthSettings | None = None,
     acts: Sequence[tuple[str, str]] = (),
     unsent: str = "",
 ) -> Lines:
@@ -47,6 +51,7 @@ def lines(
         width: Cells of a line.
         metrics: Points of its loss, oldest first.
         pricing: GPU type to money an hour.
+        health: By which the loss is judged.
         acts: What can be done now: key and sentence.
         unsent: What was typed for it and not sent, in words.
     """
@@ -73,7 +78,7 @@ def lines(
     if pieces := _pace(entry, now, glyphs):
         row("pace", *pieces)
     if pieces := _loss(job, metrics, glyphs, min(_SPARK, room - 14)):
-        row("loss", *pieces)
+        row("loss", *pieces, *_judged(job, metrics, health))
     if pieces := _gpu(job, now, glyphs, pricing or {}):
         row("gpu" if job.gpu is not None else "ran", *pieces)
     if job.checkpoint_step is not None and not job.status.ended:
@@ -169,13 +174,20 @@ def _loss(job: Job, metrics: Sequence[Metric], glyphs: Glyphs, width: int) -> li
     pieces = [Piece(f"{present.number(last):<8}", "foreground", bold=True)]
     if len(values) >= 4:
         half = max(1, len(values) // 4)
-        old = sum(values[-2 * half : -half]) / half
-        new = sum(values[-half:]) / half
-        falling = new < old
-        arrow = glyphs.down if falling else glyphs.up
-        pieces.append(Piece(f"{arrow}  ", "status-succeeded" if falling else "status-interrupted"))
+        rise = sum(values[-half:]) - sum(values[-2 * half : -half])
+        arrow = glyphs.down if rise < 0 else glyphs.up if rise > 0 else " "  # NaN: neither
+        pieces.append(Piece(f"{arrow}  ", "status-succeeded" if rise < 0 else "status-interrupted"))
         pieces.append(Piece(present.spark(values, width, glyphs), "chart-1"))
     return pieces
+
+
+def _judged(job: Job, metrics: Sequence[Metric], health: HealthSettings | None) -> list[Piece]:
+    """That the loss has too few points to be judged by, where it would be."""
+    count = sum(math.isfinite(metric.value) for metric in metrics)
+    judged = health is not None and (health.divergence or health.plateau)
+    if not judged or job.status is not Status.RUNNING or not 0 < count < WARM_UP:
+        return []
+    return [Piece(f"  judged from {WARM_UP} points on, {count} so far", "text-faint")]
 
 
 def _gpu(job: Job, now: datetime, glyphs: Glyphs, pricing: Mapping[str, float]) -> list[Piece]:

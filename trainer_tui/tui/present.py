@@ -207,7 +207,8 @@ def number(value: float | None) -> str:
         return "inf" if value > 0 else "-inf"
     size = abs(value)
     if size != 0 and (size < 0.001 or size >= 100_000):
-        return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+        digits = 1 if 1e-99 < size < 1e100 else 0
+        return f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     for limit, digits in ((10, 3), (100, 2), (1000, 1)):
         if size < limit:
             return f"{value:.{digits}f}"

@@ -79,6 +79,7 @@ class OverviewPane(JobPane):
             self.size.width,
             metrics=self._loss,
             pricing=app.config.pricing,
+            health=app.config.health,
             acts=self._acts(entry),
             unsent=of_job(app, entry.job.ref, _key("job.edit", app.config.keys)),
         )
