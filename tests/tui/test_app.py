@@ -20,6 +20,7 @@ from trainer_tui.model import JobRef, Metric, Status
 from trainer_tui.tui import notify, start
 from trainer_tui.tui.commands import document
 from trainer_tui.tui.glyphs import ASCII, UNICODE, choose
+from trainer_tui.tui.screens.editor import EditorScreen
 from trainer_tui.tui.session import Session
 
 pytestmark = pytest.mark.anyio
@@ -172,8 +173,11 @@ async def test_changes_come_in_from_another_thread(tmp_path: Path) -> None:
         thread.join()
 
 
-async def test_refusals_are_said_with_what_to_do(tmp_path: Path) -> None:
-    """An act that the service refused tells its message and its hint."""
+async def test_refusals_are_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An act that the service refused tells its message and its hint; a screen that waits for the
+    answer says it itself, and it is not said twice."""
     app = make(tmp_path)
     async with running(app) as pilot:
         runtime: Any = app.runtime
@@ -182,6 +186,13 @@ async def test_refusals_are_said_with_what_to_do(tmp_path: Path) -> None:
         runtime.tell(ActDone(outcome))
         await until(pilot, lambda: "it had already finished" in screen_text(app))
         assert "R asks again" in screen_text(app)
+        said: list[str] = []
+        monkeypatch.setattr(app, "say", lambda text, *_, **__: said.append(text))
+        await app.push_screen(EditorScreen(DOG))
+        runtime.tell(ActDone(Outcome(DOG, Act.EDIT, False, "it is another by now", error)))
+        runtime.tell(ActDone(outcome))
+        await until(pilot, lambda: said)
+        assert said == ["it had already finished"]
 
 
 async def test_a_watched_job_that_ends_is_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trainer_tui.core.acts import NO_REFUND, Act
+from trainer_tui.core.acts import NO_REFUND, Act, Outcome
 from trainer_tui.core.health import WORDS
 from trainer_tui.core.messages import (
     ActDone,
@@ -94,8 +94,12 @@ def _act_done(app: TrainerApp, message: ActDone) -> None:
         app.say(outcome.message, "success")
     elif app.unrefunded:
         ask_without_refund(app)
-    else:
+    elif not any(getattr(screen, "tells", _never)(outcome) for screen in app.screen_stack):
         app.say(outcome.message, "error", hint=error.hint if error else None)
+
+
+def _never(outcome: Outcome) -> bool:
+    return False
 
 
 def _ended(app: TrainerApp, message: JobEnded) -> None:

@@ -110,6 +110,10 @@ class EditorScreen(EditedJob):
         texts = [Other(self.base_name(), self.base() or ""), *self.others()]
         self._asking.screen.ask_anew(texts, question, warning)
 
+    def tells(self, outcome: Outcome) -> bool:
+        """Of the edit of this job."""
+        return outcome.act is Act.EDIT and outcome.ref == self.ref
+
     def _what_follows(self, job: Job, will: Forecast | None) -> str:
         reason = self.console.why_not(job, Act.RESUME)
         facts = self.console.facts(self.ref.profile)

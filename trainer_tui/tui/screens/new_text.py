@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from trainer_tui.core.acts import Outcome
+from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.drafts import Keeper, Place, ago, put_place, submitted_before
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.yamlconfig import summary
@@ -185,6 +185,10 @@ class NewTextScreen(TextFlows):
             ),
             answered,
         )
+
+    def tells(self, outcome: Outcome) -> bool:
+        """Of a job that was submitted there."""
+        return outcome.act is Act.SUBMIT and outcome.ref.profile == self.target.profile
 
     def _submit(self, text: str) -> None:
         target = self.target

@@ -12,6 +12,7 @@ from trainer_tui.tui.checking import Rules
 from trainer_tui.tui.ondisk import OnDisk
 
 if TYPE_CHECKING:
+    from trainer_tui.core.acts import Outcome
     from trainer_tui.tui.app import TrainerApp
     from trainer_tui.tui.screens.diff import Other
     from trainer_tui.tui.screens.odds import Odds
@@ -72,6 +73,10 @@ class TextBase(Screen[None]):
     def ref_of(self) -> JobRef | None:
         """The job whose config it is, where there is one."""
         return None
+
+    def tells(self, outcome: Outcome) -> bool:
+        """Whether a refusal is told here, above the text, and needs no other telling."""
+        return False
 
     def profile_of(self) -> str:
         """The profile that it will be sent to."""
