@@ -14,6 +14,7 @@ from trainer_tui.providers.base import Dataset
 
 pytestmark = pytest.mark.anyio
 DRAFT = Dataset("d1", "dogs", "DRAFT")
+SIZE = 10
 
 
 class Service:
@@ -27,11 +28,11 @@ class Service:
     async def upload_to_dataset(self, dataset_id: str, file: Path, *, moved: Any = None) -> None:
         """Half of it moves before a failure."""
         number = self.tries[file.name] = self.tries.get(file.name, 0) + 1
-        moved(file.stat().st_size // 2, file.stat().st_size)
+        moved(SIZE // 2, SIZE)
         if (error := self.fails(file.name, number)) is not None:
             raise error
-        moved(file.stat().st_size, file.stat().st_size)
-        self.kept[file.name] = file.stat().st_size
+        moved(SIZE, SIZE)
+        self.kept[file.name] = SIZE
 
 
 def folder(tmp_path: Path, count: int) -> Path:
@@ -39,7 +40,7 @@ def folder(tmp_path: Path, count: int) -> Path:
     made = tmp_path / "pics"
     made.mkdir()
     for number in range(count):
-        (made / f"{number:02}.png").write_bytes(b"0123456789")
+        (made / f"{number:02}.png").write_bytes(b"." * SIZE)
     return made
 
 

@@ -196,7 +196,8 @@ async def send(
                 upload.sent.append(file.name)
 
     await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(waiting)))))
-    upload.left += [file.name for file in waiting]
+    left = {*upload.left, *(file.name for file in waiting)}
+    upload.left = [file.name for file in files if file.name in left]
     return upload
 
 
