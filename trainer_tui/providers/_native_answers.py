@@ -73,7 +73,7 @@ def job(value: object, profile: str) -> Job:
         loss=_wire.number(told.get("loss")),
         checkpoint_step=_wire.integer(told.get("checkpoint_step")),
         queue_position=_wire.integer(told.get("queue_position")),
-        allowed=_allowed(status, progress),
+        allowed=_allowed(status, told.get("progress")),
         extra=MappingProxyType(
             {
                 label: text
@@ -90,11 +90,12 @@ def job(value: object, profile: str) -> Job:
     )
 
 
-def _allowed(status: Status, progress: Progress | None) -> frozenset[Capability]:
+def _allowed(status: Status, progress: object) -> frozenset[Capability]:
     """The usual rule; and a finished job whose config now asks for more steps can go on."""
-    acts = allowed_in(status, HAS)
-    more = progress is not None and progress.total is not None and progress.current < progress.total
-    if status is Status.SUCCEEDED and more:
+    acts, told = allowed_in(status, HAS), _wire.optional_mapping(progress)
+    current, total = _wire.integer(told.get("current")), _wire.integer(told.get("total"))
+    asked = _wire.integer(told.get("asked")) or total
+    if status is Status.SUCCEEDED and current is not None and asked and current < asked:
         acts |= {Capability.RESUME}
     return acts
 
