@@ -126,13 +126,17 @@ async def test_what_was_sent_or_set_aside_begins_another_edit(tmp_path: Path, do
 
 
 async def test_the_difference_and_dropping(tmp_path: Path) -> None:
-    """d shows what a draft changes; x asks, and no keeps it."""
+    """Where the rows are short, the line below says what the draft under the cursor changes; d
+    shows it; x asks, and no keeps it."""
     app = EditApp(tmp_path)
     fill(app)
     async with app.run_test(size=SIZE) as pilot:
         screen = DraftsScreen()
         app.push_screen(screen)
-        await until(pilot, lambda: "4 in all" in shown(app))
+        await until(pilot, lambda: "train.steps 2000 → 50 and 1 more" in shown(app))
+        await pilot.press("down", "down")
+        await until(pilot, lambda: "train.steps 2000 → 70 " in shown(app).split("\n")[-2])
+        await pilot.press("home")
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DiffScreen))
         await pilot.pause()

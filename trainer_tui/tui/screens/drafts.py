@@ -18,7 +18,14 @@ from trainer_tui.errors import TrainerError
 from trainer_tui.model import JobRef
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.screens.diff import Heading
-from trainer_tui.tui.widgets.draft_list import LARGE, DraftList, Nothing, first_change, kind_of
+from trainer_tui.tui.widgets.draft_list import (
+    LARGE,
+    DraftList,
+    Nothing,
+    WholeLine,
+    first_change,
+    kind_of,
+)
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line import Piece
 
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
 
 _ASKED = 20
 """Services are asked for the configs of so many jobs, to tell whether they have changed."""
+_WIDE = 110
+"""Columns from which on a row has room for all that is said of a draft."""
 _READ = 200
 """Drafts whose difference is worked out for the list; older ones show without."""
 _COLOURS = {
@@ -54,6 +63,7 @@ class DraftsScreen(Screen[None]):
         super().__init__()
         self._heading = Heading("Drafts")
         self.list = DraftList()
+        self._whole = WholeLine(self._of_the_row)
         self._keys = KeyBar(self._hints)
         self._now: dict[JobRef, str] = {}
         """Configs as the services have them, as far as they were told."""
@@ -70,6 +80,7 @@ class DraftsScreen(Screen[None]):
         yield self._heading
         yield self.list
         yield Nothing(self.nothing)
+        yield self._whole
         yield self._keys
 
     def on_mount(self) -> None:
@@ -132,7 +143,9 @@ class DraftsScreen(Screen[None]):
         self._heading.renew()
         self.list.display = bool(drafts)
         self.query_one(Nothing).display = not drafts
-        wide = self.app.size.width >= 110
+        wide = self.app.size.width >= _WIDE
+        self._whole.display = bool(drafts) and not wide
+        self._whole.renew()
         self.list.lines = {
             draft.id: self._pieces(draft, wide, number < _READ)
             for number, draft in enumerate(drafts)
@@ -152,8 +165,10 @@ class DraftsScreen(Screen[None]):
             Piece(fit(title, 40 if wide else 26, app.glyphs), "foreground", True),
             Piece(f"  {when:<8}", "text-muted"),
         ]
-        if self._now:
+        if self._now and wide:
             pieces.append(Piece(f"  {base:<12}", colour))
+        elif colour == "warning":
+            pieces.append(Piece(f"  {base}", colour))
         if read:
             pieces.append(Piece(f"  {self._changed(draft)}", "text-muted"))
         return pieces
@@ -187,6 +202,14 @@ class DraftsScreen(Screen[None]):
             self._first[key] = first_change(draft, self.console.glyphs.right)
         return self._first[key]
 
+    def _of_the_row(self) -> list[Piece]:
+        draft = self.list.draft
+        if draft is None:
+            return []
+        base, colour = self._base(draft)
+        said = Piece(f"  {base}", colour) if base else Piece("")
+        return [Piece(f" {self._changed(draft)}", "foreground"), said]
+
     def _hints(self) -> Sequence[Hint]:
         some = bool(self.list.drafts)
         return [
@@ -210,6 +233,10 @@ class DraftsScreen(Screen[None]):
     def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
         """A click on a key."""
         self.run_worker(self.app.run_action(event.action, self), group="keys")
+
+    def on_draft_list_moved(self) -> None:
+        """The line below is of the draft under the cursor."""
+        self._whole.renew()
 
     def on_draft_list_opened(self) -> None:
         """Enter on the list."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -14,7 +14,7 @@ from trainer_tui.core.yamlconfig import changes
 from trainer_tui.sanitize import line as clean
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.present import fit
-from trainer_tui.tui.widgets.line import Piece, draw
+from trainer_tui.tui.widgets.line import Piece, PieceLine, draw
 from trainer_tui.tui.widgets.line_view import LineList
 
 LARGE = 200_000
@@ -38,6 +38,9 @@ class DraftList(LineList):
 
     class Opened(UiMessage):
         """Enter on a draft."""
+
+    class Moved(UiMessage):
+        """Another draft is under the cursor."""
 
     def __init__(self) -> None:
         super().__init__(id="drafts")
@@ -68,9 +71,27 @@ class DraftList(LineList):
             room -= Piece(shown).width
         return draw(out, width, paint_of(self.app), ground)
 
+    def cursor_moved(self) -> None:
+        """Another draft is under the cursor."""
+        self.post_message(self.Moved())
+
     def action_open(self) -> None:
         """Open it."""
         self.post_message(self.Opened())
+
+
+class WholeLine(PieceLine):
+    """What a draft changes, below the list: its row may have no room for that."""
+
+    GROUND = "panel"
+
+    def __init__(self, said: Callable[[], Sequence[Piece]]) -> None:
+        """``said`` gives it in pieces."""
+        super().__init__()
+        self._said = said
+
+    def pieces(self, width: int) -> Sequence[Piece]:
+        return self._said()
 
 
 class Nothing(LineList):
