@@ -462,6 +462,7 @@ def test_own_epochs() -> None:
         (_log("huggingface"), EPOCH_PARTS),
         (_log("ultralytics"), "epoch"),
         (b"epoch 3: val_accuracy 0.9\n", "epoch"),
+        (b"epoch 3: loss 0.9\nloss: 0.5\n", "epoch"),
         (b"loss: 0.5\nloss: 0.4\n", POINTS),
     ],
 )

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from trainer_tui import sanitize
+from trainer_tui.core.units import plural
 from trainer_tui.model import Job, Progress, Status
 
 _SGR = {
@@ -91,12 +92,19 @@ def percent(progress: Progress | None) -> str:
 
 
 def steps(progress: Progress | None) -> str:
-    """``960/2000``, with the unit where it is not steps."""
+    """``960/2000``, ``3/12 epochs``; a percentage alone has no steps."""
     if progress is None or progress.unit == "percent":
         return NOTHING
     of = "" if progress.total is None else f"/{progress.total}"
-    unit = "" if progress.unit in {"step", "steps"} else f" {progress.unit}"
-    return f"{progress.current}{of}{unit}"
+    count = progress.total or progress.current
+    unit = progress.unit if count == 1 else plural(progress.unit)
+    return f"{progress.current}{of}" + ("" if progress.unit == "step" else f" {unit}")
+
+
+def done(progress: Progress) -> str:
+    """``960/2000 · 48%``, as far as it is known."""
+    told = (steps(progress), percent(progress))
+    return " · ".join(text for text in told if text != NOTHING) or NOTHING
 
 
 def loss(value: float | None) -> str:

@@ -105,10 +105,7 @@ def _lines(
         ("status", render.status_text(job, color) + raw),
     ]
     if job.progress is not None:
-        done = render.percent(job.progress)
-        facts.append(
-            ("progress", render.steps(job.progress) + (f" · {done}" if done != "-" else ""))
-        )
+        facts.append(("progress", render.done(job.progress)))
     if left is not None:
         facts.append(("time left", f"about {render.span(left)}"))
     if job.queue_position is not None:

@@ -116,7 +116,7 @@ def _tell(context: CliContext, job: Job, before: Status | None, now: datetime) -
     parts.append(f"{before} ->" if before is not None else "is")
     parts.append(render.status_text(job, context.color))
     if job.progress is not None:
-        parts.append(f"({render.steps(job.progress)})")
+        parts.append(f"({render.done(job.progress)})")
     if job.error is not None:
         parts.append(f": {job.error.message}")
     context.out(" ".join(parts).replace(" : ", ": "))

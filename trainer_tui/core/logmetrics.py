@@ -25,7 +25,7 @@ MAX_STATE = 16 << 10
 """A state of more bytes is passed over: no trainer prints such a line of metrics."""
 MAX_KEYS = 200
 """Keys that one log gives at most."""
-VERSION = 5
+VERSION = 6
 """Another number: the built-in patterns find something else than before."""
 _MAX_OWN = 2_000
 """Characters of a state that a user's own pattern looks at."""
@@ -97,6 +97,8 @@ class Reader:
         """The last epoch and step in it, and the steps of the epochs before."""
         self._last: dict[str, tuple[int, float]] = {}
         self._epochs: dict[str, float] = {}
+        self._units: dict[str, str] = {}
+        """What the places of a key count, where a line told one."""
         if kept is not None:
             self._restore(kept)
 
@@ -163,6 +165,7 @@ class Reader:
             "skipping": self._skipping,
             "last": self._last,
             "epochs": self._epochs,
+            "units": self._units,
             "bar": [self._bar, self._by_bar],
             "waiting": [
                 [values, when.isoformat() if when is not None else None]
@@ -179,7 +182,7 @@ class Reader:
             self._within = (epoch, step, before)
         self._fine, self._skipping = kept["fine"], kept["skipping"]
         self._last = {key: (step, value) for key, (step, value) in kept["last"].items()}
-        self._epochs = dict(kept["epochs"])
+        self._epochs, self._units = dict(kept["epochs"]), dict(kept["units"])
         self._bar, self._by_bar = kept["bar"]
         self._waiting = [
             ([(key, value) for key, value in values], when and datetime.fromisoformat(when))
@@ -307,15 +310,13 @@ class Reader:
 
     def _take(self, said: Said, time: datetime | None, found: list[Metric]) -> None:
         (step, epoch, fraction), values = said
-        unit = "step"
+        told = None if step is None else "step"
         if epoch is not None:
             if step is None:
                 self._fine = self._fine or fraction
-                unit = EPOCH_PARTS if self._fine else "epoch"
+                told = EPOCH_PARTS if self._fine else "epoch"
             else:
                 step = self._global(epoch, step)
-        elif step is None:
-            unit = POINTS
         for key, value in values:
             last = self._last.get(key)
             if last is None and len(self._last) >= MAX_KEYS:
@@ -329,7 +330,9 @@ class Reader:
             new = (at, value)
             if last != new and -_LIMIT <= at < _LIMIT:
                 self._last[key] = new
-                found.append(Metric(key, at, value, time, unit))
+                if told is not None:
+                    self._units[key] = told
+                found.append(Metric(key, at, value, time, self._units.get(key, POINTS)))
 
     def _of_epoch(self, key: str, epoch: float, last: tuple[int, float] | None) -> int:
         """A step for an epoch. Fractions are often rounded: two that are equal are two points."""
