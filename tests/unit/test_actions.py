@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,15 @@ import pytest
 
 from tests.unit.fakes import EVERYTHING, FakeClock, FakeProvider, facts, job, settle
 from trainer_tui.core import questions
-from trainer_tui.core.actions import AT_ONCE, Act, Actions, Outcome, consequence, why_not
+from trainer_tui.core.actions import AT_ONCE, Actions
+from trainer_tui.core.acts import Act, Outcome, consequence, why_not
 from trainer_tui.core.board import GONE, Board, gone, unseen
 from trainer_tui.core.observing import observed
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NetworkError, NotFoundError, StateError, UsageError
-from trainer_tui.model import Capability, EventKind, Job, JobRef, Model, Status
+from trainer_tui.model import Capability, EventKind, Job, JobRef, Model, Progress, Status
 from trainer_tui.providers.base import Submission
+from trainer_tui.providers.base import facts as provider_facts
 
 REF = JobRef("p", "1")
 
@@ -380,7 +383,7 @@ FACTS = facts(lists=False)
         (Status.SUCCEEDED, Act.CANCEL, "job1 has already succeeded: nothing to cancel"),
         (Status.CANCELED, Act.STOP, "job1 has already been canceled: nothing to stop"),
         (Status.STOPPING, Act.STOP, "job1 is already stopping"),
-        (Status.QUEUED, Act.STOP, "job1 is queued and has made nothing yet: cancel it instead"),
+        (Status.QUEUED, Act.STOP, "job1 is queued, nothing of it runs yet: cancel it instead"),
         (
             Status.UNKNOWN,
             Act.CANCEL,
@@ -435,6 +438,21 @@ def test_consequences_are_told_before_the_act() -> None:
     }
     for step, words in at.items():
         assert words in consequence(job(checkpoint_step=step), Act.RESUME, FACTS)
+    parts = job(checkpoint_step=3, progress=Progress.of(3, 9, "partition"))
+    assert "from partition 3" in consequence(parts, Act.RESUME, FACTS)
+    again = consequence(job(checkpoint_step=0, extra={"Runner": "command"}), Act.RESUME, FACTS)
+    assert "its command again" in again and "checkpoint" not in again
+
+
+@pytest.mark.parametrize("name", ["local", "runcomfy", "roboflow", "kaos"])
+def test_a_queued_job_is_not_said_to_run(name: str) -> None:
+    """Nothing of it has begun: there is no process to end, nothing made, nothing to lose."""
+    facts = provider_facts(name)
+    queued = consequence(job(status=Status.QUEUED), Act.CANCEL, facts)
+    running = consequence(job(status=Status.RUNNING), Act.CANCEL, facts)
+    assert queued != running
+    assert not {"process", "checkpoints", "discards", "was making"} & set(re.split(r"\W+", queued))
+    assert ("can be resumed" in queued) == (Capability.RESUME in facts.capabilities)
 
 
 def test_what_counts_as_observed() -> None:

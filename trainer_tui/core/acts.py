@@ -94,6 +94,8 @@ def consequence(job: Job, act: Act, facts: Facts) -> str:
     """What an act brings about on this job at this provider, to be read before it is confirmed."""
     parts = []
     told = facts.consequences.get(act.capability) if act.capability else None
+    if act.capability and job.status is Status.QUEUED:
+        told = facts.waiting.get(act.capability, told)
     if told:
         parts.append(told)
     if act is Act.RESUME:
@@ -105,11 +107,14 @@ def consequence(job: Job, act: Act, facts: Facts) -> str:
 
 def resume_point(job: Job) -> str:
     """Where a resume would begin."""
+    if job.extra.get("Runner") == "command":
+        return "runs its command again, which finds in the job's folder what it left there"
+    unit = "step" if job.progress is None or job.progress.unit == "percent" else job.progress.unit
     if job.checkpoint_step is None:
-        return "continues from its newest checkpoint, or from step 0 when it has none"
+        return f"continues from its newest checkpoint, or from {unit} 0 when it has none"
     if job.checkpoint_step == 0:
-        return "has no checkpoint: starts again at step 0"
-    return f"continues from step {job.checkpoint_step}"
+        return f"has no checkpoint: starts again at {unit} 0"
+    return f"continues from {unit} {job.checkpoint_step}"
 
 
 def ended_already(job: Job) -> str:
@@ -162,7 +167,7 @@ def _why_not_now(job: Job, act: Act, facts: Facts) -> str:
     if status is Status.STOPPING:
         return f"{name} is already stopping"
     if act is Act.STOP and Capability.CANCEL in job.allowed:
-        return f"{is_} and has made nothing yet: cancel it instead"
+        return f"{is_}, nothing of it runs yet: cancel it instead"
     return f"{is_}: {facts.title} does not {act} it now"
 
 
@@ -178,8 +183,10 @@ def _usual_consequence(job: Job, act: Act, facts: Facts) -> str:
         case Act.DELETE:
             return f"deletes the job and its files at {facts.title}"
         case Act.FORGET:
+            if job.raw_status == GONE:
+                return f"drops what is kept of it here; {facts.title} has it no longer"
             goes_on = " (it goes on at the service)" if job.status.active else ""
-            return f"drops it from this console{goes_on}; T tracks it again as {job.ref.id}"
+            return f"drops it from this console{goes_on}; its id {job.ref.id} brings it back"
         case Act.STAR:
             return "marks one of its models as a favourite"
         case Act.SUBMIT:

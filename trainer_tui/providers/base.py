@@ -64,6 +64,8 @@ class Facts:
     """Capability it lacks → one sentence why, and what to do instead."""
     consequences: Mapping[Capability, str] = field(default_factory=lambda: MappingProxyType({}))
     """Act → one sentence on what it does *here*, shown before it is confirmed."""
+    waiting: Mapping[Capability, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The same for a job that is still queued, where that is something else."""
     gpu_types: tuple[str, ...] = ()
     """Values of ``--gpu-type``, the first being the default; empty when there is no choice."""
     credential_help: str = ""

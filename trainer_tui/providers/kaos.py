@@ -84,6 +84,9 @@ FACTS = Facts(
             "data and hyper-parameters, on the cluster's machines.",
         }
     ),
+    waiting=MappingProxyType(
+        {Capability.CANCEL: "kaos kills the job before it has begun; it cannot be resumed."}
+    ),
     credential_help="Ask whoever runs your kaos for its address and a token.",
 )
 

@@ -65,14 +65,16 @@ FACTS = Facts(
             "stay in the job's folder, and it can be resumed.",
             Capability.STOP: "The local server lets the process end by itself; what it has made "
             "stays, and it can be resumed.",
-            Capability.RESUME: "The local server queues the job again: it goes on from its newest "
-            "checkpoint, or from step 0 when there is none.",
+            Capability.RESUME: "The local server queues the job again.",
             Capability.EDIT: "The local server replaces the config; nothing runs until the job is "
             "resumed.",
             Capability.DELETE: "The local server deletes the job's folder: config, log, "
             "checkpoints and samples are gone for good.",
             Capability.SUBMIT: "The local server queues the job on this machine.",
         }
+    ),
+    waiting=MappingProxyType(
+        {Capability.CANCEL: "The local server takes it out of the queue; it can be resumed."}
     ),
     credential_help="None is needed over the socket; `trainer-tui serve --port` shows its token.",
 )

@@ -69,6 +69,12 @@ FACTS = Facts(
             Capability.STAR: "Roboflow marks the model, and compiles it for its hardware.",
         }
     ),
+    waiting=MappingProxyType(
+        {
+            Capability.CANCEL: "Roboflow takes the training out of its queue; it has no weights "
+            "yet. Credits come back only when it is canceled early.",
+        }
+    ),
     credential_help="An API key of the workspace: app.roboflow.com, Settings, API Keys.",
 )
 

@@ -66,12 +66,14 @@ FACTS = Facts(
         {
             Capability.CANCEL: "RunComfy ends the job; checkpoints and samples so far stay "
             "available, and it can be resumed.",
-            Capability.RESUME: "RunComfy queues the same job again: it goes on from its newest "
-            "checkpoint, or from step 0 when there is none. GPU time is billed.",
-            Capability.EDIT: "RunComfy replaces the config of the job; config.name must stay as "
-            "it is, and nothing runs until it is resumed.",
+            Capability.RESUME: "RunComfy queues the same job again; GPU time is billed.",
+            Capability.EDIT: "RunComfy replaces the config; config.name must stay as it is, and "
+            "nothing runs until the job is resumed.",
             Capability.SUBMIT: "RunComfy rents a GPU for the job; GPU time is billed.",
         }
+    ),
+    waiting=MappingProxyType(
+        {Capability.CANCEL: "RunComfy takes the job out of its queue; it can be resumed."}
     ),
     gpu_types=("ADA_80_PLUS", "HOPPER_141"),
     credential_help="Make an API token on your RunComfy profile page.",

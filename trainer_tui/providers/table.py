@@ -94,6 +94,11 @@ def document() -> str:
             for capability in WORDS
             if capability in each.consequences and capability in each.capabilities
         ]
+        told += [
+            f"| {WORDS[capability]}, while queued | {_ended(each.waiting[capability])} |"
+            for capability in WORDS
+            if capability in each.waiting
+        ]
         if told:
             lines += ["", "| act | what it does here |", "|---|---|", *told]
         lacks = [

@@ -232,7 +232,8 @@ class ProfilesScreen(ModalScreen[None]):
                 [
                     Item(
                         name,
-                        "Its jobs go on at the service; its stored credential is removed here.",
+                        "Its jobs go on at the service; a credential that was stored here for it "
+                        "is removed.",
                     )
                 ],
                 question="Remove it?",
