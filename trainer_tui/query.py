@@ -14,21 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from trainer_tui.model import Job
-from trainer_tui.query_refs import ref_of, resolve_ref
-from trainer_tui.query_terms import FIELDS, GROUPS, Terms
+from trainer_tui.query_terms import Terms
 from trainer_tui.query_text import KEYWORD, Match, Node, QuerySyntaxError
-
-__all__ = [
-    "EMPTY",
-    "FIELDS",
-    "GROUPS",
-    "LONGEST",
-    "Query",
-    "QuerySyntaxError",
-    "parse",
-    "ref_of",
-    "resolve_ref",
-]
 
 LONGEST = 2_000
 """Characters of a filter."""

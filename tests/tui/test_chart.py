@@ -10,7 +10,9 @@ from datetime import UTC
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trainer_tui.core.series import Axis, Series, Way
+from trainer_tui.core.columns import Axis
+from trainer_tui.core.points import Way
+from trainer_tui.core.series import Series
 from trainer_tui.core.stalls import Stalls
 from trainer_tui.core.ticks import scale
 from trainer_tui.model import EPOCH_PARTS

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tui.test_chart import START, curve, series
-from trainer_tui.core.series import Axis
+from trainer_tui.core.columns import Axis
 from trainer_tui.tui.widgets import chart_moves as moves
 from trainer_tui.tui.widgets.chart_look import Look
 

@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 
 from tests.tui.panes import NOW, REF, PaneApp, entry
 from tests.tui.waiting import screen_text, until
+from trainer_tui.core.columns import Axis
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, MetricsArrived
-from trainer_tui.core.series import Axis
 from trainer_tui.errors import NetworkError
 from trainer_tui.model import Artifact, ArtifactKind, Capability, JobRef, Metric, Status
 from trainer_tui.tui.screens.metrics_screen import MetricsScreen

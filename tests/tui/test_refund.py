@@ -12,7 +12,8 @@ from tests.tui.fake import FakeRuntime, job
 from tests.unit.fakes import FakeClock, FakeProvider, facts
 from tests.unit.fakes import job as core_job
 from trainer_tui.config import Profile
-from trainer_tui.core.actions import Act, Actions, Outcome
+from trainer_tui.core.actions import Actions
+from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.board import Board
 from trainer_tui.core.messages import ActDone
 from trainer_tui.core.store import Store

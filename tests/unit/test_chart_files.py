@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from trainer_tui.core import chartsvg, curvecsv
 from trainer_tui.core.chartsvg import Line, Scene
-from trainer_tui.core.series import Axis, Points, Series
+from trainer_tui.core.columns import Axis
+from trainer_tui.core.points import Points
+from trainer_tui.core.series import Series
 from trainer_tui.core.stalls import Stalls
 from trainer_tui.model import EPOCH_PARTS
 from trainer_tui.sanitize import line as clean

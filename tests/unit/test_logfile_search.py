@@ -18,9 +18,10 @@ from tests.unit.test_logfile_lines import LOGS
 from trainer_tui.core.logfile import search as search_module
 from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.jobs import FileJob
+from trainer_tui.core.logfile.listsearch import ListSearch
 from trainer_tui.core.logfile.pattern import Pattern, PatternError, compile_pattern
 from trainer_tui.core.logfile.scanner import Scanner
-from trainer_tui.core.logfile.search import ListSearch, Search
+from trainer_tui.core.logfile.search import Search
 from trainer_tui.core.logfile.source import Gap, LogSource
 
 PATTERNS = st.sampled_from(

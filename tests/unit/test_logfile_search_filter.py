@@ -16,9 +16,10 @@ from tests.unit.searching import Told, hits, settle, small_and_patient, texts, w
 from tests.unit.test_logfile_lines import LOGS
 from trainer_tui.core.logfile import search as search_module
 from trainer_tui.core.logfile.document import LogFile
+from trainer_tui.core.logfile.filtered import Filtered
 from trainer_tui.core.logfile.pattern import Pattern, compile_pattern
 from trainer_tui.core.logfile.scanner import Scanner
-from trainer_tui.core.logfile.search import Filtered, Search
+from trainer_tui.core.logfile.search import Search
 
 PATTERNS = st.sampled_from(["loss", "a", "^$", r"\d", "é", "zzz"]).map(compile_pattern)
 

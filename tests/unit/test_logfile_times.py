@@ -11,16 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.loglines import ListLines
-from trainer_tui.core.logfile.times import (
-    WIDTHS,
-    LineTimes,
-    Stamp,
-    find_time,
-    parse_when,
-    since_epoch,
-    stamp,
-    time_of,
-)
+from trainer_tui.core.logfile.moments import since_epoch, time_of
+from trainer_tui.core.logfile.stamps import WIDTHS, Stamp, parse_when, stamp
+from trainer_tui.core.logfile.times import LineTimes, find_time
 
 NEAR = datetime(2026, 11, 20, 18, tzinfo=UTC)
 DAY = datetime(2026, 11, 20, tzinfo=UTC)

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from trainer_tui.errors import NotFoundError, UsageError
 from trainer_tui.model import Gpu, Job, JobError, JobRef, Progress, Status
-from trainer_tui.query import EMPTY, FIELDS, QuerySyntaxError, parse, resolve_ref
+from trainer_tui.query import EMPTY, parse
 from trainer_tui.query_pattern import LONGEST_SUBJECT, PatternError, compile_pattern
+from trainer_tui.query_refs import resolve_ref
+from trainer_tui.query_terms import FIELDS
+from trainer_tui.query_text import QuerySyntaxError
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from trainer_tui.config import (
     Profile,
     Secret,
 )
-from trainer_tui.core.actions import Act
+from trainer_tui.core.acts import Act
 from trainer_tui.core.messages import (
     ActDone,
     Aspect,

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.server import FAULTS, HostileServer, json_answer
 from trainer_tui.config import Config, PollSettings, Profile, Secret
-from trainer_tui.core.actions import Act
+from trainer_tui.core.acts import Act
 from trainer_tui.core.messages import Message, ProfileChanged
 from trainer_tui.core.runtime import Runtime
 from trainer_tui.model import JobRef, Status

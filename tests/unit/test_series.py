@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer_tui.core.points import better
-from trainer_tui.core.pyramid import BLOCK
-from trainer_tui.core.series import ABOVE, BELOW, NAN, Axis, Columns, Points, Series
+from trainer_tui.core.columns import Axis, Columns
+from trainer_tui.core.points import Points, better
+from trainer_tui.core.pyramid import ABOVE, BELOW, BLOCK, NAN
+from trainer_tui.core.series import Series
 from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.model import Metric
 

@@ -21,8 +21,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trainer_tui.core import metricrows, schema
+from trainer_tui.core.columns import Axis
+from trainer_tui.core.points import Points
 from trainer_tui.core.rows import DownloadPhase, DownloadRow, Draft
-from trainer_tui.core.series import Axis, Points
 from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.core.store import Store
 from trainer_tui.errors import TrainerError

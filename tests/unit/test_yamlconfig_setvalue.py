@@ -18,7 +18,7 @@ from trainer_tui.core.yamlconfig import (
     written,
 )
 from trainer_tui.core.yamlconfig.nodes import value_start
-from trainer_tui.core.yamlconfig.setvalue import data, paths
+from trainer_tui.core.yamlconfig.values import data, paths
 from trainer_tui.errors import UsageError
 
 CONFIGS = sorted((Path(__file__).parent.parent / "fixtures" / "configs").glob("*.yaml"))

@@ -12,7 +12,8 @@ from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async, utcnow
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Job
-from trainer_tui.query import Query, QuerySyntaxError, parse
+from trainer_tui.query import Query, parse
+from trainer_tui.query_text import QuerySyntaxError
 
 RECENT = timedelta(days=7)
 """Ended jobs older than this are left out unless they are asked for."""

@@ -11,7 +11,8 @@ from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.line import MAX_LINE
 from trainer_tui.core.logfile.lines import Line
 from trainer_tui.core.logfile.source import NOTE
-from trainer_tui.core.logfile.times import LineTimes, Stamp, stamp
+from trainer_tui.core.logfile.stamps import Stamp, stamp
+from trainer_tui.core.logfile.times import LineTimes
 
 PIECE = 1 << 20
 

@@ -17,7 +17,7 @@ from trainer_tui.cli.logprint import Printer, Source
 from trainer_tui.cli.logselect import Cursor, Wanted, print_lines
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.logfile.pattern import Pattern, PatternError, compile_pattern
-from trainer_tui.core.logfile.times import WHEN_FORMS, Stamp, parse_when
+from trainer_tui.core.logfile.stamps import WHEN_FORMS, Stamp, parse_when
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.model import Job
 

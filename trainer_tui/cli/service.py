@@ -16,7 +16,7 @@ from trainer_tui.errors import ConfigError, NotFoundError, TrainerError
 from trainer_tui.model import Job, JobRef
 from trainer_tui.providers import base
 from trainer_tui.providers.base import Context, Facts, Provider
-from trainer_tui.query import ref_of, resolve_ref
+from trainer_tui.query_refs import ref_of, resolve_ref
 
 T = TypeVar("T")
 

@@ -18,7 +18,6 @@ from trainer_tui.core import pastwork
 from trainer_tui.core.acts import (
     Act,
     Outcome,
-    consequence,
     ended_already,
     resume_point,
     star_refused,
@@ -43,8 +42,6 @@ from trainer_tui.providers.base import (
     Provider,
     Submission,
 )
-
-__all__ = ["AT_ONCE", "Act", "Actions", "Outcome", "consequence", "resume_point", "why_not"]
 
 AT_ONCE = 6
 """Acts that are asked of one profile at once: of its ten connections some stay for the poller."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from trainer_tui.core import ticks
-from trainer_tui.core.series import Axis, Columns, Series
+from trainer_tui.core.columns import Axis, Columns
+from trainer_tui.core.series import Series
 
 Range = tuple[float, float]
 

@@ -13,7 +13,9 @@ from datetime import tzinfo
 
 from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import Range, apart, padded, place_of, range_of, value_ticks
-from trainer_tui.core.series import Axis, Columns, Series, Way
+from trainer_tui.core.columns import Axis, Columns
+from trainer_tui.core.points import Way
+from trainer_tui.core.series import Series
 from trainer_tui.core.stalls import Stall
 from trainer_tui.core.svgaxes import Box, bottom, grid, text, value_labels
 

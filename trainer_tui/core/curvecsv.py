@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import StringIO
 
-from trainer_tui.core.series import Axis, Series
+from trainer_tui.core.columns import Axis
+from trainer_tui.core.series import Series
 from trainer_tui.sanitize import line as clean
 
 HEAD = ("step", "time", "key", "value")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trainer_tui.core.actions import Outcome
+    from trainer_tui.core.acts import Outcome
     from trainer_tui.core.board import Delta
     from trainer_tui.core.health import Finding
     from trainer_tui.core.logfile.source import LogSource

@@ -14,7 +14,8 @@ from typing import Any, TypeVar, Unpack
 
 from trainer_tui.config import Config, Profile
 from trainer_tui.core import questions
-from trainer_tui.core.actions import Act, Actions, Outcome, Wishes, why_not
+from trainer_tui.core.actions import Actions, Wishes
+from trainer_tui.core.acts import Act, Outcome, why_not
 from trainer_tui.core.board import Board, Delta, unseen
 from trainer_tui.core.clock import SystemClock
 from trainer_tui.core.downloads import Downloads, folder_of
@@ -46,8 +47,6 @@ from trainer_tui.model import Account, Artifact, Job, JobRef, Model
 from trainer_tui.paths import Paths
 from trainer_tui.providers import base
 from trainer_tui.providers.base import Context, Facts, Provider, Submission
-
-__all__ = ["Aspect", "Message", "Runtime", "utcnow"]
 
 T = TypeVar("T")
 

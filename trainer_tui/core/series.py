@@ -10,22 +10,9 @@ from collections.abc import Iterable
 
 from trainer_tui.core.average import Average
 from trainer_tui.core.columns import Axis, Columns, cut_columns
-from trainer_tui.core.points import Points, Way, better, newest
-from trainer_tui.core.pyramid import ABOVE, BELOW, NAN, Pyramid
+from trainer_tui.core.points import Points, Way
+from trainer_tui.core.pyramid import Pyramid
 from trainer_tui.model import Metric
-
-__all__ = [
-    "ABOVE",
-    "BELOW",
-    "NAN",
-    "Axis",
-    "Columns",
-    "Points",
-    "Series",
-    "Way",
-    "better",
-    "newest",
-]
 
 _INT64 = range(-(1 << 63), 1 << 63)
 _SMOOTHED = 3

@@ -31,8 +31,6 @@ from trainer_tui.model import ArtifactKind, Event, EventKind, Job, JobRef, Metri
 if TYPE_CHECKING:
     from trainer_tui.core.points import Points
 
-__all__ = ["DownloadRow", "Draft", "Store"]
-
 _SAVE_JOB = (
     f"INSERT INTO jobs(n, {COLUMNS}, updated_at) VALUES({', '.join('?' * (COUNT + 2))})"
     f" ON CONFLICT(n) DO UPDATE SET updated_at = excluded.updated_at,"

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import place_of
-from trainer_tui.core.series import Axis
+from trainer_tui.core.columns import Axis
 
 if TYPE_CHECKING:
     from trainer_tui.core.chartsvg import Line, Scene

@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING
 from trainer_tui.core.health import WORDS, Ailment
 from trainer_tui.core.units import plural
 from trainer_tui.model import Job, Progress, Status
-from trainer_tui.tui.amounts import size
-from trainer_tui.tui.glyphs import ASCII, UNICODE, Glyphs, choose
+from trainer_tui.tui.glyphs import Glyphs
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry, Pending
     from trainer_tui.core.estimate import Estimate
     from trainer_tui.core.poller import ProfileState
-
-__all__ = ["ASCII", "UNICODE", "Glyphs", "choose", "size"]
 
 _GERUNDS = {
     "cancel": "canceling",

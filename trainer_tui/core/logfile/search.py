@@ -18,15 +18,11 @@ from trainer_tui.core.logfile.asking import SPANS_ASKED, Asking
 from trainer_tui.core.logfile.blocks import Blocks
 from trainer_tui.core.logfile.client import Blockwise
 from trainer_tui.core.logfile.document import LogFile
-from trainer_tui.core.logfile.filtered import Filtered
-from trainer_tui.core.logfile.hits import Hits, Spans
+from trainer_tui.core.logfile.hits import Spans
 from trainer_tui.core.logfile.index import BLOCK
-from trainer_tui.core.logfile.listsearch import ListSearch
 from trainer_tui.core.logfile.pattern import Pattern
 from trainer_tui.core.logfile.scanner import Scanner, shared
 from trainer_tui.core.logfile.seen import Seen
-
-__all__ = ["Filtered", "Hits", "ListSearch", "Search", "errors", "warm"]
 
 _HITS_KEPT = 400_000
 _ALL = 1 << 62

@@ -7,33 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from trainer_tui.core.logfile.lines import Line, Lines
-from trainer_tui.core.logfile.moments import Zone, since_epoch, time_of, value_time
-from trainer_tui.core.logfile.stamps import (
-    WHEN_FORMS,
-    WIDTHS,
-    Stamp,
-    clock_text,
-    delta_text,
-    parse_when,
-    relative_text,
-    stamp,
-)
-
-__all__ = [
-    "WHEN_FORMS",
-    "WIDTHS",
-    "LineTimes",
-    "Stamp",
-    "clock_text",
-    "delta_text",
-    "find_time",
-    "parse_when",
-    "relative_text",
-    "since_epoch",
-    "stamp",
-    "time_of",
-    "value_time",
-]
+from trainer_tui.core.logfile.moments import Zone, time_of
 
 
 class LineTimes:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer_tui.core.yamlconfig.parse import Document
-from trainer_tui.core.yamlconfig.place import opens, tokens
+from trainer_tui.core.yamlconfig.place import tokens
 
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LONGEST = 80
@@ -122,6 +122,3 @@ def _lines(source: Document | str | Sequence[str]) -> Sequence[str]:
     if isinstance(source, Document):
         source = source.text
     return _BREAK.split(source) if isinstance(source, str) else source
-
-
-__all__ = ["Entry", "folds", "opens", "outline"]

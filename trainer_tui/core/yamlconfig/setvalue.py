@@ -29,8 +29,6 @@ from trainer_tui.core.yamlconfig.values import ROOTS, Path, data, paths, split, 
 from trainer_tui.errors import UsageError
 from trainer_tui.sanitize import line as clean
 
-__all__ = ["ROOTS", "Path", "data", "get_value", "paths", "set_value", "split", "written"]
-
 _BLANK = re.compile(r"(?:\s|#[^\n]*\n)*")
 
 

@@ -16,7 +16,8 @@ from textual.widgets import Static
 
 from trainer_tui.core.messages import DownloadChanged
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
-from trainer_tui.tui.present import fit, size, span
+from trainer_tui.tui.amounts import size
+from trainer_tui.tui.present import fit, span
 from trainer_tui.tui.widgets import transfer
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line_view import ColumnNames, LineList

@@ -15,9 +15,10 @@ from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, JobRef
 from trainer_tui.providers.base import Submission
 from trainer_tui.tui import forecasting
+from trainer_tui.tui.amounts import size
 from trainer_tui.tui.checking import Checked, Rules
 from trainer_tui.tui.ondisk import OnDisk
-from trainer_tui.tui.present import bar, size
+from trainer_tui.tui.present import bar
 from trainer_tui.tui.screens.diff import Other
 from trainer_tui.tui.screens.new_job_parts import Target
 from trainer_tui.tui.screens.text_flows import TextFlows

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, DownloadChanged
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.model import Artifact, Capability, Job
-from trainer_tui.tui.present import size
+from trainer_tui.tui.amounts import size
 from trainer_tui.tui.widgets import transfer
 from trainer_tui.tui.widgets.artifact_tree import key_of, rows
 from trainer_tui.tui.widgets.file_tree import BAR, FileTree

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import apart, padded, place_of, range_of, value_ticks
-from trainer_tui.core.series import ABOVE, BELOW, Axis, Columns
+from trainer_tui.core.columns import Axis, Columns
+from trainer_tui.core.pyramid import ABOVE, BELOW
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.widgets import plot
 from trainer_tui.tui.widgets.chart_look import (

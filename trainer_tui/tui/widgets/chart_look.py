@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from trainer_tui.core.series import Axis, Series, Way
+from trainer_tui.core.columns import Axis
+from trainer_tui.core.points import Way
+from trainer_tui.core.series import Series
 from trainer_tui.core.stalls import Stall
 
 Row = list[tuple[str, str]]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from trainer_tui.core.chartscale import place_of
-from trainer_tui.core.series import Axis, Series
+from trainer_tui.core.columns import Axis
+from trainer_tui.core.series import Series
 from trainer_tui.tui.widgets.chart_look import Curve, Look
 
 Span = tuple[float, float]

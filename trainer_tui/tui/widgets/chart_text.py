@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from trainer_tui.core import ticks, units
 from trainer_tui.core.chartscale import place_of
-from trainer_tui.core.series import Axis, Columns
+from trainer_tui.core.columns import Axis, Columns
 from trainer_tui.core.stalls import Stall
 from trainer_tui.model import POINTS
 from trainer_tui.tui.glyphs import Glyphs

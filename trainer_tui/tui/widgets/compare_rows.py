@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainer_tui.core import units
 from trainer_tui.core.compare import told_apart
-from trainer_tui.core.series import better
+from trainer_tui.core.points import better
 from trainer_tui.core.ticks import number
 from trainer_tui.model import Job
 from trainer_tui.tui.present import fit, percent, status_colour

@@ -10,7 +10,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
-from trainer_tui.tui.present import age, fit, size
+from trainer_tui.tui.amounts import size
+from trainer_tui.tui.present import age, fit
 from trainer_tui.tui.widgets import transfer
 from trainer_tui.tui.widgets.artifact_tree import Node, key_of
 from trainer_tui.tui.widgets.line_view import LineList

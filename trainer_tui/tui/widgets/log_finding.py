@@ -84,7 +84,8 @@ class LogFinding(LogMotion):
 
     def _begin(self, pattern: Pattern | None, origin: int | None = None) -> Hits:
         """Look for a pattern (``None``: errors) from now on."""
-        from trainer_tui.core.logfile.search import ListSearch, Search
+        from trainer_tui.core.logfile.listsearch import ListSearch
+        from trainer_tui.core.logfile.search import Search
 
         document = self.document
         if isinstance(document, LogFile):

@@ -6,7 +6,8 @@ import re
 from bisect import bisect_left
 from datetime import datetime
 
-from trainer_tui.core.logfile.times import LineTimes, find_time, parse_when
+from trainer_tui.core.logfile.stamps import parse_when
+from trainer_tui.core.logfile.times import LineTimes, find_time
 from trainer_tui.tui.widgets.log_view import LogView
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")

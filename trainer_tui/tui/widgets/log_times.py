@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from trainer_tui.core.logfile.lines import Line, Lines
-from trainer_tui.core.logfile.times import WIDTHS, LineTimes, Stamp, stamp
+from trainer_tui.core.logfile.stamps import WIDTHS, Stamp, stamp
+from trainer_tui.core.logfile.times import LineTimes
 
 _KINDS = tuple(Stamp)
 _HELD = 2_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from trainer_tui.core.series import Columns
+from trainer_tui.core.columns import Columns
 
 NO_INK = -1
 SOFT = 64

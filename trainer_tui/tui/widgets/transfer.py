@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
+from trainer_tui.tui.amounts import size
 from trainer_tui.tui.glyphs import Glyphs
-from trainer_tui.tui.present import bar, fit, size, span
+from trainer_tui.tui.present import bar, fit, span
 
 _COLOURS = {
     DownloadPhase.WAITING: "text-faint",
