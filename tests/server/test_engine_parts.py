@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from trainer_tui.model import Gpu, JobError, Progress, Status
 from trainer_tui.server.configs import parse
 from trainer_tui.server.files import RangeError, inside, parse_range
 from trainer_tui.server.reading import read_log, read_metrics
-from trainer_tui.server.records import Ids, JobRecord
-from trainer_tui.server.runners.base import InvalidConfig
+from trainer_tui.server.records import Ids, JobRecord, from_seconds
+from trainer_tui.server.runners import files
+from trainer_tui.server.runners.base import InvalidConfig, JobFolder
+from trainer_tui.server.runners.progress_child import search
 from trainer_tui.server.settings import ServerSettings
 from trainer_tui.server.signing import Signer
 from trainer_tui.server.slots import GpuInfo, Pool, find_gpus, parse_gpus
@@ -86,6 +89,8 @@ def test_any_metrics_file_is_read_to_its_last_whole_line(
 ) -> None:
     """Whatever is in it; good lines among it are found, in order."""
     path = tmp_path / "metrics.jsonl"
+    lines += [b"[" * 5000, b'{"step": 1e308, "key": "k", "value": 0}', b"1" * 5000]
+    lines += [b'{"step": 1, "key": "k", "value": %s}' % (b"9" * 400)]
     good = [json.dumps({"step": n, "key": "k", "value": n}).encode() for n in range(len(lines))]
     pairs = list(itertools.chain.from_iterable(zip(lines, good, strict=True)))
     path.write_bytes(b"".join(line + b"\n" for line in pairs) + b'{"step": 99')
@@ -98,6 +103,19 @@ def test_any_metrics_file_is_read_to_its_last_whole_line(
         since = following
     assert [step for step in steps] == list(range(len(lines)))
     assert since == path.stat().st_size - len(b'{"step": 99')
+
+
+def test_what_a_job_leaves_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+    """A pipe is not waited for; a checkpoint's header may nest without end."""
+    pipe, odd = tmp_path / "log.txt", tmp_path / "lora.safetensors"
+    os.mkfifo(pipe)
+    assert read_log(pipe, 0, 100, ended=True).text == ""
+    assert read_metrics(pipe, 0, 100) == ([], 0)
+    assert files.read_new(pipe, 0) == (b"", 0)
+    assert search(str(pipe), 0, "(?P<current>.)")["found"] == []
+    odd.write_bytes((5000).to_bytes(8, "little") + b"[" * 5000)
+    assert files.checkpoint_entries(JobFolder(tmp_path), [odd])[0].step is None
+    assert from_seconds(1e13).year == 1970  # some file systems keep times of no year
 
 
 def test_files_that_are_not_there_yet_are_empty(tmp_path: Path) -> None:

@@ -6,18 +6,19 @@ import asyncio
 import mimetypes
 import os
 import re
-import stat
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from trainer_tui.errors import NotFoundError, TrainerError
+from trainer_tui.server.records import from_seconds
+from trainer_tui.server.runners.files import open_regular
 
 CHUNK = 256 * 1024
 # The engine's own files: they tell what a job's environment is, and are of no use to others.
@@ -91,7 +92,7 @@ async def serve_file(request: Request, root: Path, path: str) -> Response:
     try:
         info = os.fstat(file.fileno())
         size, etag = info.st_size, f'"{info.st_mtime_ns:x}-{info.st_size:x}"'
-        modified = datetime.fromtimestamp(int(info.st_mtime), UTC)
+        modified = from_seconds(int(info.st_mtime))
         headers = {
             "Accept-Ranges": "bytes",
             "ETag": etag,
@@ -135,14 +136,9 @@ async def _pieces(file: BinaryIO, start: int, end: int) -> AsyncIterator[bytes]:
 
 def _open(real: Path, path: str) -> BinaryIO:
     try:
-        # Not to wait for the other end of a pipe that a job may have left there.
-        handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return open_regular(real, os.O_NOFOLLOW)
     except OSError as error:
         raise _missing(path) from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise _missing(path)
-    return cast(BinaryIO, os.fdopen(handle, "rb", buffering=0))
 
 
 def _matches(header: str | None, etag: str) -> bool:

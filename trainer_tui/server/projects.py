@@ -11,10 +11,11 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from trainer_tui.errors import NotFoundError
+from trainer_tui.server.records import from_seconds
 
 RESERVED = frozenset({"v1", "prod", "files", "train", "workspace", "data", "models"})
 """First parts of paths that are another dialect's, and can be no workspace."""
@@ -120,9 +121,9 @@ class Projects:
 def changed(folder: Path) -> datetime:
     """When something was last put into a folder itself."""
     try:
-        return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+        return from_seconds(folder.stat().st_mtime)
     except OSError:
-        return datetime.fromtimestamp(0, UTC)
+        return from_seconds(0)
 
 
 def _names(folder: Path, pattern: re.Pattern[str]) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from trainer_tui.server.runners.files import from_json, open_regular
+
 MAX_LOG = 8 * 1024 * 1024
 MAX_METRICS = 4 * 1024 * 1024
+_LARGEST = 1 << 63
+"""Whole numbers are below it: whoever keeps them has 64 bits for one."""
 MIN_LOG = 4  # the longest UTF-8 character: with less a piece might never get anywhere
 
 
@@ -41,8 +44,8 @@ def read_raw(path: Path, offset: int, limit: int, *, ended: bool) -> LogPiece:
     """
     limit = min(max(limit, MIN_LOG), MAX_LOG)
     try:
-        file = path.open("rb")
-    except FileNotFoundError:
+        file = open_regular(path)
+    except OSError:
         return LogPiece(b"", 0, 0, 0, offset > 0, ended)
     with file:
         size = file.seek(0, 2)
@@ -96,8 +99,8 @@ def read_metrics(path: Path, since: int, limit: int) -> tuple[list[dict[str, Any
     passed over. An offset beyond the end means another file: it is read from its beginning.
     """
     try:
-        file = path.open("rb")
-    except FileNotFoundError:
+        file = open_regular(path)
+    except OSError:
         return [], 0
     with file:
         size = file.seek(0, 2)
@@ -121,7 +124,7 @@ def read_metrics(path: Path, since: int, limit: int) -> tuple[list[dict[str, Any
 
 def _point(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        found = from_json(line)
         step, key, value = found["step"], found["key"], found["value"]
         moment, unit = found.get("time"), found.get("unit")
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -132,7 +135,7 @@ def _point(line: bytes) -> dict[str, Any] | None:
         value = float(value)
     if not _is_number(value) or not _is_number(step) or not isinstance(key, str):
         return None
-    if not math.isfinite(step):
+    if not abs(step) < _LARGEST:  # NaN neither
         return None
     if isinstance(value, float) and not math.isfinite(value):
         value = "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
@@ -143,4 +146,6 @@ def _point(line: bytes) -> dict[str, Any] | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < _LARGEST
+    return isinstance(value, float)

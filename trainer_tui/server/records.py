@@ -122,6 +122,14 @@ def parse_time(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def from_seconds(seconds: float) -> datetime:
+    """A moment from epoch seconds; the epoch where a file's time is none that a calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
 class Ids:
     """Makes job ids: 12 characters, sorted by the moment they were made, hard to guess by hand."""
 

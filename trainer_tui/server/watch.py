@@ -11,18 +11,23 @@ import contextlib
 import logging
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from trainer_tui.model import EventKind, JobError, Status
 from trainer_tui.server.executors.base import Phase, Sight
 from trainer_tui.server.records import JobRecord, parse_time
 from trainer_tui.server.runners.base import JobFolder, Observed, Runner
+from trainer_tui.server.runners.files import open_regular
 from trainer_tui.server.verdict import TAIL, vanished, verdict
 
 if TYPE_CHECKING:
     from trainer_tui.server.engine import Engine
 
+_REST = 3.0
+"""Seconds of rest for every second that the looks at all jobs took."""
 CATCH_UP = 10.0
 """Seconds that the end of a job waits for what it printed to be read."""
 _log = logging.getLogger("trainer_tui.server")
@@ -38,7 +43,7 @@ class _Watched:
     observed: Observed = field(default_factory=Observed)
     orphan_since: float | None = None
     orphan_sent: signal.Signals | None = None
-    complained: bool = False
+    complaints: set[str] = field(default_factory=set)
     told: str | None = None
     over_since: float | None = None
 
@@ -60,6 +65,8 @@ class Watch:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._thread = ThreadPoolExecutor(1, "looks")
+        self._took = 0.0
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -74,6 +81,7 @@ class Watch:
         self._wake.set()
         if self._task is not None:
             await self._task
+        self._thread.shutdown(wait=False)
 
     def wake(self) -> None:
         """Look at once."""
@@ -129,8 +137,10 @@ class Watch:
         while not self._closing:
             scheduler = self._engine.scheduler
             idle = None if saved and not scheduler.no_room else 10 * settings.poll
+            # A job with a million files takes long to look at: that must not be all that is done.
+            pause = max(settings.poll, _REST * self._took) if self._watched else idle
             try:
-                async with asyncio.timeout(settings.poll if self._watched else idle):
+                async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -141,7 +151,6 @@ class Watch:
                 if scheduler.no_room:
                     scheduler.schedule()
             except Exception:
-                # Whatever one job's files did, the others must still be looked after.
                 _log.exception("looking after the running jobs failed; it goes on")
                 await asyncio.sleep(1.0)
 
@@ -149,10 +158,17 @@ class Watch:
         watched = list(self._watched.values())
         if not watched:
             return
-        looks = await asyncio.to_thread(self._look_at, watched)
+        loop, began = asyncio.get_running_loop(), time.monotonic()
+        # On a thread of its own: whatever others ask for, the jobs are looked after.
+        looks = await loop.run_in_executor(self._thread, self._look_at, watched)
+        self._took = time.monotonic() - began
         ended = False
         for look in looks:
-            ended = self._apply(look) or ended
+            try:
+                ended = self._apply(look) or ended
+            except Exception:
+                # Whatever is wrong with one job, the others must still be looked after.
+                self._complain(look.watched, "what became of job %s could not be entered")
         if ended:
             self._engine.scheduler.schedule()
 
@@ -173,10 +189,14 @@ class Watch:
             return watched.runner.observe(folder, watched.observed)
         except Exception:
             # A runner's mistake about its files must not end the job, or the server.
-            if not watched.complained:
-                _log.exception("the files of job %s could not be understood", watched.id)
-                watched.complained = True
+            self._complain(watched, "the files of job %s could not be understood")
             return watched.observed
+
+    def _complain(self, watched: _Watched, text: str) -> None:
+        """Log the exception that is being handled, once a job and text."""
+        if text not in watched.complaints:
+            watched.complaints.add(text)
+            _log.exception(text, watched.id)
 
     def _apply(self, look: _Look) -> bool:
         """Enter what was seen; whether the job has ended."""
@@ -184,27 +204,25 @@ class Watch:
         record = self._engine.get(watched.id)
         watched.observed = look.observed
         record = self._progress(record, look.observed)
+        if sight.phase is Phase.UNCLAIMED:
+            return False
+        record = self._begun(record, sight)
         if look.observed.note not in (None, watched.told):
             watched.told = look.observed.note
             record = self._engine.book.tell(record, EventKind.NOTE, look.observed.note)
-        if sight.phase is Phase.UNCLAIMED:
-            return False
         if sight.phase is Phase.ORPHAN:
             self._end_orphan(watched, record, sight)
             return False
         if sight.phase is Phase.ALIVE:
-            self._begun(record, sight)
             return False
         if look.observed.behind and self._may_wait(watched):
             return False
         if sight.phase is Phase.ENDED:
             status, error = verdict(sight.state, record.progress, look.log_tail)
-            finished = parse_time(sight.state["finished_at"])
+            finished = self._moment(sight, "finished_at")
         else:
             status, error = vanished(record.requested)
             finished = self._engine.now()
-        if record.started_at is None:
-            record = self._begun(record, sight)
         del self._watched[record.id]
         self._engine.executor.forget(self._engine.disk.folder(record.id), record.launch)
         self._engine.pool.give_back(record.slot_gpus)
@@ -229,11 +247,18 @@ class Watch:
         book = self._engine.book
         if record.pid is not None or sight.pid is None:
             return record
-        record = record.replace(pid=sight.pid, started_at=parse_time(sight.state["started_at"]))
+        record = record.replace(pid=sight.pid, started_at=self._moment(sight, "started_at"))
         if record.status is Status.PREPARING:
             record = book.put_anyway(record.replace(status=Status.RUNNING))
             return book.tell(record, EventKind.STATUS, f"running (process {sight.pid})")
         return book.put_anyway(record)
+
+    def _moment(self, sight: Sight, key: str) -> datetime:
+        """A time that the supervisor wrote; now where it is none."""
+        try:
+            return parse_time(sight.state[key])
+        except (KeyError, TypeError, ValueError):
+            return self._engine.now()
 
     def _progress(self, record: JobRecord, observed: Observed) -> JobRecord:
         """Enter how far it is; in memory only, since the files tell it again."""
@@ -276,7 +301,7 @@ class Watch:
 
 def _tail(folder: JobFolder) -> str:
     try:
-        with folder.log.open("rb") as file:
+        with open_regular(folder.log) as file:
             file.seek(max(0, file.seek(0, 2) - TAIL))
             return file.read(TAIL).decode("utf-8", "replace")
     except OSError:

@@ -17,7 +17,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from typing import Protocol, cast
 
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import ArtifactKind, Progress
+from trainer_tui.server.records import from_seconds
 from trainer_tui.server.settings import ServerSettings
 
 
@@ -205,7 +206,7 @@ class FileEntry:
             path=path.relative_to(folder.root).as_posix(),
             kind=kind,
             size=info.st_size,
-            created_at=datetime.fromtimestamp(info.st_mtime, UTC),
+            created_at=from_seconds(info.st_mtime),
             etag=f'"{info.st_mtime_ns:x}-{info.st_size:x}"',
             step=step,
             prompt=prompt,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from trainer_tui.model import ArtifactKind
 from trainer_tui.server.runners.base import FileEntry, JobFolder
@@ -20,6 +23,27 @@ SAMPLES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".webm", 
 _STEP_AT_END = re.compile(r"(?:^|[^0-9])(\d{1,12})$")
 
 
+def open_regular(path: Path, flags: int = 0) -> BinaryIO:
+    """A file to read, unbuffered. A job may have left a pipe in its place: that is not waited for.
+
+    Raises:
+        OSError: It is not there, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return cast(BinaryIO, os.fdopen(handle, "rb", buffering=0))
+
+
+def from_json(data: bytes | str) -> Any:
+    """What a JSON text from a job says. Raises ValueError, however it is wrong."""
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
 def read_new(path: Path, offset: int | None) -> tuple[bytes, int]:
     """What was added to a file since ``offset``, and the offset after it.
 
@@ -27,7 +51,7 @@ def read_new(path: Path, offset: int | None) -> tuple[bytes, int]:
     shorter is read anew. A missing one gives nothing.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             start = offset
             if start is None or start > size:
@@ -60,9 +84,9 @@ def step_in_header(path: Path) -> int | None:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= _MAX_HEADER:
                 return None
-            header = json.loads(file.read(length))
-        return int(json.loads(header["__metadata__"]["training_info"])["step"])
-    except (OSError, ValueError, KeyError, TypeError):
+            header = from_json(file.read(length))
+        return int(from_json(header["__metadata__"]["training_info"])["step"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

@@ -26,7 +26,7 @@ from typing import Any
 from trainer_tui.paths import write_atomic
 from trainer_tui.server.runners import progress_child
 from trainer_tui.server.runners.base import JobFolder
-from trainer_tui.server.runners.files import read_lines
+from trainer_tui.server.runners.files import from_json, read_lines
 
 GROUPS = progress_child.GROUPS
 MOST_SLOW = 3
@@ -81,10 +81,10 @@ def _newest_point(metrics: Path) -> int:
     """The step of the last loss in a metrics file; 0 when there is none."""
     for line in reversed(read_lines(metrics, None)[0]):
         try:
-            found = json.loads(line)
+            found = from_json(line)
             if found["key"] == "loss":
                 return int(found["step"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
     return 0
 

@@ -5,7 +5,6 @@ Nothing here imports arithmetic; the job's own process does (``__main__``).
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -148,10 +147,10 @@ def _last(lines: Sequence[bytes]) -> tuple[int | None, float | None]:
     """Step and loss of the newest point of the loss in lines of the metrics file."""
     for line in reversed(lines):
         try:
-            point = json.loads(line)
+            point = files.from_json(line)
             if point["key"] == "loss":
                 return int(point["step"]), float(point["value"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
     return None, None
 
@@ -165,7 +164,7 @@ def _sample_facts(index: Path) -> dict[str, dict[str, object]]:
         return found
     for line in lines:
         try:
-            facts = json.loads(line)
+            facts = files.from_json(line)
             found[facts["file"]] = facts
         except (ValueError, KeyError, TypeError):
             continue
