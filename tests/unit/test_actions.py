@@ -14,7 +14,6 @@ from tests.unit.fakes import EVERYTHING, FakeClock, FakeProvider, facts, job, se
 from trainer_tui.core import questions
 from trainer_tui.core.actions import AT_ONCE, Actions
 from trainer_tui.core.acts import Act, Outcome, consequence, why_not
-from trainer_tui.core.acts import Act, Outcome, consequence, why_not
 from trainer_tui.core.board import GONE, Board, gone, unseen
 from trainer_tui.core.observing import observed
 from trainer_tui.core.store import Store
