@@ -22,32 +22,26 @@ from trainer_tui.core.yamlconfig.changes import (
     summary,
 )
 from trainer_tui.core.yamlconfig.nodes import (
-    Alias,
     Lines,
     Mapping,
     Scalar,
-    Sequence,
     plain_kind,
     resolve,
 )
 from trainer_tui.core.yamlconfig.parse import MAX_SIZE, Document, parse, parsed
-from trainer_tui.core.yamlconfig.problems import Edit, Found, Problem, Severity, told, worst
+from trainer_tui.core.yamlconfig.problems import Found, Problem, Severity, told, worst
 from trainer_tui.core.yamlconfig.setvalue import get_value, set_value
 from trainer_tui.core.yamlconfig.values import Path as ValuePath
 from trainer_tui.core.yamlconfig.values import paths, written
 
 __all__ = [
     "MAX_SIZE",
-    "Alias",
     "Change",
     "DiffLine",
     "Document",
-    "Edit",
     "Lines",
-    "Mapping",
     "Problem",
     "Scalar",
-    "Sequence",
     "Severity",
     "ValuePath",
     "changes",

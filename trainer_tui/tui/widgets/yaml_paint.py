@@ -15,7 +15,6 @@ from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.paint import Paint
 from trainer_tui.tui.yaml_lexer import COLOURS, State, lex, visible
 
-RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 SEVERITY_COLOURS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "accent"}
 LONGEST = 4_000
 """Lines longer than this are not coloured."""

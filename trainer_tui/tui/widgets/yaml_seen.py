@@ -12,13 +12,13 @@ from textual.geometry import Offset, Region, Size
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from trainer_tui.core.yamlconfig import Problem, Severity
+from trainer_tui.core.yamlconfig import Problem, worst
 from trainer_tui.core.yamlconfig.find import Finder
 from trainer_tui.tui.glyphs import UNICODE, Glyphs
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.widgets.yaml_document import ExactDocument
 from trainer_tui.tui.widgets.yaml_lines import LineEdits
-from trainer_tui.tui.widgets.yaml_paint import RANK, Look, Painter
+from trainer_tui.tui.widgets.yaml_paint import Look, Painter
 from trainer_tui.tui.widgets.yaml_panels import Panel
 from trainer_tui.tui.widgets.yaml_view import FoldedView
 from trainer_tui.tui.yaml_lexer import Lexed
@@ -328,7 +328,7 @@ class SeenText(LineEdits):
             column if here and frame.draw_cursor else -1,
             _selected(frame, row, len(source)),
             marks,
-            _worst(inside) if inside else None,
+            worst(inside),
             brackets,
             self._finder.row(source) if self._finder is not None else (),
             last - row,
@@ -342,7 +342,3 @@ def _selected(frame: Frame, row: int, length: int) -> tuple[int, int] | None:
     first = start[1] if row == start[0] else 0
     last = end[1] if row == end[0] else length + 1
     return (first, last) if last > first else None
-
-
-def _worst(problems: tuple[Problem, ...]) -> Severity | None:
-    return min((problem.severity for problem in problems), key=lambda s: RANK[s], default=None)
