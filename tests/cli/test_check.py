@@ -212,6 +212,13 @@ def test_runcomfy_is_asked_for_its_datasets(
         try:
             code, out, err = run(tmp_path, "-", profile="comfy", config=config, stdin=GOOD)
             assert (code, out) == (0, ""), err
+            assert "Runs 2,000 steps" in err
+            for more, gist in (
+                (["--gpu-type=HOPPER_141", "--gpu-count=8"], "provider-gpu-count"),
+                (["--gpu-type=ADA_80_PLUS", "--gpu-count=8"], ""),
+            ):
+                code, out, _ = run(tmp_path, "-", *more, profile="comfy", config=config, stdin=GOOD)
+                assert code == bool(gist) and gist in out
             for name, gist in (("dogs", "is UPLOADING"), ("cat", "did you mean 'cats'?")):
                 text = GOOD.replace("datasets/cats", f"datasets/{name}")
                 code, out, _ = run(tmp_path, "-", profile="comfy", config=config, stdin=text)

@@ -463,12 +463,16 @@ def test_what_it_will_do_is_said_before_the_question(local: Cli) -> None:
 
 
 def test_a_dry_run_says_it_and_sends_nothing(local: Cli) -> None:
-    """``--dry-run`` tells what a submit or an edit would do, in words or as JSON."""
+    """``--dry-run`` tells what a submit or an edit would do, in words or as JSON. A relative path
+    of images is meant from the file and is sent written out whole."""
     text = smoke(local, "dry").replace("steps: 2000", "steps: 4")
+    whole = local.home.resolve() / "data"
+    text = text.replace(str(local.home / "data"), "./data")
     file = local.config(text)
     before = len(local("jobs", "--json").json_lines)
     ran = local("submit", file, "--profile", "local", "--dry-run")
     assert ran.code == 0 and "Runs 4 steps" in ran.out and "nothing was sent" in ran.err
+    assert f"./data is {whole}" in ran.out
     told = local("submit", file, "--profile", "local", "--dry-run", "--json").json
     assert told["profile"] == "local" and told["forecast"]["steps_to_run"] == 4
     assert len(local("jobs", "--json").json_lines) == before
@@ -478,7 +482,8 @@ def test_a_dry_run_says_it_and_sends_nothing(local: Cli) -> None:
     told = local("edit", job["ref"], "--set", "train.steps=10", "--dry-run", "--json").json
     assert told["ref"] == job["ref"] and told["forecast"]["steps"] == 10
     assert told["forecast"]["start_step"] == 4 and told["forecast"]["steps_to_run"] == 6
-    assert "steps: 4 " in local("show", job["ref"], "--config-text").out
+    kept = local("show", job["ref"], "--config-text").out
+    assert "steps: 4 " in kept and str(whole) in kept
 
 
 def test_edit_opens_the_editor_on_a_terminal(local: Cli) -> None:

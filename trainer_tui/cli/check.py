@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.render import cell_width, paint
+from trainer_tui.config import LOCAL
 from trainer_tui.core.yamlconfig import MAX_SIZE, Lines, Problem, check
 from trainer_tui.errors import TrainerError, UsageError
+from trainer_tui.model import Gpu
 from trainer_tui.sanitize import line as clean
 
 if TYPE_CHECKING:
     from trainer_tui.cli.service import Service
+    from trainer_tui.providers.base import Facts
 
 _COLORS = {"error": "31", "warning": "33", "info": "36"}
 _LEAD = 20
@@ -26,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="+", help="a training config; - reads standard input"
     )
+    parser.add_argument("--gpu-type", metavar="TYPE", help="the kind of GPU that it would run on")
+    parser.add_argument("--gpu-count", metavar="N", type=int, help="on how many of them")
 
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
@@ -55,7 +60,9 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
             text,
             provider=provider,
             extra_keys=context.config.schema_extra_keys,
-            base_folder=None if file == "-" else Path(file).expanduser().resolve().parent,
+            gpu_type=args.gpu_type,
+            gpu_count=args.gpu_count,
+            base_folder=folder_of(file),
             datasets=datasets,
         )
         found += [(file, problem) for problem in problems]
@@ -68,7 +75,44 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         )
     else:
         context.say(tally(problem for _, problem in found))
+        wrong = any(problem.severity == "error" for _, problem in found)
+        if context.profile is not None and len(texts) == 1 and not wrong:
+            for line in _will(context, context.profile, texts[0][1], args):
+                context.say(line)
     return FAILED if any(problem.severity == "error" for _, problem in found) else DONE
+
+
+def _will(context: CliContext, profile: str, text: str, args: argparse.Namespace) -> Iterable[str]:
+    """What the job would do, as ``submit`` says it: at the pace of one like it, with the money."""
+    from trainer_tui.cli import forecasts
+    from trainer_tui.cli.service import Service
+
+    service = Service(context)
+    gpu = gpu_of(service.facts(profile), args.gpu_type, args.gpu_count)
+    try:
+        will = forecasts.of_new(service, profile, text, gpu)
+    except TrainerError:  # a check needs no store
+        return []
+    return will.words() if will is not None else []
+
+
+def gpu_of(facts: Facts, gpu_type: str | None, gpu_count: int | None) -> Gpu | None:
+    """The GPUs that a job gets: those named, else the service's usual kind, one of it.
+
+    Raises:
+        UsageError: The service has no such GPU, or that is no number of them.
+    """
+    if gpu_count is not None and not 1 <= gpu_count <= 64:
+        raise UsageError("--gpu-count takes a number from 1 to 64")
+    if gpu_type is not None and facts.gpu_types and gpu_type not in facts.gpu_types:
+        from trainer_tui.config import did_you_mean
+
+        raise UsageError(
+            f"{facts.title} has no GPU {gpu_type!r}{did_you_mean(gpu_type, facts.gpu_types)}",
+            hint=f"One of {', '.join(facts.gpu_types)}",
+        )
+    kind = gpu_type or (facts.gpu_types[0] if facts.gpu_types else None)
+    return Gpu(kind, gpu_count or 1) if kind is not None else None
 
 
 def _known_datasets(context: CliContext, profile: str) -> Mapping[str, str] | None:
@@ -97,6 +141,26 @@ async def dataset_states(service: Service, profile: str) -> Mapping[str, str] | 
         return None
     asked = service.provider(profile)
     return await asked.dataset_states() if isinstance(asked, HasDatasets) else None
+
+
+def folder_of(file: str | None) -> Path:
+    """The folder that relative paths in a config are meant from: its file's, or the present one."""
+    if file is None or file == "-":
+        return Path.cwd()
+    return Path(file).expanduser().resolve().parent
+
+
+def whole_paths(text: str, file: str | None, facts: Facts) -> tuple[str, list[str]]:
+    """A config as it is sent: for this machine, with the paths of its data written out whole.
+
+    Gives what was written out, too, a line each.
+    """
+    if facts.name != LOCAL:
+        return text, []
+    from trainer_tui.core.yamlconfig.whole_paths import whole_paths as whole
+
+    text, moved = whole(text, folder_of(file))
+    return text, [f"{clean(old)} is {clean(new)}" for old, new in moved]
 
 
 def read_config(file: str, context: CliContext) -> str:

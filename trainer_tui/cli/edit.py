@@ -7,7 +7,7 @@ import argparse
 from trainer_tui.cli import forecasts, render
 from trainer_tui.cli.acts import refuse_if_not_allowed, report
 from trainer_tui.cli.by_hand import ByHand
-from trainer_tui.cli.check import read_config
+from trainer_tui.cli.check import folder_of, read_config, whole_paths
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async
@@ -64,6 +64,7 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             text = hand.write(hand.first())
         else:
             text = with_changes(_new_text(args, context, job, base), args.set)
+            text, _ = whole_paths(text, args.file, provider.facts)
         if not args.no_check:
             right = await _without_mistakes(args, service, job, text, base, hand)
             if right is None:
@@ -121,6 +122,7 @@ async def _without_mistakes(
                 datasets=datasets,
                 base_text=base,
                 checkpoint_step=job.checkpoint_step,
+                base_folder=folder_of(args.file),
             )
             break
         except UsageError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer_tui.cli import forecasts
-from trainer_tui.cli.check import dataset_states, read_config
+from trainer_tui.cli.check import dataset_states, folder_of, gpu_of, read_config, whole_paths
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.jsontext import dumps, job_value
 from trainer_tui.cli.sending import Sending
@@ -19,7 +19,7 @@ from trainer_tui.config import LOCAL
 from trainer_tui.core.acts import Act, why_not
 from trainer_tui.core.board import unseen
 from trainer_tui.errors import StateError, TrainerError, UsageError
-from trainer_tui.model import Capability, Gpu, Job, JobRef
+from trainer_tui.model import Capability, Job, JobRef
 from trainer_tui.providers.base import Facts, HasLogs, Submission
 
 if TYPE_CHECKING:
@@ -67,19 +67,20 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         reason = why_not(blank, Act.SUBMIT, facts, read_only=read_only or False)
         if reason is not None:
             raise StateError(reason, code="READ_ONLY" if read_only else "NOT_ALLOWED")
+        text, moved = whole_paths(text, args.file, facts)
+        gpu = gpu_of(facts, args.gpu_type, args.gpu_count)
         submission = _submission(args, text, facts)
         if not args.no_check:
             datasets = await known_datasets(service, profile.name)
             refuse_mistakes(
                 context, args.file, text, facts.name, submission,
-                profile=profile.name, datasets=datasets,
+                profile=profile.name, datasets=datasets, base_folder=folder_of(args.file),
             )  # fmt: skip
-        kind = submission.gpu_type or (facts.gpu_types[0] if facts.gpu_types else None)
-        gpu = Gpu(kind, submission.gpu_count or 1) if kind is not None else None
         will = forecasts.of_new(service, profile.name, text, gpu)
         words = will.words() if will is not None else []
         if gpu is not None:
             words.append(f"gpu: {gpu.type} x{gpu.count}")
+        words += moved
         if args.dry_run:
             return dry_run(context, {"profile": profile.name}, will, words)
         if not _confirmed(context, profile.name, facts, words, args.file):
@@ -142,11 +143,12 @@ def refuse_mistakes(
     datasets: Mapping[str, str] | None = None,
     base_text: str | None = None,
     checkpoint_step: int | None = None,
+    base_folder: Path | None = None,
 ) -> None:
     """Tell what the editor would say of a config; errors keep it from being sent.
 
     ``profile`` is where it goes; ``base_text`` and ``checkpoint_step`` are of the job that is
-    edited.
+    edited; relative paths are meant from ``base_folder``.
 
     Raises:
         UsageError: There are errors in it.
@@ -162,11 +164,16 @@ def refuse_mistakes(
         datasets=datasets,
         base_text=base_text,
         checkpoint_step=checkpoint_step,
+        base_folder=base_folder,
     )
     told = [problem for problem in problems if problem.severity != "info"]
     told.sort(key=lambda problem: problem.severity != "error")
     errors = [problem for problem in told if problem.severity == "error"]
     where = f" --profile {shlex.quote(profile)}" if profile is not None else ""
+    if submission is not None and submission.gpu_type is not None:
+        where += f" --gpu-type {shlex.quote(submission.gpu_type)}"
+    if submission is not None and submission.gpu_count is not None:
+        where += f" --gpu-count {submission.gpu_count}"
     check_all = f"trainer-tui check{where} {shlex.quote(file)}" if Path(file).is_file() else ""
     if not errors:
         for problem in told[:_SHOWN]:
@@ -206,20 +213,10 @@ def _profile_name(context: CliContext) -> str:
 def _submission(args: argparse.Namespace, text: str, facts: Facts) -> Submission:
     if args.runner is not None and facts.name != LOCAL:
         raise UsageError("--runner is for the local server; other services have one runner only")
-    if args.gpu_count is not None and not 1 <= args.gpu_count <= 64:
-        raise UsageError("--gpu-count takes a number from 1 to 64")
-    gpu_type: str | None = args.gpu_type
-    if gpu_type is not None and facts.gpu_types and gpu_type not in facts.gpu_types:
-        from trainer_tui.config import did_you_mean
-
-        raise UsageError(
-            f"{facts.title} has no GPU {gpu_type!r}{did_you_mean(gpu_type, facts.gpu_types)}",
-            hint=f"One of {', '.join(facts.gpu_types)}",
-        )
     return Submission(
         config_text=text,
         name=args.name,
-        gpu_type=gpu_type,
+        gpu_type=args.gpu_type,
         gpu_count=args.gpu_count,
         runner=args.runner,
     )

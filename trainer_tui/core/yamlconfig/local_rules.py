@@ -35,7 +35,7 @@ def local(document: Document, *, base: Path | None = None) -> Iterator[Problem]:
             elif not VARIABLE.search(value.text):
                 yield from _dataset(document, node, value, dataset, base)
             for item, text in beside(dataset):
-                folder = _path(text, base)
+                folder = path_of(text, base)
                 if folder is None or not folder.is_dir():
                     message = f"there is no folder {clean(text, limit=120)} on this machine"
                     fix = "name the folder that goes with the images"
@@ -49,7 +49,7 @@ def _dataset(
     document: Document, node: AnyNode, value: Scalar, dataset: Mapping, base: Path | None
 ) -> Iterator[Problem]:
     shown = clean(value.text, limit=120)
-    folder = _path(value.text, base)
+    folder = path_of(value.text, base)
     if folder is None or not folder.is_dir():
         if folder is not None and folder.exists():
             if "dataset_path" in [k.text for k, _ in dataset.pairs()]:
@@ -78,14 +78,14 @@ def _model(document: Document, node: AnyNode | None, base: Path | None) -> Itera
     if node is None or not isinstance(value, Scalar) or VARIABLE.search(value.text):
         return
     if value.text.startswith(("/", "~", "./", "../")):
-        path = _path(value.text, base)
+        path = path_of(value.text, base)
         if path is None or not path.exists():
             message = f"there is no {clean(value.text, limit=120)} on this machine"
             fix = "name a folder, a file or a model of Hugging Face"
             yield say(document, "error", "provider-model-missing", node, message, fix)
 
 
-def _path(text: str, base: Path | None) -> Path | None:
+def path_of(text: str, base: Path | None) -> Path | None:
     """The path that a text names, or ``None`` for one that cannot be one."""
     try:
         path = (base or Path()) / Path(text).expanduser()
