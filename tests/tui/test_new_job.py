@@ -177,7 +177,8 @@ async def test_what_was_changed_so_far_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
-    """A path is typed, completed, and its bytes are the text; a wrong one is told."""
+    """A path is typed, completed, and its bytes are the text; a wrong one is told. To this
+    machine, images that are named from the file's folder are sent by their whole path."""
     (tmp_path / "configs").mkdir()
     file = tmp_path / "configs" / "my.yaml"
     file.write_bytes(FLUX.replace("\n", "\r\n").encode())
@@ -197,6 +198,15 @@ async def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
         await pilot.press("enter")
         text = await to_text(pilot, app)
         assert text.area.text.encode() == file.read_bytes()
+        (tmp_path / "configs" / "dog").mkdir()
+        text.target = Target("local", "local")
+        text.area.replace_all(FLUX.replace("/app/ai-toolkit/datasets/dogs", "./dog"))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "./dog is sent as" in shown(app))
+        await pilot.press("y")
+        await until(pilot, lambda: app.runtime.submitted)
+        assert f'"{tmp_path}/configs/dog"' in app.runtime.submitted[0][1].config_text
+        assert '"./dog"' in text.area.text
 
 
 def test_completions_are_folders_and_yaml(tmp_path: Path) -> None:

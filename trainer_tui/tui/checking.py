@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer_tui.core.yamlconfig import Change, Problem, changes, check, parsed, summary
-from trainer_tui.core.yamlconfig import ValuePath as Path
+from trainer_tui.core.yamlconfig import ValuePath
 from trainer_tui.core.yamlconfig.keyhelp import keys_by_line
 from trainer_tui.tui.check_child import CheckChild
 
@@ -39,6 +40,8 @@ class Rules:
     checkpoint_step: int | None = None
     datasets: Mapping[str, str] | None = None
     """Name → status, where the service could be asked."""
+    base_folder: Path | None = None
+    """Where relative paths are meant from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Checked:
 
     text: str
     problems: Sequence[Problem] = ()
-    keys: dict[int, Path] = field(default_factory=dict)
+    keys: dict[int, ValuePath] = field(default_factory=dict)
     """Line (from 1) → path of the key on it; of the last text that was YAML."""
     changes: Sequence[Change] | None = ()
     """What differs from the base; ``None`` while the text is no YAML."""
@@ -71,6 +74,7 @@ def look(text: str, rules: Rules) -> Checked:
         gpu_count=rules.gpu_count,
         checkpoint_step=rules.checkpoint_step,
         datasets=rules.datasets,
+        base_folder=rules.base_folder,
     )
     if document.broken:
         return Checked(text, problems, {}, None)

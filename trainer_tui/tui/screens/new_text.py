@@ -14,6 +14,7 @@ from trainer_tui.core.yamlconfig import summary
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, JobRef
 from trainer_tui.providers.base import Submission
+from trainer_tui.sanitize import line as clean
 from trainer_tui.tui import forecasting
 from trainer_tui.tui.amounts import size
 from trainer_tui.tui.checking import Checked, Rules
@@ -89,7 +90,22 @@ class NewTextScreen(TextFlows):
         return Rules(
             target.provider, began_from=self._text, extra_keys=extra, gpu_type=target.gpu_type,
             gpu_count=target.gpu_count, datasets=self.datasets,
+            base_folder=self._folder(),
         )  # fmt: skip
+
+    def _folder(self) -> Path | None:
+        """Where relative paths are meant from: the folder of the file that it came from."""
+        return Path(self.place.file).parent if self.place.file else None
+
+    def _to_send(self, text: str) -> tuple[str, list[str]]:
+        """The text as it is sent, and in words what that writes out."""
+        folder = self._folder()
+        if self.target.provider != "local" or folder is None:
+            return text, []
+        from trainer_tui.core.yamlconfig.whole_paths import whole_paths
+
+        text, moved = whole_paths(text, folder)
+        return text, [f"{clean(old)} is sent as {clean(new)}" for old, new in moved]
 
     def started(self) -> None:
         """The text is there already."""
@@ -161,6 +177,8 @@ class NewTextScreen(TextFlows):
             self.console, text, target.profile, target.gpu_type, target.gpu_count, like
         )
         notes += forecasting.told(None, will)
+        text, whole = self._to_send(text)
+        notes += [("foreground", line) for line in whole]
         facts = self.console.facts(self.target.profile)
         told = facts.consequences.get(Capability.SUBMIT) if facts is not None else None
         if told:
