@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer_tui.core.yamlconfig import Change, Problem, changes, check, parsed, summary
-from trainer_tui.core.yamlconfig import ValuePath
+from trainer_tui.core.yamlconfig import Change, Problem, ValuePath, changes, check, parsed, summary
 from trainer_tui.core.yamlconfig.keyhelp import keys_by_line
 from trainer_tui.tui.check_child import CheckChild
 
