@@ -161,6 +161,28 @@ def test_checkpoints_are_ticks_on_every_axis() -> None:
         assert chart[-2].count("▴") == 1, axis
 
 
+def test_log_scale_says_that_values_are_left_out() -> None:
+    """A curve that goes to 0 or below is not all there."""
+    note = "0 and below not shown"
+    assert note in text(picture([curve([3, 1, -1])], 60, 12, Look(log=True), UNICODE))[0]
+    assert note not in text(picture([curve([3, 1, -1])], 60, 12, Look(), UNICODE))[0]
+    assert note not in text(picture([curve([3, 1, 0.1])], 60, 12, Look(log=True), UNICODE))[0]
+
+
+def test_a_single_point_is_a_mark() -> None:
+    """One dot is hardly seen."""
+    alone = of_colour(picture([curve([0.5], label="lr")], 40, 10, Look(), UNICODE)[1:], "chart-1")
+    assert "".join(alone).strip() == "●"
+
+
+def test_readings_tell_points_of_a_near_constant_curve_apart() -> None:
+    """As many digits as the axis has."""
+    one = curve([-3.0, -2.99999, -3.00001], best="max")
+    chart = text(picture([one], 60, 12, Look(), UNICODE))
+    assert "-2.99999 at step 1" in chart[0]
+    assert "loss -3.00001" in text(picture([one], 60, 12, Look(cursor=2), UNICODE))[0]
+
+
 def test_log_scale_without_positive_values_says_so() -> None:
     """Nothing to draw on a logarithmic scale is said with the way out."""
     chart = text(picture([curve([-1, -2])], 60, 10, Look(log=True), UNICODE))

@@ -93,6 +93,8 @@ def test_columns_drop_in_the_stated_order(profiles: tuple[str, ...], order: list
     assert {"name", "status", "progress", "eta", "loss"} <= set(found)
     assert ("profile" in found) == (len(profiles) > 1)
     assert found["name"] >= 19 and found["progress"] >= 11
+    many = {column.name for column in columns.columns(77, ("comfy-local", "vision-local"))}
+    assert many == {"name", "profile", "status", "progress", "eta", "loss"}
 
 
 @pytest.mark.parametrize(

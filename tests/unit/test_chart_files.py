@@ -119,6 +119,20 @@ def test_nothing_to_draw_is_said() -> None:
     assert "nothing to draw" in texts(ET.fromstring(chartsvg.draw(Scene(()))))
 
 
+def test_what_is_hardly_seen_is_drawn_or_said() -> None:
+    """A single point is a dot; values that a logarithmic axis leaves out, and units, are told; an
+    axis without a finite value has no numbers."""
+    assert 'stroke-width="4"' in chartsvg.draw(Scene([Line("lr", series([1]))]))
+    said = texts(ET.fromstring(chartsvg.draw(Scene([Line("loss", series([2, -1]))], log=True))))
+    assert "logarithmic, without 0 and below" in said
+    epochs = series([1, 2])
+    epochs.unit = "epoch"
+    both = Scene([Line("a", series([1, 2])), Line("b", epochs)])
+    assert "steps beside epochs" in texts(ET.fromstring(chartsvg.draw(both)))
+    nowhere = chartsvg.draw(Scene([Line("loss", series([math.nan] * 3))]))
+    assert "0.5" not in texts(ET.fromstring(nowhere))
+
+
 def test_several_pictures_on_one_sheet() -> None:
     """Small charts beside each other, each with its name."""
     scenes = [Scene([Line(key, series([1, 2], key))], key) for key in ("loss", "lr", "norm")]

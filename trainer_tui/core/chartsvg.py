@@ -122,9 +122,10 @@ def _curves(scene: Scene, left: float, right: float, top: float) -> Iterator[str
     else:
         low, high = min(r[0] for r in found), max(r[1] for r in found)
         low, high = padded(low, high, scene.log)
-    heads, top = _legend(scene, own, top)
+    below = any(low <= 0 for columns in raw for low in columns.low)
+    heads, top = _legend(scene, own, below, top)
     yield from heads
-    values = value_ticks(low, high, scene.log, 7)
+    values = value_ticks(low, high, scene.log, 7) if found else []
     labels = ticks.labels(values)
     margin = 22 + _GLYPH * max((len(label) for label in labels), default=1)
     box = Box(margin, top, scene.width - margin - 22, scene.height - top - 46, left, right)
@@ -162,8 +163,9 @@ def _scale(low: float, high: float, box: Box, log: bool) -> ticks.Level:
     return ticks.scale(low, high, round(box.height * 10) + 1, log=log)
 
 
-def _legend(scene: Scene, own: bool, top: float) -> tuple[list[str], float]:
-    """Names with last and best values, in as many lines as they need."""
+def _legend(scene: Scene, own: bool, below: bool, top: float) -> tuple[list[str], float]:
+    """Names with last and best values, in as many lines as they need; ``below``: there are values
+    that a logarithmic axis does not show."""
     out: list[str] = []
     x, y = 16.0, top - 4
     for number, line in enumerate(scene.lines):
@@ -179,7 +181,11 @@ def _legend(scene: Scene, own: bool, top: float) -> tuple[list[str], float]:
         )
         x += width
     notes = ["each on its own scale"] if own else []
-    notes += ["logarithmic"] if scene.log else []
+    counted = dict.fromkeys(line.series.unit for line in scene.lines if len(line.series))
+    if scene.axis is Axis.STEP and len(counted) > 1:
+        notes.append(" beside ".join(map(units.plural, counted)))
+    notes += ["logarithmic, without 0 and below"] if scene.log and below else []
+    notes += ["logarithmic"] if scene.log and not below else []
     notes += [f"smoothed {scene.weight:g}"] if scene.weight else []
     out.append(
         f'<text class="faint" text-anchor="end" x="{scene.width - 16}" y="26">'
@@ -268,7 +274,10 @@ def _polylines(columns: Columns, place: ticks.Level, box: Box, log: bool) -> Ite
 
 
 def _polyline(points: list[str]) -> Iterator[str]:
-    if len(points) == 1:
-        points = [points[0], points[0]]
+    alone = len(points) == 1
     if points:
-        yield f'<polyline stroke-linecap="round" points="{" ".join(points)}"/>'
+        shown, wide = (
+            " ".join(points * 2 if alone else points),
+            ' stroke-width="4"' if alone else "",
+        )
+        yield f'<polyline stroke-linecap="round"{wide} points="{shown}"/>'

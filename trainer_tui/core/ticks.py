@@ -132,6 +132,14 @@ def number(value: float, digits: int = 4) -> str:
     return _above(value, digits)
 
 
+def reading(value: float, span: float) -> str:
+    """A value with as many digits as tell a thousandth of a span, four at least."""
+    digits = 4
+    if 0 < span < abs(value) < math.inf:
+        digits = min(12, max(digits, 3 + math.ceil(math.log10(abs(value) / span))))
+    return number(value, digits)
+
+
 def _above(value: float, digits: int) -> str:
     """A value of at least a thousandth, in thousands, millions … where it has them."""
     size = abs(value)

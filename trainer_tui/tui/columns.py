@@ -13,7 +13,7 @@ GUTTER = 3
 
 DROP = ("age", "step", "profile", "loss")
 """What goes when it gets narrow, first to last; the profile at once where all jobs are of one, and
-else not before name and bar have their least width."""
+else not before name, profile and bar have their least width."""
 
 ALL = ("name", "profile", "status", "progress", "step", "eta", "loss", "age")
 SORTABLE = ALL
@@ -21,6 +21,7 @@ _NAME_LEAST = 16
 _NAME_MIN = 20
 _NAME_MAX = 48
 _BAR_LEAST = 6
+_PROFILE_LEAST = 8
 _BAR_MIN = 10
 _BAR_MAX = 24
 _PERCENT = 5
@@ -63,14 +64,16 @@ def columns(
     for name in DROP if len(profiles) > 1 else ("profile", *DROP):
         if name == "profile" and len(profiles) > 1 and total() > width:
             widths |= {"name": _NAME_LEAST, "progress": _BAR_LEAST + _PERCENT}
+            widths["profile"] = min(profile, _PROFILE_LEAST)
         if total() <= width:
             break
         if name in shown:
             shown.remove(name)
     spare = width - total()
-    for name, usual in (("name", _NAME_MIN), ("progress", _BAR_MIN + _PERCENT)):
+    usual = {"profile": profile, "name": _NAME_MIN, "progress": _BAR_MIN + _PERCENT}
+    for name in usual:
         if spare > 0 and name in shown:
-            grow = min(spare, usual - widths[name])
+            grow = min(spare, usual[name] - widths[name])
             widths[name] += grow
             spare -= grow
     if spare > 0 and "progress" in shown:

@@ -73,7 +73,7 @@ def picture(
     low, high = padded(low, high, look.log)
     notes = note_words(curves, rough, look, (left, right), own, glyphs)
     lines = max(1, min(3, height // 5))
-    heads = legend(curves, look, notes, width, lines, glyphs) if heading else []
+    heads = legend(curves, look, notes, ranges, width, lines, glyphs) if heading else []
     rows = height - len(heads) - 2
     values = value_ticks(low, high, look.log, min(8, max(2, rows // 3)))
     texts = ticks.labels(values, micro=ticks.MICRO if glyphs.unicode else "u")
@@ -187,13 +187,17 @@ def _mark_best(
     ink: int,
     glyphs: Glyphs,
 ) -> None:
+    """The best value; the only one of a curve that has no other, which is hardly seen else."""
     best = curve.series.best(curve.best) if curve.best is not None else None
-    if best is None or (look.log and best[1] <= 0):
+    char = glyphs.mark if glyphs.unicode else "o"
+    if best is None and len(curve.series) == 1:
+        best, char = curve.series.last, glyphs.info
+    if best is None or not math.isfinite(best[1]) or (look.log and best[1] <= 0):
         return
     x = place_of(curve.series, best[0], look.axis)
     if x is not None and frame.left <= x <= frame.right:
         y = level(best[1]) // canvas.tall
-        canvas.put(frame.cell(x), y, glyphs.mark if glyphs.unicode else "o", ink)
+        canvas.put(frame.cell(x), y, char, ink)
 
 
 def _draw_cursor(

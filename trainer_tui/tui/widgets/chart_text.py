@@ -60,6 +60,8 @@ def note_words(
         timed = all(curve.series.extent(Axis.RELATIVE) is not None for curve in curves)
         beside = " beside ".join(map(units.plural, what))
         words.append(f"{glyphs.warn} {beside}" + (": X shows time" if timed else ""))
+    if look.log and any(low <= 0 for each in columns for low in each.low):
+        words.append("0 and below not shown")
     if any(any(each.odd) for each in columns):
         words.append(f"{glyphs.times} not finite")
     stalls = _stalls_in(curves, look.axis, window)
@@ -98,6 +100,7 @@ def legend(
     curves: Sequence[Curve],
     look: Look,
     notes: Sequence[str],
+    ranges: Sequence[tuple[float, float] | None],
     width: int,
     lines: int,
     glyphs: Glyphs,
@@ -110,8 +113,10 @@ def legend(
     lead = where(curves, look) if look.cursor is not None else ""
     room = width - 2
     needed = len(APART) + 3 if APART in notes else 0
+    spans = [0.0 if each is None else each[1] - each[0] for each in ranges]
+    named = list(zip(curves, spans, strict=True)) if look.named else []
     for full in (True, False):
-        items = [_item(curve, look, full, glyphs) for curve in curves if look.named]
+        items = [_item(curve, span, look, full, glyphs) for curve, span in named]
         rows = _wrapped(lead, items, room)
         left_out = len(rows) > lines
         rows = rows[:lines]
@@ -138,22 +143,20 @@ Item = tuple[str, str, str]
 """The mark, what is said, and the colour of the mark."""
 
 
-def _item(curve: Curve, look: Look, full: bool, glyphs: Glyphs) -> Item:
+def _item(curve: Curve, span: float, look: Look, full: bool, glyphs: Glyphs) -> Item:
     if look.cursor is not None:
         value = read(curve.series, look)
-        text = glyphs.dash if value is None else ticks.number(value)
+        text = glyphs.dash if value is None else ticks.reading(value, span)
         raw = read(curve.series, replace(look, weight=0.0)) if look.weight else None
         if raw is not None:
-            text += f" (raw {ticks.number(raw)})"
+            text += f" (raw {ticks.reading(raw, span)})"
         return glyphs.info, f"{curve.label} {text}", curve.colour
     best = curve.series.best(curve.best) if curve.best is not None else None
     if not full or best is None:
         return glyphs.info, curve.label, curve.colour
     mark = glyphs.mark if glyphs.unicode else "o"
-    told = (
-        f"{curve.label}  {mark} {ticks.number(best[1])} at {units.at(curve.series.unit, best[0])}"
-    )
-    return glyphs.info, told, curve.colour
+    told = f"{ticks.reading(best[1], span)} at {units.at(curve.series.unit, best[0])}"
+    return glyphs.info, f"{curve.label}  {mark} {told}", curve.colour
 
 
 def cells(text: str) -> int:

@@ -27,7 +27,7 @@ class KeyList(LineList):
         """Key → colour of its curve."""
         self.marked: set[str] = set()
         self.chosen = False
-        """Whether a person chose the key; else it is the first one, also when another becomes so."""
+        """Whether a person chose the key; else it is the first, also when another becomes that."""
 
     @property
     def current(self) -> str | None:
