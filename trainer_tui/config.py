@@ -325,9 +325,9 @@ def provider_names() -> tuple[str, ...]:
     )
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """``; did you mean 'provider'?`` when one of the known names is near, else nothing."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    near = get_close_matches(name.lower(), map(str, known), n=1, cutoff=cutoff)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -10,16 +10,20 @@ weaker than ``and``; ``not`` binds strongest. See ``docs/filter.md``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from trainer_tui.config import did_you_mean
 from trainer_tui.model import Job
 from trainer_tui.query_terms import Terms
-from trainer_tui.query_text import KEYWORD, Match, Node, QuerySyntaxError
+from trainer_tui.query_text import KEYWORD, Match, Named, Node, QuerySyntaxError
 
 LONGEST = 2_000
 """Characters of a filter."""
 _DEEPEST = 50
+_SHOWN = 8
+"""Names that are listed where none is near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Query:
     """As it was typed."""
     _match: Match = field(repr=False, compare=False)
     _canonical: str = field(repr=False, compare=False)
+    named: tuple[Named, ...] = field(default=(), repr=False, compare=False)
+    """The profiles and providers that it names; whether there are such is for others to say."""
 
     def matches(self, job: Job, now: datetime) -> bool:
         """Whether a job passes. ``now`` is aware UTC, for ``age``."""
@@ -48,12 +54,28 @@ def parse(text: str) -> Query:
     """Read a filter; an empty one lets everything pass. Raises QuerySyntaxError."""
     if len(text) > LONGEST:
         raise QuerySyntaxError(f"the filter is longer than {LONGEST} characters", LONGEST, 0)
-    node = _Parser(text).whole()
-    return EMPTY if node is None and not text else _query(text, node)
+    parser = _Parser(text)
+    node = parser.whole()
+    if node is None:
+        return Query(text, _everything, "") if text else EMPTY
+    return Query(text, node.match, node.text, tuple(parser.named))
 
 
-def _query(text: str, node: Node | None) -> Query:
-    return Query(text, node.match, node.text) if node else Query(text, _everything, "")
+def strangers(query: Query, profiles: Iterable[str], providers: Iterable[str]) -> list[str]:
+    """What a filter names that is not there, one sentence each.
+
+    Args:
+        profiles: The names of all profiles, those of jobs from before included.
+        providers: The names of all providers.
+    """
+    known = {"profile": list(dict.fromkeys(profiles)), "provider": list(dict.fromkeys(providers))}
+    said = []
+    for named in query.named:
+        names = known[named.field]
+        if names and not any(map(named.means, names)):
+            near = did_you_mean(named.value, names) or f": there are {', '.join(names[:_SHOWN])}"
+            said.append(f"no {named.field} is called {named.value!r}{near}")
+    return said
 
 
 def _everything(job: Job, now: datetime) -> bool:

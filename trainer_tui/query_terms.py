@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from trainer_tui.config import did_you_mean
 from trainer_tui.model import Job, Status
 from trainer_tui.query_text import (
     FIELD,
     KEYWORD,
     WORD,
+    Named,
     Node,
     QuerySyntaxError,
     Scanner,
@@ -89,16 +91,12 @@ class Terms(Scanner):
         name = named[1].lower()
         if name in FIELDS:
             return True
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, FIELDS, n=1, cutoff=0.7)
+        near = did_you_mean(name, FIELDS, cutoff=0.7)
         if not near and named[2] in {":", "="}:
             return False
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        known = near or f": there are {', '.join(FIELDS)}"
         raise QuerySyntaxError(
-            f"there is no field {named[1]!r}, known are {', '.join(FIELDS)}{hint}",
-            named.start(),
-            len(named[1]),
+            f"no field is called {named[1]!r}{known}", named.start(), len(named[1])
         )
 
     def field_term(self, name: str, operator: str, start: int) -> Node:
@@ -159,15 +157,8 @@ class Terms(Scanner):
         ):
             name = value.lower()
             if name not in words:
-                from difflib import get_close_matches
-
-                near = get_close_matches(name, words, n=1, cutoff=0.5)
-                hint = f"; did you mean {str(near[0])!r}?" if near else ""
-                raise QuerySyntaxError(
-                    f"expected a status after 'status{operator}', one of {', '.join(words)}{hint}",
-                    position,
-                    length,
-                )
+                known = did_you_mean(name, words, cutoff=0.5) or f": there are {', '.join(words)}"
+                raise QuerySyntaxError(f"no status is called {value!r}{known}", position, length)
             wanted |= GROUPS.get(name) or {Status(name)}
             names.append(name)
         found = frozenset(wanted)
@@ -184,7 +175,10 @@ class Terms(Scanner):
             raise QuerySyntaxError(
                 f"{name} is asked for with ':', '=', '!=' or '~'", start, self.at - start
             )
-        values = [v for v, _, _ in self.values(f"expected a text after '{name}{operator}'")]
+        told = self.values(f"expected a text after '{name}{operator}'")
+        if name in {"profile", "provider"}:
+            self.named += [Named(name, operator, *each) for each in told]
+        values = [value for value, _, _ in told]
         folded = tuple(value.casefold() for value in values)
         shown = f"{name}{operator}{','.join(map(quote_item, values))}"
         if operator == ":":

@@ -44,6 +44,24 @@ class Node:
     """2: a term or ``not``; 1: terms joined by and; 0: joined by or."""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A profile or a provider that a filter names."""
+
+    field: str
+    """``profile`` or ``provider``."""
+    operator: str
+    """``:`` for a part of the name, ``=`` or ``!=`` for the whole."""
+    value: str
+    position: int
+    length: int
+
+    def means(self, name: str) -> bool:
+        """Whether the name is one that it speaks of."""
+        mine, other = self.value.casefold(), name.casefold()
+        return mine in other if self.operator == ":" else mine == other
+
+
 class Scanner:
     """A filter's text and how far it has been read."""
 
@@ -51,6 +69,7 @@ class Scanner:
         self.text = text
         self.at = 0
         self.depth = 0
+        self.named: list[Named] = []
 
     def keyword(self, word: str) -> bool:
         """Whether ``and``, ``or`` or ``not`` comes next; it is read then."""

@@ -85,6 +85,8 @@ def test_help_is_quick() -> None:
         (["profiles", "lst"], "invalid choice: 'lst'"),
         (["logs", "x", "--tail", "-1"], "--tail takes a number"),
         (["jobs", "status:runing"], "did you mean 'running'?\n  status:runing\n         ^^^^^^"),
+        (["--filter", "status:runing"], "did you mean 'running'?\n  status:runing\n"),
+        (["--filter", "dog", "jobs"], "A filter for the list comes after it"),
         (["jobs", "--profile", "nope"], "there is no profile 'nope'"),
         (["--config", "/no/such.toml", "jobs"], "there is no config file /no/such.toml"),
         (["submit", "/no/such.yaml", "--yes"], "/no/such.yaml cannot be read: No such file"),
@@ -132,6 +134,10 @@ def test_an_empty_home_has_no_jobs_and_makes_none(cli: Cli) -> None:
     assert (ran.code, ran.out) == (0, "")
     assert "trainer-tui demo" in ran.err
     assert cli("jobs", "--json").json == []
+    ran = cli("jobs", "provider:runcmfy", "--filter", "profile:nosuch", "--json")
+    assert (ran.code, ran.json) == (0, [])
+    assert "no provider is called 'runcmfy'; did you mean 'runcomfy'?" in ran.err
+    assert "no profile is called 'nosuch': there are local" in ran.err
     assert not (cli.home / "state" / "server").exists()
 
 

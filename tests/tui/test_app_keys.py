@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.tui.console import asked, make, running, screen_text, until
 from tests.tui.fake import NOW, FakeRuntime, few, job
@@ -290,6 +291,15 @@ async def test_a_bad_filter_keeps_the_last_good_one_and_says_where(tmp_path: Pat
         await pilot.press("space", "left_parenthesis")
         await until(pilot, lambda: "column" in screen_text(app))
         assert len(jobs) == 2 and app.filter.text == "dog"
+        field = app.screen.query_one("#filter-text", Input)
+        field.value = "status:runing"
+        said = "no status is called 'runing'; did you mean 'running'?"
+        await until(pilot, lambda: said in screen_text(app))
+        assert f"column 8: {said}" not in screen_text(app), "it can be seen what is meant"
+        field.value = "profile:confy"
+        said = "no profile is called 'confy'; did you mean 'comfy'?"
+        await until(pilot, lambda: screen_text(app).count(said) == 2, "beside it and in the table")
+        assert len(jobs) == 0
 
 
 async def test_zoom_gives_a_pane_the_screen(tmp_path: Path) -> None:

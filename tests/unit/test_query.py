@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trainer_tui.errors import NotFoundError, UsageError
 from trainer_tui.model import Gpu, Job, JobError, JobRef, Progress, Status
-from trainer_tui.query import EMPTY, parse
+from trainer_tui.query import EMPTY, parse, strangers
 from trainer_tui.query_pattern import LONGEST_SUBJECT, PatternError, compile_pattern
 from trainer_tui.query_refs import resolve_ref
 from trainer_tui.query_terms import FIELDS
@@ -113,11 +113,12 @@ def test_meaning(text: str, found: str) -> None:
     ("text", "position", "length", "said"),
     [
         ("status:", 7, 0, "expected a status after 'status:', one of queued"),
-        ("dog status:runing", 11, 6, "did you mean 'running'?"),
+        ("dog status:runing", 11, 6, "no status is called 'runing'; did you mean 'running'?"),
+        ("status:xyz", 7, 3, "no status is called 'xyz': there are queued, preparing"),
         ("status:running,", 15, 0, "expected a status"),
         ("status>running", 0, 7, "status is asked for with ':'"),
-        ("stauts:running", 0, 6, "no field 'stauts', known are status"),
-        ("foo<3", 0, 3, "no field 'foo'"),
+        ("stauts:running", 0, 6, "no field is called 'stauts'; did you mean 'status'?"),
+        ("foo<3", 0, 3, "no field is called 'foo': there are status, name"),
         ("age<2", 4, 1, "expected a duration after 'age<'"),
         ("age:2h", 0, 4, "age is compared with"),
         ("loss<low", 5, 3, "expected a number after 'loss<'"),
@@ -309,3 +310,26 @@ def test_an_unknown_ref_names_the_nearest() -> None:
         resolve_ref("dog_lorra", JOBS)
     with pytest.raises(UsageError, match="expected a job"):
         resolve_ref(" ", JOBS)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("provider:runcmfy", ["no provider is called 'runcmfy'; did you mean 'runcomfy'?"]),
+        ("profile:nosuch", ["no profile is called 'nosuch': there are comfy, kaos"]),
+        (
+            "provider:run profile:kaos,comfi",
+            ["no profile is called 'comfi'; did you mean"],
+        ),
+        (
+            "profile=com or not provider!=kaos",
+            ["no profile is called 'com'; did you mean"],
+        ),
+        ("profile:COM profile~nosuch nosuch name:nosuch", []),
+    ],
+)
+def test_names_that_are_not_there(text: str, said: list[str]) -> None:
+    """A profile or provider that a filter names and nothing is called so, with the nearest."""
+    told = strangers(parse(text), ["comfy", "kaos", "comfy"], ["kaos", "runcomfy"])
+    assert len(told) == len(said)
+    assert all(words in sentence for words, sentence in zip(said, told, strict=True))

@@ -64,7 +64,8 @@ def _run(argv: list[str]) -> int:
             return 0
         context = _context(args)
         if args.command is None:
-            return _console(context, ascii=args.ascii, filter_text=args.filter)
+            return _console(context, ascii=args.ascii, filter_text=args.begin_with)
+        _refuse_lost_filter(args)
         return run_command(args, context)
     except TrainerError as error:
         sys.stdout.flush()
@@ -103,9 +104,25 @@ def _context(args: argparse.Namespace | None, *, json: bool = False) -> CliConte
     )
 
 
+def _refuse_lost_filter(args: argparse.Namespace) -> None:
+    """A filter before a command would keep out nothing. Raises UsageError."""
+    from trainer_tui.errors import UsageError
+
+    if args.begin_with:
+        raise UsageError(
+            f"--filter before a command is for the console, and {args.command} takes none there",
+            hint="A filter for the list comes after it: trainer-tui jobs FILTER",
+            code="USAGE",
+        )
+
+
 def _console(context: CliContext, *, ascii: bool | None = None, filter_text: str = "") -> int:
     from trainer_tui.errors import UsageError
 
+    if filter_text:
+        from trainer_tui.cli.jobs import parse_filter
+
+        parse_filter(filter_text)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the console needs a terminal",

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
             _tell(context, home)
             return DONE
         try:
-            code = _console(paths)
+            code = _console(paths, args.ascii)
         except BaseException:
             if ours and not args.keep:
                 _remove(paths, home)
@@ -237,10 +237,10 @@ async def _upload(provider: object, dataset: Path) -> None:
         raise TrainerError(f"the demo's dataset was not accepted: {state.status}")
 
 
-def _console(paths: Paths) -> int:
+def _console(paths: Paths, ascii: bool | None) -> int:
     from trainer_tui.tui.start import start
 
-    return start(paths)
+    return start(paths, ascii=ascii)
 
 
 def _asked_to_remove(context: CliContext, home: Path) -> bool:

@@ -10,9 +10,10 @@ from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async, utcnow
+from trainer_tui.config import LOCAL, provider_names
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Job
-from trainer_tui.query import Query, parse
+from trainer_tui.query import Query, parse, strangers
 from trainer_tui.query_text import QuerySyntaxError
 
 RECENT = timedelta(days=7)
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "filter", nargs="*", metavar="FILTER", help="such as: status:active 'age<2h' dog"
     )
     parser.add_argument(
+        "--filter", metavar="FILTER", dest="also", action="append", default=[], help="the same"
+    )
+    parser.add_argument(
         "--all", action="store_true", help="those that ended more than 7 days ago too"
     )
     parser.add_argument(
@@ -45,10 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: CliContext) -> int:
     """Print the jobs that match, newest first."""
-    query = parse_filter(" ".join(args.filter))
+    query = parse_filter(" ".join([*args.filter, *args.also]))
     profiles, errors = run_async(_refresh(context, offline=args.offline))
     jobs = context.store.jobs(context.profile)
     now = utcnow()
+    profiles_known = [*context.config.profiles, LOCAL, *(job.ref.profile for job in jobs)]
+    for sentence in strangers(query, profiles_known, provider_names()):
+        context.warn(sentence)
     shown, hidden = select(jobs, query, now, everything=args.all)
     if context.json:
         context.print_json([job_value(job, eta=render.eta(job, now)) for job in shown])

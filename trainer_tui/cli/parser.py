@@ -78,7 +78,9 @@ def build(only: str = "") -> Parser:
     add_common(parser, nested=False)
     console = parser.add_argument_group("the console")
     console.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII only")
-    console.add_argument("--filter", metavar="FILTER", default="", help="begin with this filter")
+    console.add_argument(
+        "--filter", metavar="FILTER", dest="begin_with", default="", help="begin with this filter"
+    )
     parser.add_argument("--version", "-V", action="store_true", help="print the version")
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser

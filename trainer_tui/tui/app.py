@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.binding import BindingType
 
-from trainer_tui.config import Config
+from trainer_tui.config import LOCAL, Config, provider_names
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.model import Artifact, Capability, Event, Job, JobRef
 from trainer_tui.paths import Paths
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trainer_tui.core.runtime import Runtime
     from trainer_tui.core.store import Store
     from trainer_tui.providers.base import Facts
+    from trainer_tui.query import Query
     from trainer_tui.tui.widgets.jobs_table import Line
 
 _SAVE_AFTER = 0.5
@@ -54,6 +55,7 @@ class Filter:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self.text = ""
+        self.query: Query | None = None
         self.matches: Callable[[Entry], bool] | None = None
         self.by_age = False
         """Whether time alone may change what it keeps."""
@@ -62,11 +64,12 @@ class Filter:
         """Take another text. Raises UsageError where it cannot be read; the old one stays."""
         text = text.strip()
         if not text:
-            self.text, self.matches, self.by_age = "", None, False
+            self.text, self.query, self.matches, self.by_age = "", None, None, False
             return
         from trainer_tui.query import parse
 
-        query, now = parse(text), self._now
+        self.query = query = parse(text)
+        now = self._now
         self.text, self.matches = text, lambda entry: query.matches(entry.job, now())
         self.by_age = re.search(r"\bage[<>]", str(query)) is not None
 
@@ -372,6 +375,16 @@ class TrainerApp(BaseApp):
                 self._unkept = True
                 self.say_error(error)
         palette.keep_theme(self.paths.cache, self.session.theme)
+
+    def strangers(self) -> list[str]:
+        """What the filter names that is not there, one sentence each."""
+        if self.filter.query is None or not self.filter.query.named:
+            return []
+        from trainer_tui.query import strangers
+
+        told = {entry.job.ref.profile for entry in self.board.entries()}
+        names = [*self.config.profiles, LOCAL, *sorted(told)]
+        return strangers(self.filter.query, names, provider_names())
 
     def _start_filter(self, text: str) -> None:
         try:

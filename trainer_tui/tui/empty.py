@@ -19,6 +19,7 @@ def empty_state(app: TrainerApp) -> Sequence[Line]:
     if total:
         return (
             ((f"None of {total} jobs matches ", "text-muted"), (app.filter.text, "accent")),
+            *(((sentence, "warning"),) for sentence in app.strangers()[:3]),
             (),
             _keys(app, ("view.filter", "change the filter"), ("view.back", "clear it")),
         )

@@ -116,7 +116,7 @@ def filter_typed(app: TrainerApp, text: str) -> None:
     main.table.rearranged()
     main.renew()
     if bar is not None:
-        bar.tell(len(main.table.jobs), main.table.jobs.total)
+        bar.tell(len(main.table.jobs), main.table.jobs.total, app.strangers())
 
 
 def filter_closed(app: TrainerApp, *, keep: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -13,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from trainer_tui.errors import UsageError
+from trainer_tui.query_text import QuerySyntaxError
 
 if TYPE_CHECKING:
     from trainer_tui.tui.app import TrainerApp
@@ -40,7 +42,7 @@ class FilterBar(Horizontal):
     FilterBar > Input {
         width: 1fr; height: 1; border: none; padding: 0; background: $panel;
     }
-    FilterBar > #filter-say { width: auto; max-width: 60%; padding: 0 1; color: $text-muted; }
+    FilterBar > #filter-say { width: auto; max-width: 75%; padding: 0 1; color: $text-muted; }
     FilterBar > #filter-say.-bad { color: $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -107,16 +109,19 @@ class FilterBar(Horizontal):
         cast("TrainerApp", self.app).typed.hold()
         self.post_message(self.Closed(False))
 
-    def tell(self, shown: int, total: int) -> None:
-        """Say how many jobs are left."""
+    def tell(self, shown: int, total: int, strangers: Sequence[str] = ()) -> None:
+        """Say how many jobs are left, or what is named that is not there."""
         say = self.query_one("#filter-say", Static)
-        say.remove_class("-bad")
-        say.update(Content(f"{shown} of {total}"))
+        say.set_class(bool(strangers), "-bad")
+        say.update(Content(strangers[0] if strangers else f"{shown} of {total}"))
 
     def tell_mistake(self, error: UsageError) -> None:
         """Say what is wrong and where."""
         say = self.query_one("#filter-say", Static)
         say.add_class("-bad")
-        place = getattr(error, "position", None)
-        where = f"column {place + 1}: " if isinstance(place, int) else ""
+        where = ""
+        if isinstance(error, QuerySyntaxError):
+            wrong = self.query_one(Input).value[error.position :][: error.length]
+            if not wrong or repr(wrong) not in error.message:  # what is meant cannot be seen
+                where = f"column {error.position + 1}: "
         say.update(Content(where + error.message))
