@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,6 +15,7 @@ from textual.widgets import Input, Label, Static
 from trainer_tui.config import Profile, Secret, provider_names
 from trainer_tui.errors import TrainerError
 from trainer_tui.providers import base
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.screens.prompt import ChoiceLine
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from trainer_tui.model import Account
     from trainer_tui.providers.base import Facts
-    from trainer_tui.tui.app import TrainerApp
 
 _REST = 0.7
 """Seconds without a key before what is typed is tried."""
@@ -31,7 +31,7 @@ _FIELDS = ("name", "base_url", "token", "workspace")
 _LABELS = {"name": "name", "base_url": "base URL", "token": "credential", "workspace": "workspace"}
 
 
-class AddProfileScreen(ModalScreen[None]):
+class AddProfileScreen(ModalScreen[None], InConsole):
     """Provider, name, URL, credential, workspace; what the service says of them; save."""
 
     CSS_PATH = "add_profile.tcss"
@@ -54,11 +54,6 @@ class AddProfileScreen(ModalScreen[None]):
         self._tried = 0
         self._proposed = ""
         """The name that was filled in here; another one was typed."""
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     @property
     def facts(self) -> Facts | None:

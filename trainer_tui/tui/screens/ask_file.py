@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from trainer_tui.errors import UsageError
-from trainer_tui.tui.glyphs import UNICODE
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.screens.new_job_parts import PathSuggester, Said, completions, read_file
 
 
@@ -33,7 +33,7 @@ class AskFileScreen(ModalScreen["tuple[str, str] | None"]):
         self.field.cursor_blink = False
 
     def compose(self) -> ComposeResult:
-        glyphs = getattr(self.app, "glyphs", UNICODE)
+        glyphs = glyphs_of(self)
         card = Vertical(classes="card")
         card.border_title = self._title
         card.border_subtitle = glyphs.dotted("enter compares", "esc closes")
@@ -43,7 +43,7 @@ class AskFileScreen(ModalScreen["tuple[str, str] | None"]):
 
     def on_mount(self) -> None:
         """Symbols that the terminal has."""
-        glyphs = getattr(self.app, "glyphs", UNICODE)
+        glyphs = glyphs_of(self)
         self.set_class(not glyphs.unicode, "-ascii")
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen, ScreenResultType
 
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.screens.choose import Answer
 from trainer_tui.tui.screens.diff import Heading
 from trainer_tui.tui.widgets.choices import Choices
 from trainer_tui.tui.widgets.lines_view import Line, LinesView
 
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
-
-class ChoicesScreen(Screen[ScreenResultType]):
+class ChoicesScreen(Screen[ScreenResultType], InConsole):
     """The screen; a child gives its :meth:`lines` and what follows an answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,11 +32,6 @@ class ChoicesScreen(Screen[ScreenResultType]):
         self.view = LinesView(id="diff")
         self._choices = Choices(answers)
         self._chosen = chosen
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         yield self.heading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,7 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from trainer_tui.tui.glyphs import UNICODE, Glyphs
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 
@@ -62,7 +63,7 @@ class ChooseScreen(ModalScreen[str]):
     @property
     def glyphs(self) -> Glyphs:
         """The app's symbols."""
-        return cast(Glyphs, getattr(self.app, "glyphs", UNICODE))
+        return glyphs_of(self)
 
     def _show(self) -> None:
         width = min(68, self.app.size.width - 10)

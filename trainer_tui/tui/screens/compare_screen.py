@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -20,6 +20,7 @@ from trainer_tui.core.messages import (
 )
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import JobRef
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.widgets.chart_jobs import JobCurves
 from trainer_tui.tui.widgets.chart_panel import ChartPanel
 from trainer_tui.tui.widgets.compare_rows import Compared, CompareRows
@@ -29,7 +30,6 @@ from trainer_tui.tui.widgets.line import Piece, PieceLine
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
-    from trainer_tui.tui.app import TrainerApp
 
 MOST = 6
 """Jobs that are compared at most: so many colours are told apart."""
@@ -54,7 +54,7 @@ class CompareTitle(PieceLine):
         return out
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(Screen[None], InConsole):
     """Watches the metrics and configs of some jobs while it is open, and lays them together.
 
     Args:
@@ -96,11 +96,6 @@ class CompareScreen(Screen[None]):
         self.table = ConfigTable(id="compare-config")
         self._keys = KeyBar(self._hints)
 
-    @property
-    def console_app(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Title, curves, jobs, configs, keys."""
         yield self.title_line
@@ -122,7 +117,7 @@ class CompareScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """What the store knows at once; the rest is asked for."""
-        runtime = self.console_app.runtime
+        runtime = self.console.runtime
         names: dict[str, int] = {}
         for ref in self.refs:
             entry = runtime.board.get(ref)
@@ -142,12 +137,12 @@ class CompareScreen(Screen[None]):
 
     def _watch(self) -> None:
         for ref in self.refs:
-            self.console_app.runtime.watch(ref, _ASPECTS)
+            self.console.runtime.watch(ref, _ASPECTS)
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Let go of the jobs before the screen below takes up its own."""
         for ref in self.refs:
-            self.console_app.runtime.unwatch(ref, _ASPECTS)
+            self.console.runtime.unwatch(ref, _ASPECTS)
         return super().dismiss(result)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -193,7 +188,7 @@ class CompareScreen(Screen[None]):
             self._reasons[ref] = error.message
 
     def _renew(self) -> None:
-        board = self.console_app.runtime.board
+        board = self.console.runtime.board
         compared, reasons = [], dict(self._reasons)
         for job in self.jobs:
             entry = board.get(job.ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,12 +12,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
-
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
 _WIDTH = 68
 _MOST = 14
@@ -57,7 +55,7 @@ class Answers(PieceLine):
         return [*answer("No", "n", not self.yes), *answer("Yes", "y", self.yes)]
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(ModalScreen[bool], InConsole):
     """Asks; answers with true only when *yes* was chosen on purpose."""
 
     CSS_PATH = "confirm.tcss"
@@ -87,11 +85,6 @@ class ConfirmScreen(ModalScreen[bool]):
         self._left_out, self._left_out_count = left_out, left_out_count or len(left_out)
         self._answers = Answers()
         self._list = LinesView(ground="surface")
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")

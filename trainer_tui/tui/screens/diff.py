@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,13 +15,11 @@ from textual.screen import Screen
 from trainer_tui.core.yamlconfig import Change, DiffLine, diff, parsed
 from trainer_tui.tui.checking import compare
 from trainer_tui.tui.difflines import SIDE_BY_SIDE, changed_values, difference
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.screens.confirm import Answers
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 from trainer_tui.tui.yaml_lexer import visible
-
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
 _MOST_WORDS = 12
 
@@ -94,7 +92,7 @@ def spread(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Pi
     return [*left, Piece(" " * gap), *right] if gap >= 1 else list(left)
 
 
-class DiffScreen(Screen[bool]):
+class DiffScreen(Screen[bool], InConsole):
     """Shows two texts' difference. With a question it answers true only when yes was chosen.
 
     Args:
@@ -148,11 +146,6 @@ class DiffScreen(Screen[bool]):
         self._diff: list[DiffLine] = []
         self._changes: Sequence[Change] | None = None  # while they are looked for
         self._broken = False
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         yield self._heading

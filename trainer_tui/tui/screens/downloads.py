@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.text import Text
@@ -17,6 +17,7 @@ from textual.widgets import Static
 from trainer_tui.core.messages import DownloadChanged
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.tui.amounts import size
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.present import fit, span
 from trainer_tui.tui.widgets import transfer
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
@@ -24,7 +25,6 @@ from trainer_tui.tui.widgets.line_view import ColumnNames, LineList
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
-    from trainer_tui.tui.app import TrainerApp
 
 Cells = tuple[str, ...]
 _BAR = 16
@@ -138,7 +138,7 @@ class Queue(LineList):
         return Strip(segments).adjust_cell_length(width, base)
 
 
-class DownloadsScreen(Screen[None]):
+class DownloadsScreen(Screen[None], InConsole):
     """All downloads, with keys to hold, try again and give up."""
 
     DEFAULT_CSS = """
@@ -195,11 +195,6 @@ class DownloadsScreen(Screen[None]):
         self.queue.focus()
 
     @property
-    def console_app(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
-    @property
     def queue(self) -> Queue:
         """The rows."""
         return self.query_one(Queue)
@@ -212,7 +207,7 @@ class DownloadsScreen(Screen[None]):
 
     def _read(self) -> None:
         queue = self.queue
-        queue.rows = list(reversed(self.console_app.runtime.downloads()))
+        queue.rows = list(reversed(self.console.runtime.downloads()))
         queue.cursor = min(queue.cursor, max(0, len(queue.rows) - 1))
         queue.refresh()
         self._tell()
@@ -307,7 +302,7 @@ class DownloadsScreen(Screen[None]):
         """Hold it, or go on."""
         row = self.queue.current
         if row is not None:
-            runtime = self.console_app.runtime
+            runtime = self.console.runtime
             if row.phase is DownloadPhase.PAUSED:
                 runtime.retry_download(row.id)
             else:
@@ -316,19 +311,19 @@ class DownloadsScreen(Screen[None]):
     def action_retry(self) -> None:
         """Again, from the byte already held."""
         if (row := self.queue.current) is not None:
-            self.console_app.runtime.retry_download(row.id)
+            self.console.runtime.retry_download(row.id)
 
     def action_cancel(self) -> None:
         """Give it up."""
         if (row := self.queue.current) is not None:
-            self.console_app.runtime.cancel_download(row.id)
+            self.console.runtime.cancel_download(row.id)
 
     def action_clear(self) -> None:
         """Only what is under way stays on the list."""
-        self.console_app.runtime.clear_downloads()
+        self.console.runtime.clear_downloads()
         self._read()
 
     def action_copy(self) -> None:
         """The path."""
         if (row := self.queue.current) is not None:
-            self.console_app.copy(str(row.target), "the path")
+            self.console.copy(str(row.target), "the path")

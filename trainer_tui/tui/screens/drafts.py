@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +16,7 @@ from trainer_tui.core.rows import Draft
 from trainer_tui.core.yamlconfig import summary
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import JobRef
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.screens.diff import Heading
 from trainer_tui.tui.widgets.draft_list import (
@@ -31,7 +32,6 @@ from trainer_tui.tui.widgets.line import Piece
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
-    from trainer_tui.tui.app import TrainerApp
 
 _ASKED = 20
 """Services are asked for the configs of so many jobs, to tell whether they have changed."""
@@ -45,7 +45,7 @@ _COLOURS = {
 }  # fmt: skip
 
 
-class DraftsScreen(Screen[None]):
+class DraftsScreen(Screen[None], InConsole):
     """The list; enter opens the right editor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,11 +70,6 @@ class DraftsScreen(Screen[None]):
         self._asked: set[JobRef] = set()
         self._first: dict[str, str] = {}
         self._failed = ""
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         yield self._heading

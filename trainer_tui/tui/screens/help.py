@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,12 +10,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
 from trainer_tui.tui.commands import BY_ID, COMMANDS, Command, key_name
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 
 if TYPE_CHECKING:
     from trainer_tui.providers.base import Facts
-    from trainer_tui.tui.app import TrainerApp
 
 _KEYS = 16
 _WIDTH = 92
@@ -29,7 +29,7 @@ _GROUPS = {
 }
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], InConsole):
     """Keys and what they do; those of the focused pane first."""
 
     CSS_PATH = "help.tcss"
@@ -43,11 +43,6 @@ class HelpScreen(ModalScreen[None]):
         self._bindings_there = dict(about.active_bindings)
         self._on_main = about is getattr(about.app, "main", None)
         self._view = LinesView(ground="surface")
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")

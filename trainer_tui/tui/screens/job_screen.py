@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -10,15 +10,15 @@ from textual.screen import Screen
 
 from trainer_tui.core.messages import BoardChanged
 from trainer_tui.model import JobRef
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.widgets.pane import JobPane
 from trainer_tui.tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
-    from trainer_tui.tui.app import TrainerApp
 
 
-class JobScreen(Screen[None]):
+class JobScreen(Screen[None], InConsole):
     """Shows a pane; watches what the pane needs while it is open.
 
     Args:
@@ -38,11 +38,6 @@ class JobScreen(Screen[None]):
         yield self.PANE(id="job-pane")
 
     @property
-    def console_app(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
-    @property
     def pane(self) -> JobPane:
         """The pane."""
         return self.query_one("#job-pane", JobPane)
@@ -56,15 +51,15 @@ class JobScreen(Screen[None]):
         self.call_after_refresh(self._watch)
 
     def _watch(self) -> None:
-        self.console_app.runtime.watch(self.ref, self.PANE.ASPECTS)
+        self.console.runtime.watch(self.ref, self.PANE.ASPECTS)
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Let go of the job before the screen below takes it up again."""
-        self.console_app.runtime.unwatch(self.ref, self.PANE.ASPECTS)
+        self.console.runtime.unwatch(self.ref, self.PANE.ASPECTS)
         return super().dismiss(result)
 
     def _show(self) -> None:
-        entry = self.console_app.runtime.board.get(self.ref)
+        entry = self.console.runtime.board.get(self.ref)
         self.query_one(TitleLine).show(entry)
         self.pane.show(entry)
 

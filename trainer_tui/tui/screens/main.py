@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.timer import Timer
 
 from trainer_tui.model import JobRef
 from trainer_tui.tui.commands import BY_ID, Scope, bindings, key_name
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.widgets.detail import Detail
 from trainer_tui.tui.widgets.frame import EdgeLine, Frame
 from trainer_tui.tui.widgets.jobs_table import JobsTable, TableHeader
@@ -25,7 +26,6 @@ from trainer_tui.tui.widgets.status_bar import StatusBar
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
     from trainer_tui.core.messages import Message as Fact
-    from trainer_tui.tui.app import TrainerApp
     from trainer_tui.tui.widgets.filter_bar import FilterBar
 
 WIDE = 160
@@ -36,7 +36,7 @@ SETTLE = 0.09
 """Seconds that the cursor must rest before the detail follows it: a held key stays cheap."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Screen[None], InConsole):
     """Table and detail, below or beside each other as the terminal allows."""
 
     CSS_PATH = "main.tcss"
@@ -64,11 +64,6 @@ class MainScreen(Screen[None]):
         self._hints: list[Hint] = []
         self._settling: Timer | None = None
         self._detail_ref: JobRef | None = None
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         yield self.status

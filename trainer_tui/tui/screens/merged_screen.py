@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -11,15 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from trainer_tui.model import JobRef
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.widgets.merged_pane import MergedPane
 from trainer_tui.tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
-    from trainer_tui.tui.app import TrainerApp
 
 
-class MergedScreen(Screen[None]):
+class MergedScreen(Screen[None], InConsole):
     """A :class:`MergedPane` with all the room there is.
 
     Args:
@@ -41,18 +41,13 @@ class MergedScreen(Screen[None]):
         yield MergedPane(id="job-pane")
 
     @property
-    def console_app(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
-    @property
     def pane(self) -> MergedPane:
         """The pane."""
         return self.query_one("#job-pane", MergedPane)
 
     def on_mount(self) -> None:
         """Show the jobs, and have their logs watched."""
-        board = self.console_app.runtime.board
+        board = self.console.runtime.board
         entries = (board.get(ref) for ref in self.refs)
         self.pane.show_jobs([entry.job for entry in entries if entry is not None])
         self.pane.focus()
@@ -61,12 +56,12 @@ class MergedScreen(Screen[None]):
 
     def _watch(self) -> None:
         for ref in self.pane.refs:
-            self.console_app.runtime.watch(ref, MergedPane.ASPECTS)
+            self.console.runtime.watch(ref, MergedPane.ASPECTS)
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Let go of the jobs before the screen below takes up its own."""
         for ref in self.pane.refs:
-            self.console_app.runtime.unwatch(ref, MergedPane.ASPECTS)
+            self.console.runtime.unwatch(ref, MergedPane.ASPECTS)
         return super().dismiss(result)
 
     def receive(self, message: Message) -> None:

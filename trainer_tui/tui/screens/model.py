@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -18,6 +18,7 @@ from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, JobRef, Model
 from trainer_tui.sanitize import filename
 from trainer_tui.tui.acts import sentence
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.present import age, number
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line import Piece
@@ -27,12 +28,11 @@ from trainer_tui.tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
-    from trainer_tui.tui.app import TrainerApp
 
 _LABEL = 18
 
 
-class ModelScreen(Screen[None]):
+class ModelScreen(Screen[None], InConsole):
     """All that is known of a model, and its provenance where the service tells it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,16 +55,11 @@ class ModelScreen(Screen[None]):
         self._star_asked: bool | None = None
         self._view = LinesView(id="model-lines")
 
-    @property
-    def console_app(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Title, lines, keys."""
 
         def hints() -> list[Hint]:
-            app, keys = self.console_app, [Hint("esc", "back", "screen.dismiss")]
+            app, keys = self.console, [Hint("esc", "back", "screen.dismiss")]
             job = app.board.get(self.ref)
             starred = job is not None and app.why_not(job.job, Act.STAR) is None
             keys.append(Hint("*", "star", "screen.star", starred))
@@ -80,7 +75,7 @@ class ModelScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show the model; ask what it was made of."""
-        app = self.console_app
+        app = self.console
         self.query_one(TitleLine).show(app.board.get(self.ref))
         self._view.focus()
         self._renew()
@@ -93,11 +88,11 @@ class ModelScreen(Screen[None]):
             app.runtime.provenance(self.ref, self.model.id).add_done_callback(done)
 
     def _watch(self) -> None:
-        self.console_app.runtime.watch(self.ref, {Aspect.MODELS})
+        self.console.runtime.watch(self.ref, {Aspect.MODELS})
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Let go of the models before the screen below takes them up again."""
-        self.console_app.runtime.unwatch(self.ref, {Aspect.MODELS})
+        self.console.runtime.unwatch(self.ref, {Aspect.MODELS})
         return super().dismiss(result)
 
     def on_resize(self) -> None:
@@ -130,7 +125,7 @@ class ModelScreen(Screen[None]):
             self._keys.renew()
 
     def _able(self, capability: Capability) -> bool:
-        facts = self.console_app.facts(self.ref.profile)
+        facts = self.console.facts(self.ref.profile)
         return facts is not None and capability in facts.capabilities
 
     # Lines
@@ -142,7 +137,7 @@ class ModelScreen(Screen[None]):
 
     def lines(self, width: int) -> list[Line]:
         """What is known, in groups."""
-        model, app = self.model, self.console_app
+        model, app = self.model, self.console
         glyphs = app.glyphs
         lines: list[Line] = [[]]
         head = [Piece(f"  {model.name}", "foreground", True)]
@@ -174,7 +169,7 @@ class ModelScreen(Screen[None]):
         return lines
 
     def _provenance(self, width: int) -> Iterable[Line]:
-        app = self.console_app
+        app = self.console
         if self.dot is not None:
             from trainer_tui.core.dot import tree
 
@@ -201,7 +196,7 @@ class ModelScreen(Screen[None]):
 
     def action_star(self) -> None:
         """Ask for the star, or for none."""
-        app = self.console_app
+        app = self.console
         entry = app.board.get(self.ref)
         if entry is None or app.read_only:
             app.say("Starring is not possible: this console is read-only.", "warning")
@@ -217,15 +212,15 @@ class ModelScreen(Screen[None]):
 
     def action_download(self) -> None:
         """Fetch its files."""
-        download_model(self.console_app, self.ref, self.model)
+        download_model(self.console, self.ref, self.model)
 
     def action_copy(self) -> None:
         """The id on the clipboard."""
-        self.console_app.copy(self.model.id, f"the id {self.model.id}")
+        self.console.copy(self.model.id, f"the id {self.model.id}")
 
     def action_save(self) -> None:
         """Write the DOT text into the downloads folder, to a name that is not taken."""
-        app = self.console_app
+        app = self.console
         if self.dot is None:
             app.say(self._trouble or "There is no provenance to save.", "warning")
             return

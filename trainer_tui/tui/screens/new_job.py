@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,6 +18,7 @@ from trainer_tui.core.templates import fitted, same_shape, templates_for
 from trainer_tui.core.yamlconfig import summary
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.model import Capability, JobRef
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.screens.new_job_parts import (
     Options,
     PathSuggester,
@@ -34,12 +35,11 @@ from trainer_tui.tui.screens.new_text import NewTextScreen
 if TYPE_CHECKING:
     from trainer_tui.core.messages import Message
     from trainer_tui.providers.base import Facts
-    from trainer_tui.tui.app import TrainerApp
 
 _RUNNERS = ("automatic", "smoke", "ai-toolkit", "command")
 
 
-class NewJobScreen(ModalScreen[None]):
+class NewJobScreen(ModalScreen[None], InConsole):
     """The form; ``enter`` opens the text."""
 
     CSS_PATH = "new_job.tcss"
@@ -66,11 +66,6 @@ class NewJobScreen(ModalScreen[None]):
         self.file.cursor_blink = False
         self.said = Said()
         self._waiting: JobRef | None = None
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -17,13 +17,13 @@ from trainer_tui.core.templates import Template
 from trainer_tui.core.yamlconfig import MAX_SIZE
 from trainer_tui.errors import UsageError
 from trainer_tui.model import JobRef
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.widgets.line import Piece, PieceLine, abreast
 from trainer_tui.tui.widgets.line_view import LineList
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from trainer_tui.tui.app import TrainerApp
 
 _LABEL = 12
 
@@ -95,7 +95,7 @@ class Options(PieceLine, can_focus=True):
             ground = ("cursor-row" if self.has_focus else "panel") if chosen else "surface"
             colour = "accent" if chosen else "text-muted"
             words.append(Piece(f" {option} ", colour, chosen, ground, str(index)))
-        ellipsis = cast("TrainerApp", self.app).glyphs.ellipsis
+        ellipsis = glyphs_of(self).ellipsis
         return [label, *abreast(words, self.index, width - label.width, ellipsis)]
 
     def action_step(self, step: int) -> None:

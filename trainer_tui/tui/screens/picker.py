@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
@@ -18,11 +18,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input
 
+from trainer_tui.tui.inside import InConsole, glyphs_of
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.present import fit
-
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class ChoiceList(ScrollView):
 
     def on_mount(self) -> None:
         """The bar is drawn with block characters, which not every terminal has."""
-        if not cast("TrainerApp", self.app).glyphs.unicode:
+        if not glyphs_of(self).unicode:
             self.styles.scrollbar_size_vertical = 0
 
     def show(self, choices: Sequence[Choice], row: int = 0) -> None:
@@ -104,7 +102,7 @@ class ChoiceList(ScrollView):
             return Strip([Segment(words, paint("text-faint", "surface"))]).adjust_cell_length(
                 width, paint("foreground", "surface")
             )
-        choice, glyphs = self.choices[row], cast("TrainerApp", self.app).glyphs
+        choice, glyphs = self.choices[row], glyphs_of(self)
         chosen = row == self.row
         ground = "cursor-row" if chosen else "surface"
         loud, sign = ("foreground", "accent") if choice.enabled else ("text-faint", "text-faint")
@@ -128,7 +126,7 @@ class ChoiceList(ScrollView):
             self.post_message(self.Picked())
 
 
-class PickerScreen(ModalScreen[None]):
+class PickerScreen(ModalScreen[None], InConsole):
     """A field over a list. Subclasses give the choices and say what choosing does."""
 
     CSS_PATH = "picker.tcss"
@@ -145,11 +143,6 @@ class PickerScreen(ModalScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.list = ChoiceList()
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def choices(self) -> Sequence[Choice]:
         """All there is to choose from."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from trainer_tui.errors import NotFoundError, TrainerError
 from trainer_tui.model import Capability
+from trainer_tui.tui.inside import InConsole, glyphs_of
 from trainer_tui.tui.widgets.key_bar import Hint, KeyBar
 from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
@@ -19,7 +20,6 @@ from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer_tui.tui.app import TrainerApp
 
 _NOT_SET = "not set"
 
@@ -32,7 +32,7 @@ class _Heading(PieceLine):
         self.profile = ""
 
     def pieces(self, width: int) -> Sequence[Piece]:
-        glyphs = self.app.glyphs  # type: ignore[attr-defined]
+        glyphs = glyphs_of(self)
         left = [
             Piece(" Pipeline", "foreground", True),
             Piece(f"  {self.profile}", "accent", True),
@@ -41,7 +41,7 @@ class _Heading(PieceLine):
         return left
 
 
-class PipelineScreen(Screen[None]):
+class PipelineScreen(Screen[None], InConsole):
     """The pipeline of one profile; tab goes to the next profile that has one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,11 +59,6 @@ class PipelineScreen(Screen[None]):
         self._view = LinesView(id="pipeline-lines")
         self._title = _Heading()
         self._keys = KeyBar(self._hints)
-
-    @property
-    def console_app(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         """Title, inputs, keys."""
@@ -90,7 +85,7 @@ class PipelineScreen(Screen[None]):
         self._renew()
 
     def _profiles(self) -> list[str]:
-        app = self.console_app
+        app = self.console
         return [
             name
             for name in app.config.profiles
@@ -98,7 +93,7 @@ class PipelineScreen(Screen[None]):
         ]
 
     def _ask(self) -> None:
-        app, profile = self.console_app, self.profile
+        app, profile = self.console, self.profile
         self._title.profile = profile
         self._title.renew()
         self._renew()
@@ -126,7 +121,7 @@ class PipelineScreen(Screen[None]):
     def lines(self, width: int) -> list[Line]:
         """Labels and texts, or what is there instead."""
         if self._error is not None:
-            glyphs, error = self.console_app.glyphs, self._error
+            glyphs, error = self.console.glyphs, self._error
             calm = isinstance(error, NotFoundError)
             said = error.message if calm else f"{glyphs.warn} {error.title}: {error.message}"
             colour = "text-muted" if calm else "status-failed"

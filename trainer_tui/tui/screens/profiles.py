@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,6 +15,7 @@ from trainer_tui.config_write import add_profile, check_removable, remove_manage
 from trainer_tui.core.messages import Message, ProfileChanged
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.tui import present
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.screens.picker import Choice, ChoiceList
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
@@ -43,7 +44,7 @@ def _take_over(app: TrainerApp) -> None:
         app.main.renew()
 
 
-class ProfilesScreen(ModalScreen[None]):
+class ProfilesScreen(ModalScreen[None], InConsole):
     """A list of profiles over all that is known of the chosen one."""
 
     CSS_PATH = "profiles.tcss"
@@ -65,11 +66,6 @@ class ProfilesScreen(ModalScreen[None]):
         self._text = LinesView(ground="surface")
         self._text.can_focus = False
         self._verdicts: dict[str, tuple[str, str]] = {}
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")

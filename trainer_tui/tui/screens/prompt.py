@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,10 +11,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.widgets.line import Piece, PieceLine, abreast
-
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
 
 class ChoiceLine(PieceLine):
@@ -43,7 +41,7 @@ class ChoiceLine(PieceLine):
             colour = "accent" if here else "text-muted"
             words.append(Piece(f" {choice} ", colour, here, ground, choice))
         at = self.choices.index(self.chosen) if self.choices else 0
-        ellipsis = cast("TrainerApp", self.app).glyphs.ellipsis
+        ellipsis = glyphs_of(self).ellipsis
         label = Piece(f"{self.label:<12}", "text-faint")
         return [label, *abreast(words, at, width - label.width, ellipsis)]
 
@@ -65,7 +63,7 @@ class TrackScreen(ModalScreen[tuple[str, str] | None]):
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")
         card.border_title = "Track a job"
-        glyphs = cast("TrainerApp", self.app).glyphs
+        glyphs = glyphs_of(self)
         keys = ("tab next profile",) if len(self._line.choices) > 1 else ()
         card.border_subtitle = glyphs.dotted(*keys, "enter follows it", "esc closes")
         with card:
@@ -76,7 +74,7 @@ class TrackScreen(ModalScreen[tuple[str, str] | None]):
 
     @property
     def _unicode(self) -> bool:
-        return cast("TrainerApp", self.app).glyphs.unicode
+        return glyphs_of(self).unicode
 
     def on_mount(self) -> None:
         """Symbols that the terminal has."""

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from trainer_tui.tui.glyphs import UNICODE
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.widgets.log_saving import unused
 
 
@@ -42,7 +42,7 @@ class SaveScreen(ModalScreen[Path | None]):
         """The file's name, and what is wrong with it."""
         card = Vertical(classes="card")
         card.border_title = self._heading
-        glyphs = getattr(self.app, "glyphs", UNICODE)
+        glyphs = glyphs_of(self)
         kinds = " or ".join(ending.lstrip(".").upper() for ending in self._endings)
         card.border_subtitle = glyphs.dotted(f"tab {kinds}", "enter saves", "esc closes")
         with card:
@@ -53,7 +53,7 @@ class SaveScreen(ModalScreen[Path | None]):
 
     def on_mount(self) -> None:
         """Symbols that the terminal has; the cursor before the ending."""
-        glyphs = getattr(self.app, "glyphs", UNICODE)
+        glyphs = glyphs_of(self)
         self.set_class(not glyphs.unicode, "-ascii")
         field = self.query_one(Input)
         field.focus()

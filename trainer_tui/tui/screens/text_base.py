@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
 from trainer_tui.model import JobRef
 from trainer_tui.tui.checking import Rules
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.ondisk import OnDisk
 
 if TYPE_CHECKING:
     from trainer_tui.core.acts import Outcome
-    from trainer_tui.tui.app import TrainerApp
     from trainer_tui.tui.screens.diff import Other
     from trainer_tui.tui.screens.odds import Odds
 
 
-class TextBase(Screen[None]):
+class TextBase(Screen[None], InConsole):
     """A screen with a text, and what can be asked of it."""
 
     def __init__(self) -> None:
@@ -32,11 +32,6 @@ class TextBase(Screen[None]):
         """The account's datasets, once the service has told them."""
         self.files: list[OnDisk] = []
         """Files whose text is edited here."""
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     # For the children -------------------------------------------------------------------------
 

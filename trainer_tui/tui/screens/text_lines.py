@@ -12,7 +12,8 @@ from trainer_tui.core.yamlconfig import Change, Problem
 from trainer_tui.core.yamlconfig import ValuePath as Path
 from trainer_tui.core.yamlconfig.keyhelp import describe, shown
 from trainer_tui.sanitize import line as clean
-from trainer_tui.tui.glyphs import UNICODE, Glyphs
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.yaml_paint import SEVERITY_COLOURS
@@ -49,7 +50,7 @@ class KeyHelp(PieceLine):
         self.renew()
 
     def pieces(self, width: int) -> Sequence[Piece]:
-        glyphs = _glyphs(self)
+        glyphs = glyphs_of(self)
         if self._problem is not None:
             problem = self._problem
             signs = {"error": glyphs.bad, "warning": glyphs.warn, "info": glyphs.info}
@@ -104,7 +105,7 @@ class StateLine(PieceLine):
         self.renew()
 
     def pieces(self, width: int) -> Sequence[Piece]:
-        state, glyphs = self.state, _glyphs(self)
+        state, glyphs = self.state, glyphs_of(self)
         place = f" {state.line}:{state.column}"
         right = Piece(f"{state.lines} lines ", "text-faint")
         left = [Piece(f"{place:<9}", "text-muted")]
@@ -135,7 +136,7 @@ class StateLine(PieceLine):
             return "changed"
         if not state.changes:
             return "remarks or layout changed"
-        arrow = _glyphs(self).right
+        arrow = glyphs_of(self).right
         first = state.changes[0]
         old, new = first.old or "(none)", first.new or "(none)"
         more = f" and {len(state.changes) - 1} more" if len(state.changes) > 1 else ""
@@ -145,8 +146,3 @@ class StateLine(PieceLine):
 def fit_to(text: str, room: int, glyphs: Glyphs) -> str:
     """A text, cut where it is longer than its room, and not padded."""
     return fit(text, min(len(text), max(0, room)), glyphs)
-
-
-def _glyphs(widget: PieceLine) -> Glyphs:
-    found = getattr(widget.app, "glyphs", UNICODE)
-    return found if isinstance(found, Glyphs) else UNICODE

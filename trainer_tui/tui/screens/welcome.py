@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.screens.picker import Choice, ChoiceList
 from trainer_tui.tui.start import DEMO
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView
-
-if TYPE_CHECKING:
-    from trainer_tui.tui.app import TrainerApp
 
 DOCS = "https://github.com/trainer-tui/trainer-tui#readme"
 _CHOICES = (
@@ -27,7 +25,7 @@ _CHOICES = (
 )
 
 
-class WelcomeScreen(ModalScreen[None]):
+class WelcomeScreen(ModalScreen[None], InConsole):
     """Four ways to begin."""
 
     CSS_PATH = "welcome.tcss"
@@ -45,11 +43,6 @@ class WelcomeScreen(ModalScreen[None]):
         self._text = LinesView(ground="surface")
         self._text.can_focus = False
         self._list = ChoiceList()
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def compose(self) -> ComposeResult:
         card = Vertical(classes="card")

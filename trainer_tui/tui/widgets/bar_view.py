@@ -15,7 +15,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from trainer_tui.tui.glyphs import UNICODE, Glyphs
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.inside import glyphs_of
 
 _WHEEL = 3
 
@@ -68,8 +69,7 @@ class BarView(Widget, can_focus=True):
     @property
     def glyphs(self) -> Glyphs:
         """The app's symbols."""
-        glyphs = getattr(self.app, "glyphs", UNICODE)
-        return glyphs if isinstance(glyphs, Glyphs) else UNICODE
+        return glyphs_of(self)
 
     def paint(self, colour: str = "", ground: str = "", extra: str = "") -> Style:
         """A style from theme variables (``text-faint``) and words (``bold italic``)."""

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from trainer_tui.tui.glyphs import UNICODE, Glyphs
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.widgets.chart import picture
 from trainer_tui.tui.widgets.chart_look import Curve, Look, Row
@@ -37,8 +38,7 @@ class PictureView(Widget):
     @property
     def glyphs(self) -> Glyphs:
         """The app's symbols."""
-        glyphs = getattr(self.app, "glyphs", UNICODE)
-        return glyphs if isinstance(glyphs, Glyphs) else UNICODE
+        return glyphs_of(self)
 
     def draw_rows(self, width: int, height: int) -> list[Row]:
         """What to show in so many cells."""

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from trainer_tui.model import Capability, JobRef
 from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.frame import EdgeLine, Frame
 from trainer_tui.tui.widgets.line import Piece, width_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
     from trainer_tui.core.messages import Aspect
     from trainer_tui.core.messages import Message as Fact
-    from trainer_tui.tui.app import TrainerApp
 
 TABS = ("overview", "logs", "metrics", "config", "artifacts", "models", "events")
 _PANES = {
@@ -91,7 +91,7 @@ class TabLine(EdgeLine):
         return out
 
 
-class Detail(Frame):
+class Detail(Frame, InConsole):
     """Shows the selected job; hosts the panes and says which sides of the job are to be watched."""
 
     DEFAULT_CSS = """
@@ -110,13 +110,6 @@ class Detail(Frame):
         self.entry: Entry | None = None
         self._open: dict[str, JobPane] = {}
         self._watched: tuple[JobRef, frozenset[Aspect]] | None = None
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        from typing import cast
-
-        return cast("TrainerApp", self.app)
 
     @property
     def tab(self) -> str:

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from trainer_tui.tui.glyphs import UNICODE
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.widgets.line import Piece, draw
 
@@ -39,8 +39,7 @@ class LinesView(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         """The bar is drawn with block characters, which not every terminal has."""
-        glyphs = getattr(self.app, "glyphs", UNICODE)
-        if not glyphs.unicode:
+        if not glyphs_of(self).unicode:
             self.styles.scrollbar_size_vertical = 0
 
     def set_lines(self, lines: Sequence[Line]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 from trainer_tui.tui.widgets.log_paint import origin_colour
 
@@ -56,7 +57,7 @@ class LogTabs(PieceLine):
             chosen = name == self.chosen
             colour, ground = ("accent", "panel") if chosen else ("text-muted", "")
             if place < len(self.colours):
-                bar = "▎" if self.app.glyphs.unicode else "|"  # type: ignore[attr-defined]
+                bar = "▎" if glyphs_of(self).unicode else "|"
                 out.append(Piece(bar, origin_colour(self.colours[place]), key=name))
             out.append(Piece(f" {name} ", colour, bold=chosen, ground=ground, key=name))
         return out

@@ -13,6 +13,7 @@ from trainer_tui.core.logfile.document import LogFile
 from trainer_tui.core.logfile.times import LineTimes
 from trainer_tui.core.messages import Aspect, AspectFailed, LogArrived
 from trainer_tui.model import Job, JobRef
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
 from trainer_tui.tui.widgets.log_frame import LogFrame
@@ -50,7 +51,7 @@ class Legend(PieceLine):
 
     def pieces(self, width: int) -> Sequence[Piece]:
         """A bar in the job's colour, its name, and why it has no lines."""
-        glyphs = self.app.glyphs  # type: ignore[attr-defined]
+        glyphs = glyphs_of(self)
         bar = "▎" if glyphs.unicode else "|"
         rest = f"  {self.left_out} more marked: {MOST} at most are merged" if self.left_out else ""
         room = max(8, (width - len(rest)) // max(1, len(self.sources)) - 4)

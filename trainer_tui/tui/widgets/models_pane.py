@@ -16,6 +16,7 @@ from trainer_tui.core.messages import ActDone, Aspect, AspectFailed, ModelsArriv
 from trainer_tui.errors import StateError, TrainerError
 from trainer_tui.model import Artifact, Capability, Job, JobRef, Model, ModelPage
 from trainer_tui.tui.acts import sentence
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.instead import Instead, InsteadPane, trouble
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
@@ -48,7 +49,7 @@ class ModelLine(PieceLine):
         for piece in self.left:
             if piece.width > room:
                 if room > 3:
-                    glyphs = self.app.glyphs  # type: ignore[attr-defined]
+                    glyphs = glyphs_of(self)
                     out.append(Piece(fit(piece.text, room, glyphs), piece.colour, piece.bold))
                     room = 0
                 break

@@ -24,17 +24,18 @@ the help screen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.widget import Widget
+
+from trainer_tui.tui.inside import InConsole
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
     from trainer_tui.core.messages import Aspect, Message
-    from trainer_tui.tui.app import TrainerApp
 
 
-class JobPane(Widget):
+class JobPane(Widget, InConsole):
     """One side of the selected job; see the module's text for what it may rely on."""
 
     DEFAULT_CSS = """
@@ -49,11 +50,6 @@ class JobPane(Widget):
 
     ASPECTS: ClassVar[frozenset[Aspect]] = frozenset()
     """What of the job is watched while the pane is seen."""
-
-    @property
-    def console(self) -> TrainerApp:
-        """The app, by its own type."""
-        return cast("TrainerApp", self.app)
 
     def greyed(self, action: str) -> bool:
         """Whether one of its keys can do nothing just now; pressed, it says why."""

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from trainer_tui.core.yamlconfig import Problem
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece, PieceLine
@@ -42,8 +43,7 @@ class ProblemsTitle(PieceLine):
         self.problems: Sequence[Problem] = ()
 
     def pieces(self, width: int) -> Sequence[Piece]:
-        glyphs = getattr(self.app, "glyphs", None)
-        line = glyphs.h if glyphs is not None else "-"
+        line = glyphs_of(self).h
         found = tally(self.problems)
         used = sum(piece.width for piece in found)
         return [

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.present import fit, percent, status_colour
 
@@ -32,7 +33,7 @@ class TitleLine(Widget):
         """Say which job; repaint only when that differs."""
         pieces: tuple[tuple[str, str, bool], ...] = ()
         if entry is not None:
-            glyphs, job = self.app.glyphs, entry.job  # type: ignore[attr-defined]
+            glyphs, job = glyphs_of(self), entry.job
             facts = (job.ref.profile, job.status.value, percent(job))
             pieces = (
                 (f" {glyphs.status[job.status]} ", status_colour(job.status), False),
@@ -56,7 +57,7 @@ class TitleLine(Widget):
             segments.append(Segment(text, paint(colour, "panel", bold=bold)))
         left = Strip(segments)
         if left.cell_length > room:
-            glyphs = self.app.glyphs  # type: ignore[attr-defined]
+            glyphs = glyphs_of(self)
             left = Strip([Segment(fit(left.text, room, glyphs), paint("foreground", "panel"))])
         left = left.adjust_cell_length(room, paint("foreground", "panel") + Style())
         return Strip([*left, Segment(title, paint("text-faint", "panel"))]).crop(0, width)

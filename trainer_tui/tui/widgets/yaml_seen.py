@@ -14,7 +14,8 @@ from textual.widgets import TextArea
 
 from trainer_tui.core.yamlconfig import Problem, worst
 from trainer_tui.core.yamlconfig.find import Finder
-from trainer_tui.tui.glyphs import UNICODE, Glyphs
+from trainer_tui.tui.glyphs import Glyphs
+from trainer_tui.tui.inside import glyphs_of
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.widgets.yaml_document import ExactDocument
 from trainer_tui.tui.widgets.yaml_lines import LineEdits
@@ -84,8 +85,7 @@ class SeenText(LineEdits):
     @property
     def glyphs(self) -> Glyphs:
         """The app's symbols."""
-        found = getattr(self.app, "glyphs", UNICODE)
-        return found if isinstance(found, Glyphs) else UNICODE
+        return glyphs_of(self)
 
     @property
     def painter(self) -> Painter:
