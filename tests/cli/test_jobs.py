@@ -198,18 +198,29 @@ def test_every_checkpoint_is_a_tick_of_the_picture(local: Cli, tmp_path: Path) -
 
 
 def test_metrics_that_are_only_in_the_log(local: Cli) -> None:
-    """What the service does not tell is taken from what the job printed, progress bars too."""
+    """What the service does not tell is taken from what the job printed, progress bars too; epochs
+    are not told as steps."""
     script = (
         "printf 'a: |x| 1/9 [00:01<00:01,  1.95it/s, fid=9.5]\\ra: |x| 2/9 [00:01<00:01,"
-        "  1.95it/s, fid=8.5]\\n'; echo step 2 val_loss: 0.5"
+        "  1.95it/s, fid=8.5]\\n'; echo step 2 val_loss: 0.5; echo epoch 2 f1: 0.25"
     )
     job = local.ended_job("printing", script)
     points = local("metrics", job["ref"], "--json").json
-    assert [(point["key"], point["step"], point["value"]) for point in points] == [
-        ("fid", 1, 9.5),
-        ("fid", 2, 8.5),
-        ("val_loss", 2, 0.5),
+    assert sorted((p["key"], p["step"], p["unit"], p["value"]) for p in points) == [
+        ("f1", 2, "epoch", 0.25),
+        ("fid", 1, "step", 9.5),
+        ("fid", 2, "step", 8.5),
+        ("val_loss", 2, "step", 0.5),
     ]
+    shown = [line.split() for line in local("metrics", job["ref"], "--tail", "1").out.splitlines()]
+    assert shown == [
+        ["STEP", "val_loss", "fid"],
+        ["2", "0.5", "8.5"],
+        [],
+        ["EPOCH", "f1"],
+        ["2", "0.25"],
+    ]
+    assert local("metrics", job["ref"], "--csv").out.startswith("step,time,key,value,unit\n")
     assert local("metrics", job["ref"], "--json").json == points
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.tui.test_chart import START, curve, series
 from trainer_tui.core.columns import Axis
+from trainer_tui.core.series import Series
 from trainer_tui.tui.widgets import chart_moves as moves
-from trainer_tui.tui.widgets.chart_look import Look
+from trainer_tui.tui.widgets.chart_look import Curve, Look
 
 WHOLE = (0.0, 1000.0)
 
@@ -88,6 +89,13 @@ def test_another_axis_keeps_what_is_seen() -> None:
     look = moves.next_axis(look, [one])
     assert (look.window, look.cursor) == ((START + 200, START + 400), START + 300)
     assert moves.next_axis(look, [one]).window == (20, 40)
+    unknown = Series("loss")
+    unknown.add(1, 0.5)
+    look = moves.next_axis(Look(), [Curve("loss", unknown)])
+    assert (look.axis, moves.next_axis(look, [Curve("loss", unknown)]).axis) == (
+        Axis.RELATIVE,  # where the way back is told
+        Axis.STEP,
+    )
 
 
 def test_smoothing_in_steps() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.health import WARM_UP
+from trainer_tui.core.ticks import duration
 from trainer_tui.core.units import plural
 from trainer_tui.model import Job, Metric, Status
 from trainer_tui.tui import present
@@ -199,7 +200,8 @@ def _gpu(job: Job, now: datetime, glyphs: Glyphs, pricing: Mapping[str, float]) 
         end = job.finished_at or (now if job.status.active else None)
         took = (end - job.started_at).total_seconds() if end else None
     if took is not None:
-        parts.append(present.span(took))
+        # To the second only where that stands still.
+        parts.append(duration(took) if job.finished_at else present.span(took))
         price = pricing.get(job.gpu.type) if job.gpu else None
         if price is not None and job.gpu is not None:
             cost = price * job.gpu.count * took / 3600

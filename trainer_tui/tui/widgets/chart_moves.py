@@ -108,8 +108,11 @@ def followed(look: Look, before: Span | None, whole: Span) -> Look:
 
 
 def next_axis(look: Look, curves: Sequence[Curve]) -> Look:
-    """Steps, time since the start, the clock; what was seen stays in sight."""
+    """Steps, time since the start, the clock; what was seen stays in sight. Where no time is known
+    there is no clock either."""
     axis = _AXES[(_AXES.index(look.axis) + 1) % len(_AXES)]
+    if axis is Axis.TIME and all(curve.series.extent(axis) is None for curve in curves):
+        axis = Axis.STEP
     window: Span | None = None
     if look.window is not None:
         ends = [_moved(x, look.axis, axis, curves) for x in look.window]
