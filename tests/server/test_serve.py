@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from tests.cli.conftest import Cli, Ran
 from tests.server.conftest import WAITS, LocalServer, client_of, release, shell, wait_for
@@ -24,6 +31,8 @@ from tests.server.prefork import PROGRAM, SERVER, Forked
 from tests.server.prefork import run as run_to_end
 from trainer_tui.__main__ import main
 from trainer_tui.paths import Paths
+from trainer_tui.server import connections
+from trainer_tui.server.connections import MOST_ON_TCP, Connection
 from trainer_tui.server.signing import Signer
 
 TOKEN = "t0p-s3cret-tökén"
@@ -102,6 +111,40 @@ def test_a_large_body_is_refused_whether_announced_or_not(tcp: httpx.Client) -> 
 
     answer = tcp.post("/v1/jobs", content=pieces(), headers=bearer(TOKEN))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
+
+
+def test_silent_connections_keep_nobody_out(tcp_server: LocalServer, tcp: httpx.Client) -> None:
+    """Of those on TCP that say nothing a few are kept; the Unix socket is answered as ever."""
+    with contextlib.ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", tcp.base_url.port or 0)))
+            for _ in range(MOST_ON_TCP + 10)
+        ]
+        assert tcp_server.client.get("/v1/info").status_code == 200
+
+        def closed() -> bool:
+            return len(select.select(silent, [], [], 0)[0]) >= 10
+
+        wait_for(closed, "those that are too many to be closed")
+    wait_for(lambda: tcp.get("/v1/info", headers=bearer(TOKEN)).status_code == 200, "room")
+
+
+@pytest.mark.anyio
+async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a request ends its connection after a while, a request that is answered does not."""
+    config = uvicorn.Config(Mock(), log_config=None, interface="asgi3")
+    connection, closed = Connection(config, ServerState(), {}), asyncio.Event()
+    transport = Mock(close=closed.set)
+    transport.get_extra_info.return_value = None
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0)
+    connection.connection_made(transport)
+    connection.data_received(b"GET / HT")
+    await closed.wait()
+    connection.data_received(b"TP/1.1\r\n")
+    connection.cycle = Mock(response_complete=False)
+    closed.clear()
+    connection._too_late()
+    assert not closed.is_set()
 
 
 def test_the_token_is_written_nowhere(idle_server: LocalServer) -> None:

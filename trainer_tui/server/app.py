@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pkgutil
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib import import_module
 from types import ModuleType
@@ -12,7 +14,7 @@ from types import ModuleType
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
@@ -28,6 +30,7 @@ from trainer_tui.server.files import serve_file
 _log = logging.getLogger("trainer_tui.server")
 BODY_LIMIT = 4 * 1024 * 1024
 """Bytes of a request where its dialect says nothing else."""
+_THREADS = 32
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
 
 
@@ -49,6 +52,8 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # Threads mostly wait for a disk: a few that unpack gigabytes must not hold up the rest.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         await engine.start()
         try:
             yield
@@ -80,6 +85,9 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
         said = f"The server failed: {why or type(error).__name__}. Its log has the details."
         return refuse(request.url.path, 500, "INTERNAL", said)
 
+    async def on_gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # nobody is there to read it
+
     gate = Middleware(
         Gate,
         token=token,
@@ -92,7 +100,12 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
         routes=routes,
         middleware=[gate],
         lifespan=lifespan,
-        exception_handlers={TrainerError: on_error, HTTPException: on_http, Exception: on_bug},
+        exception_handlers={
+            TrainerError: on_error,
+            HTTPException: on_http,
+            ClientDisconnect: on_gone,
+            Exception: on_bug,
+        },
     )
     app.router.redirect_slashes = False  # a path with a slash too many is another path
     return app

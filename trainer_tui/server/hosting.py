@@ -25,7 +25,7 @@ from trainer_tui.paths import private_folder, write_atomic
 from trainer_tui.server.procs import Process
 
 _log = logging.getLogger("trainer_tui.server")
-BACKLOG = 256
+BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True)

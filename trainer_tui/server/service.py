@@ -20,6 +20,7 @@ import uvicorn
 from trainer_tui import __version__
 from trainer_tui.server import hosting
 from trainer_tui.server.app import build
+from trainer_tui.server.connections import Connection
 from trainer_tui.server.context import ServerContext
 from trainer_tui.server.engine import Engine, utc_now
 from trainer_tui.server.procs import Process
@@ -143,9 +144,10 @@ def _run(
         server_header=False,
         date_header=False,
         lifespan="on",
+        backlog=hosting.BACKLOG,
         ws="none",
         loop="asyncio",
-        http="h11",
+        http=Connection,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=64 * 1024,
