@@ -113,13 +113,20 @@ async def test_every_byte_is_kept(tmp_path: Path) -> None:
 
 
 async def test_problems_appear_while_typing(tmp_path: Path) -> None:
-    """A mistake is listed with its place as soon as typing rests; F8 goes there; F2 mends it."""
+    """A mistake is listed with its place as soon as typing rests, and the line that one types in
+    stays in sight above the list; F8 goes there; F2 mends it."""
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app)
         assert not screen.problem_list.display
-        screen.area.replace_all(FLUX.replace("        steps: 2000", "        stepz: 2000"))
+        area, height = screen.area, screen.area.size.height
+        area.move_cursor((60, 0))
+        area.scroll_to(y=61 - height, animate=False, immediate=True)
+        area.replace_all(FLUX.replace("        steps: 2000", "        stepz: 2000"))
         await settled(pilot, screen)
+        await until(pilot, lambda: area.size.height < height)
+        assert area.cursor_location[0] == 60
+        await until(pilot, lambda: 60 < area.scroll_offset.y + area.size.height)
         assert [p.code for p in screen.checked.problems] == ["unknown-key"]
         assert "the trainer knows no 'stepz' in train" in shown(app)
         screen.area.go_to(1, 1)

@@ -91,7 +91,7 @@ class YamlArea(FindingText):
         self._keys_of = -1
         self._offers: Offers | None = None
         self._help: Explanation | None = None
-        self._typing = 0
+        self._typing = self._height = 0
         super().__init__(text, read_only=read_only, id=id)
 
     def know(self, provider: str | None, extra_keys: Iterable[str] = ()) -> None:
@@ -344,6 +344,8 @@ class YamlArea(FindingText):
 
     def on_resize(self) -> None:
         """The list of problems came or went: the cursor's line stays in sight, and its panel."""
-        if self._panel is not None:
+        row = self.view.y_of(self.cursor_location[0]) - self.scroll_offset.y
+        before, self._height = self._height, self.size.height
+        if 0 <= row < before:
             self.scroll_cursor_visible()
-            self._follow()
+        self._follow()
