@@ -126,7 +126,7 @@ async def test_problems_appear_while_typing(tmp_path: Path) -> None:
         await settled(pilot, screen)
         await until(pilot, lambda: area.size.height < height)
         assert area.cursor_location[0] == 60
-        await until(pilot, lambda: 60 < area.scroll_offset.y + area.size.height)
+        await until(pilot, lambda: area.scroll_offset.y + area.size.height > 60)
         assert [p.code for p in screen.checked.problems] == ["unknown-key"]
         assert "the trainer knows no 'stepz' in train" in shown(app)
         screen.area.go_to(1, 1)
