@@ -20,9 +20,12 @@ class ConfigFile:
 
     Args:
         data: Taken in place of the file's, for a table that is not written yet.
+        text: Taken in place of the file's.
     """
 
-    def __init__(self, file: Path, data: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, file: Path, data: dict[str, Any] | None = None, *, text: str | None = None
+    ) -> None:
         self.file = file
         self.base = file.parent.absolute()
         """Where relative paths in it start."""
@@ -31,9 +34,11 @@ class ConfigFile:
         self.warnings: list[str] = []
         self.text = ""
         self._places: dict[KeyPath, Place] | None = None
-        self.data: dict[str, Any] = self._parse() if data is None else data
+        if data is None:
+            data = self._read() if text is None else self._parse(text.encode())
+        self.data = data
 
-    def _parse(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, Any]:
         try:
             with self.file.open("rb") as handle:
                 raw = handle.read(_LARGEST + 1)
@@ -43,6 +48,9 @@ class ConfigFile:
             self._file_problem(f"cannot be read: {error.strerror or type(error).__name__}")
             return {}
         self.present = True
+        return self._parse(raw)
+
+    def _parse(self, raw: bytes) -> dict[str, Any]:
         if len(raw) > _LARGEST:
             self._file_problem("is too large to be a config")
             return {}

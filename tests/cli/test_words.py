@@ -89,6 +89,9 @@ def test_help_is_quick() -> None:
         (["--filter", "dog", "jobs"], "A filter for the list comes after it"),
         (["jobs", "--profile", "nope"], "there is no profile 'nope'"),
         (["--config", "/no/such.toml", "jobs"], "there is no config file /no/such.toml"),
+        (["config", "check", "--config", "no.toml"], "there is no config file no.toml"),
+        (["config", "show", "--config", "/tmp"], "/tmp is no plain file"),
+        (["profiles", "--config", "no.toml"], "there is no config file no.toml"),
         (["submit", "/no/such.yaml", "--yes"], "/no/such.yaml cannot be read: No such file"),
         (["submit", "-", "--set", "steps", "--yes"], "--set takes PATH=VALUE"),
         (["submit", "-", "--profile", "nope", "--yes"], "there is no profile 'nope'"),
@@ -250,7 +253,16 @@ def test_themes_marks_the_one_in_use(cli: Cli) -> None:
     themes = {theme["name"]: theme for theme in ran.json}
     assert themes["mine"]["current"] and themes["mine"]["own"]
     assert not themes["midnight"]["own"] and "bad" not in themes
-    assert "bad.toml" in ran.err
+    assert f"{own}/bad.toml:1: not valid TOML: " in ran.err
+    (own / "bad.toml").write_text('[colors]\nacent = "#ffffff"\n')
+    said = f"{own}/bad.toml:2:1: colors.acent: unknown key; did you mean 'accent'?"
+    ran = cli("config", "check")
+    assert ran.code == 2 and said in ran.out
+    ran = cli("config", "check", "--config", "confg.toml")
+    assert (
+        ran.code == 2
+        and "there is no config file confg.toml; did you mean 'config.toml'?" in ran.err
+    )
 
 
 def test_every_command_is_documented() -> None:

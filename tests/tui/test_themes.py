@@ -56,9 +56,12 @@ def test_contrast_is_that_of_wcag() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("dark = maybe", "theme own"),
-        ("[colors]\naccnt = '#fff'", "colors.accnt: unknown"),
-        ("[colors]\naccent = 'blurple'", "is not a colour"),
+        ("dark = maybe", "theme own:1: not valid TOML: "),
+        ("[colors]\naccnt = '#fff'", "own:2: colors.accnt: unknown key; did you mean 'accent'"),
+        ("[colors]\naccent = 'blurple'", "own:2: colors.accent: 'blurple' is not a colour"),
+        ("[colours]\naccent = '#fff'", "own:1: colours: unknown key; did you mean 'colors'"),
+        ("dark = 'false'\n[colors]\naccent = '#fff'", "own:1: dark: expected true or false"),
+        ("[colors]\naccent='#fff'\n[variables]\nstatus-runing='#fff'", "mean 'status-running'"),
         ("[colors]\naccent = '#fff'\n[variables]\nframe = '#12'", "frame"),
         ("title = 'x'", "accent: is needed"),
         ("[colors]\naccent = 3", "table of texts"),

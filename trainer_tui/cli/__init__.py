@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from trainer_tui.cli.context import CliContext
 
@@ -90,11 +91,10 @@ def _context(args: argparse.Namespace | None, *, json: bool = False) -> CliConte
         import dataclasses
         from pathlib import Path
 
-        from trainer_tui.errors import ConfigError
-
         paths = dataclasses.replace(paths, config_file=Path(args.config).expanduser())
-        if not paths.config_file.is_file() and args.command not in {"config", "profiles"}:
-            raise ConfigError(f"there is no config file {args.config}")
+        what = getattr(args, "what", None)
+        if (args.command, what) not in _NEEDS_NO_FILE:
+            _refuse_missing(paths.config_file)
     return CliContext(
         paths,
         json=bool(args.json),
@@ -102,6 +102,26 @@ def _context(args: argparse.Namespace | None, *, json: bool = False) -> CliConte
         read_only=bool(args.read_only),
         profile=args.profile,
     )
+
+
+_NEEDS_NO_FILE = {("config", "path"), ("config", None), ("profiles", "add")}
+"""What can be asked with a ``--config`` that is not there yet: where it is, a first profile."""
+
+
+def _refuse_missing(file: Path) -> None:
+    """Raise ConfigError for a config file that was named and is not one."""
+    if file.is_file():
+        return
+    from trainer_tui.config import did_you_mean
+    from trainer_tui.errors import ConfigError
+
+    if file.exists():
+        raise ConfigError(f"{file} is no plain file, so no config is read from it")
+    try:
+        beside = [each.name for each in file.parent.iterdir()]
+    except OSError:
+        beside = []
+    raise ConfigError(f"there is no config file {file}{did_you_mean(file.name, beside)}")
 
 
 def _refuse_lost_filter(args: argparse.Namespace) -> None:

@@ -130,6 +130,8 @@ def _check(context: CliContext) -> int:
         commands={*BY_ID, *pane_ids()},
         themes=themes.paths([themes.shipped_folder(), context.paths.themes]).keys(),
     )
+    own = themes.paths([context.paths.themes]).values()
+    problems += tuple(problem for file in own for problem in themes.problems(file))
     if context.json:
         context.print_json(
             {

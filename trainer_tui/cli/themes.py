@@ -20,11 +20,10 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     files = theme_files(context)
     values = []
     for name, file in files.items():
-        try:
-            data = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            context.warn(f"{file}: {error}")
+        if mistakes := _mistakes(file, context):
+            context.warn(mistakes)
             continue
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
         values.append(
             {
                 "name": name,
@@ -53,6 +52,16 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         context.out(line)
     context.say(f"yours go to {context.paths.themes}; [ui] theme in the config chooses")
     return DONE
+
+
+def _mistakes(file: Path, context: CliContext) -> str:
+    """What is wrong with a file of the user's own; empty where nothing is, or it is shipped."""
+    if file.parent != context.paths.themes:
+        return ""
+    from trainer_tui.tui.themes import problems
+
+    found = [f"{file.parent / str(problem)}" for problem in problems(file)]
+    return "\n  ".join(found)
 
 
 def theme_files(context: CliContext) -> dict[str, Path]:

@@ -18,17 +18,21 @@ Only ``accent`` is needed; whatever else is missing is derived.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
+from trainer_tui.config import Problem, did_you_mean
+from trainer_tui.config_checks import unknown
+from trainer_tui.config_file import ConfigFile
 from trainer_tui.errors import ConfigError
 
 DEFAULT = "midnight"
+KEYS = ("title", "dark", "colors", "variables")
+"""What a file may hold at its top."""
 
 COLORS = (
     "primary",
@@ -93,28 +97,56 @@ def parse(name: str, text: str, *, path: Path | None = None) -> tuple[str, Theme
     Raises:
         ConfigError: Not TOML, an unknown name, or a value that is no colour.
     """
-    where = path.name if path else name
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"theme {where}: {error}", title="A theme cannot be read") from error
-    colors, variables = _table(data, "colors", where), _table(data, "variables", where)
-    for key, value in (*colors.items(), *variables.items()):
-        if key in COLORS or key in VARIABLES:
-            _check_colour(where, key, value)
-    unknown = [key for key in colors if key not in COLORS]
-    if unknown:
+    return _theme(name, ConfigFile(path or Path(name), text=text))
+
+
+def problems(path: Path) -> list[Problem]:
+    """All mistakes of one theme file, with their places."""
+    file = ConfigFile(path)
+    _look_through(file)
+    return file.problems
+
+
+def _theme(name: str, file: ConfigFile) -> tuple[str, Theme]:
+    colors, variables = _look_through(file)
+    if file.problems:
+        more = f" (and {len(file.problems) - 1} more)" if len(file.problems) > 1 else ""
         raise ConfigError(
-            f"theme {where}: colors.{unknown[0]}: unknown; known are {', '.join(COLORS)}"
+            f"theme {file.problems[0]}{more}",
+            title="A theme cannot be used",
+            hint=f"The file is {file.file}",
         )
-    dark = bool(data.get("dark", True))
-    accent = colors.get("accent") or colors.get("primary")
-    if not accent:
-        raise ConfigError(f"theme {where}: colors.accent: is needed")
+    accent = colors.get("accent") or colors["primary"]
     base = {"primary": accent, "accent": accent, **colors}
+    dark = file.data.get("dark", True)
     theme = Theme(name=name, dark=dark, variables=dict(variables), **base)  # type: ignore[arg-type]
     theme.variables = {**derived(theme), **variables}
-    return str(data.get("title", name)), theme
+    return str(file.data.get("title", name)), theme
+
+
+def _look_through(file: ConfigFile) -> tuple[dict[str, str], dict[str, str]]:
+    """The two tables; what is wrong is noted in the file."""
+    if file.problems:
+        return {}, {}
+    for key in file.data:
+        if key not in KEYS:
+            file.problem((key,), unknown(key, KEYS))
+    if not isinstance(file.data.get("dark", True), bool):
+        file.problem(("dark",), "expected true or false")
+    colors, variables = _texts(file, "colors"), _texts(file, "variables")
+    for key, value in colors.items():
+        if key not in COLORS:
+            file.problem(("colors", key), unknown(key, COLORS))
+        else:
+            _check_colour(file, ("colors", key), value)
+    for key, value in variables.items():
+        if key in COLORS or key in VARIABLES:
+            _check_colour(file, ("variables", key), value)
+        else:
+            _check_name(file, key)
+    if not (colors.get("accent") or colors.get("primary")):
+        file.problem(("colors", "accent"), "is needed")
+    return colors, variables
 
 
 def derived(theme: Theme) -> dict[str, str]:
@@ -189,10 +221,10 @@ def read(path: Path) -> ThemeFile:
     """
     try:
         stamp = path.stat().st_mtime_ns
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"theme {path.name}: {error}", title="A theme cannot be read") from error
-    title, theme = parse(path.stem, text, path=path)
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise ConfigError(f"theme {path.name}: {why}", title="A theme cannot be read") from error
+    title, theme = _theme(path.stem, ConfigFile(path))
     return ThemeFile(path.stem, title, theme, path, stamp)
 
 
@@ -219,17 +251,23 @@ def _luminance(color: Color) -> float:
     return 0.2126 * linear(color.r) + 0.7152 * linear(color.g) + 0.0722 * linear(color.b)
 
 
-def _table(data: Mapping[str, object], name: str, where: str) -> dict[str, str]:
-    table = data.get(name, {})
+def _texts(file: ConfigFile, name: str) -> dict[str, str]:
+    table = file.data.get(name, {})
     if not isinstance(table, dict) or not all(isinstance(v, str) for v in table.values()):
-        raise ConfigError(f"theme {where}: [{name}] must be a table of texts")
+        file.problem((name,), "must be a table of texts")
+        return {}
     return dict(table)
 
 
-def _check_colour(where: str, key: str, value: str) -> None:
+def _check_colour(file: ConfigFile, path: tuple[str, str], value: str) -> None:
     try:
         Color.parse(value)
-    except ColorParseError as error:
-        raise ConfigError(
-            f"theme {where}: {key}: {value!r} is not a colour", hint='write it as "#rrggbb"'
-        ) from error
+    except ColorParseError:
+        file.problem(path, f'{value!r} is not a colour; write it as "#rrggbb"')
+
+
+def _check_name(file: ConfigFile, key: str) -> None:
+    """A variable that is neither ours nor one that Textual has, and nearly one of ours."""
+    near = did_you_mean(key, VARIABLES, cutoff=0.8)
+    if near and key not in Theme(name="any", primary="#ffffff").to_color_system().generate():
+        file.problem(("variables", key), f"unknown variable{near}")
