@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from tests.tui.console import asked, make, running, screen_text, until
 from tests.tui.fake import NOW, FakeRuntime, few, job
+from tests.tui.test_typeahead import typed
 from trainer_tui.core.acts import Act
 from trainer_tui.core.board import Pending
 from trainer_tui.core.messages import ConfigArrived
@@ -463,7 +464,8 @@ async def test_the_palette_runs_a_command(tmp_path: Path) -> None:
 
 async def test_the_palette_does_what_the_place_does(tmp_path: Path) -> None:
     """Opened in the editor, it offers the editor's own acts with their keys and runs them. The
-    key bar names its key, on a narrow terminal in the place of what is needed least."""
+    key bar names its key, on a narrow terminal in the place of what is needed least. What is
+    typed at once after the key to find is looked for, and no letter of it is put in the text."""
     app = make(tmp_path)
     async with running(app, (80, 24)) as pilot:
         await put_cursor(pilot, app, FAILED)
@@ -479,6 +481,10 @@ async def test_the_palette_does_what_the_place_does(tmp_path: Path) -> None:
             pilot,
             lambda: isinstance(app.focused, YamlArea) and app.focused.text.startswith("# job"),
         )
+        typed(app, ["ctrl+f", *"ext"])
+        await until(pilot, lambda: "1 of 1" in screen_text(app))
+        assert app.screen.area.selected_text == "ext"
+        assert app.screen.area.text == "# job: extension\n"
 
 
 async def test_keys_are_remapped_by_the_config(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from trainer_tui.tui.screens.prompt import TrackScreen
 from trainer_tui.tui.screens.theme_picker import ThemePicker
 
 pytestmark = pytest.mark.anyio
-_NAMED = {"enter", "escape", "tab", "space", "down", "up", "backspace"}
+_NAMED = {"enter", "escape", "tab", "space", "down", "up", "backspace", "ctrl+f"}
 
 
 def typed(app: TrainerApp, keys: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from trainer_tui.core.yamlconfig.find import finder
 from trainer_tui.errors import UsageError
 
 if TYPE_CHECKING:
+    from trainer_tui.tui.typeahead import TypeAhead
     from trainer_tui.tui.widgets.yaml_finding import FindingText
 
 
@@ -69,6 +70,17 @@ class FindBar(Vertical):
         self._ready = True
         if self._open is not None:
             self.open(self._open[0], replace=self._open[1])
+        if (typed := self._typed) is not None:
+            typed.release()
+
+    def hold_keys(self) -> None:
+        """What is typed from now on is meant for this bar: it waits until that is there."""
+        if (typed := self._typed) is not None:
+            typed.hold()
+
+    @property
+    def _typed(self) -> TypeAhead | None:
+        return getattr(self.area.app, "typed", None)
 
     def open(self, text: str, *, replace: bool) -> None:
         """Ask for something to find; what is given is asked for at once."""

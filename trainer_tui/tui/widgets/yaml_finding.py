@@ -131,6 +131,7 @@ class FindingText(FoldingText):
         parent = self.parent
         if self._bar is None and isinstance(parent, Widget):
             self._bar = FindBar(self)
+            self._bar.hold_keys()
             parent.mount(self._bar, after=self)
         if self._bar is not None:
             one_line = selected if selected and "\n" not in selected else ""
