@@ -413,7 +413,7 @@ def test_a_provider_s_own_reason_and_read_only_come_first() -> None:
     )
     failed = job(status=Status.FAILED)
     assert why_not(failed, Act.RESUME, kaos) == "kaos cannot resume; submit it again"
-    assert why_not(failed, Act.STOP, kaos) == "Kaos cannot stop"
+    assert why_not(failed, Act.STOP, kaos) == "Kaos has no stop."
     said = why_not(failed, Act.RESUME, kaos, read_only=True)
     assert said == "this console is read-only (--read-only)"
     assert why_not(failed, Act.RESUME, kaos, read_only="profile x is") == "profile x is"
@@ -502,7 +502,7 @@ async def test_questions_are_asked_once_or_explained() -> None:
     provider.facts = replace(facts(capabilities=frozenset()), reasons={Capability.PIPELINE: "why"})
     with pytest.raises(StateError, match="why"):
         await questions.pipeline(open_, "p")
-    with pytest.raises(StateError, match="no provenance to show"):
+    with pytest.raises(StateError, match="no provenance"):
         await questions.provenance(open_, REF)
 
 

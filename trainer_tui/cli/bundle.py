@@ -36,8 +36,7 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         job = await service.find(args.ref)
         provider = service.provider(job.ref.profile)
         if not isinstance(provider, HasBundle):
-            reason = provider.facts.reasons.get(Capability.BUNDLE)
-            raise StateError(reason or f"{provider.facts.title} makes no bundles")
+            raise StateError(provider.facts.why_not(Capability.BUNDLE))
         models = args.models or args.model is not None
         artifact = await provider.bundle(
             job.ref.id,

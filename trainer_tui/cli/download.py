@@ -90,8 +90,7 @@ async def _listed(service: Service, job: Job) -> Sequence[Artifact]:
         not isinstance(provider, HasArtifacts)
         or Capability.ARTIFACTS not in provider.facts.capabilities
     ):
-        reason = provider.facts.reasons.get(Capability.ARTIFACTS)
-        raise StateError(reason or f"{provider.facts.title} has no files to give")
+        raise StateError(provider.facts.why_not(Capability.ARTIFACTS))
     return await provider.artifacts(job.ref.id)
 
 

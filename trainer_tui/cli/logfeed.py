@@ -228,9 +228,8 @@ async def open_feed(
     """
     provider = service.provider(job.ref.profile)
     if not isinstance(provider, HasLogs) or Capability.LOGS not in provider.facts.capabilities:
-        reason = provider.facts.reasons.get(Capability.LOGS)
         raise StateError(
-            reason or f"{provider.facts.title} has no logs to give",
+            provider.facts.why_not(Capability.LOGS),
             hint=f"What was seen to happen: trainer-tui show {job.ref}",
             code="NOT_ALLOWED",
         )

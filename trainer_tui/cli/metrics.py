@@ -198,8 +198,7 @@ async def _fetch(
             await _read_log(context, service, job)
         keys = store.metric_keys(job.ref)
         if not offered and not keys:
-            reason = facts.reasons.get(Capability.METRICS)
-            raise StateError(reason or f"{facts.title} has no metrics to give")
+            raise StateError(facts.why_not(Capability.METRICS))
         missing = [key for key in wanted if key not in keys]
         if missing and keys:
             raise UsageError(

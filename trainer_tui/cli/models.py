@@ -44,8 +44,7 @@ async def _fetch(
         provider = service.provider(job.ref.profile)
         facts = provider.facts
         if Capability.MODELS not in facts.capabilities or not isinstance(provider, HasModels):
-            reason = facts.reasons.get(Capability.MODELS)
-            raise StateError(reason or f"{facts.title} has no models to tell of")
+            raise StateError(facts.why_not(Capability.MODELS))
         found = await provider.models(job.ref.id, page=page, sort_by=sort_by)
         return job, found
 

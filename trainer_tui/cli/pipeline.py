@@ -35,8 +35,7 @@ async def _fetch(context: CliContext) -> tuple[str, Mapping[str, str]]:
         name = context.profile or _only(service)
         provider = service.provider(name)
         if not isinstance(provider, HasPipeline):
-            reason = provider.facts.reasons.get(Capability.PIPELINE)
-            raise StateError(reason or f"{provider.facts.title} has no pipeline")
+            raise StateError(provider.facts.why_not(Capability.PIPELINE))
         return name, await provider.pipeline()
 
 

@@ -48,8 +48,7 @@ async def _fetch(context: CliContext, ref: str, model: str | None) -> tuple[Job,
         job = await service.find(ref)
         provider = service.provider(job.ref.profile)
         if not isinstance(provider, HasProvenance):
-            reason = provider.facts.reasons.get(Capability.PROVENANCE)
-            raise StateError(reason or f"{provider.facts.title} keeps no provenance")
+            raise StateError(provider.facts.why_not(Capability.PROVENANCE))
         return job, await provider.provenance(job.ref.id, model)
 
 

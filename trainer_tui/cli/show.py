@@ -55,8 +55,7 @@ async def _config(context: CliContext, text: str) -> str:
         job = await service.find(text)
         provider = service.provider(job.ref.profile)
         if not isinstance(provider, HasConfig):
-            reason = provider.facts.reasons.get(Capability.CONFIG)
-            raise StateError(reason or f"{provider.facts.title} does not give configs back")
+            raise StateError(provider.facts.why_not(Capability.CONFIG))
         return await provider.config_text(job.ref.id)
 
 

@@ -73,7 +73,7 @@ def why_not(job: Job, act: Act, facts: Facts, *, read_only: bool | str = False) 
         return _why_not_forget(job, facts)
     capability = Capability(act.value)
     if capability not in facts.capabilities:
-        return facts.reasons.get(capability) or f"{facts.title} cannot {act}"
+        return facts.why_not(capability)
     if act is Act.SUBMIT or capability in job.allowed:
         return None
     if job.raw_status == GONE:

@@ -61,6 +61,5 @@ async def _able(open_: Open, profile: str, capability: Capability) -> Provider:
     provider = await open_(profile)
     facts = provider.facts
     if capability not in facts.capabilities:
-        reason = facts.reasons.get(capability) or f"{facts.title} has no {capability} to show"
-        raise StateError(reason, title="Not to be had here", code=NO_CAPABILITY)
+        raise StateError(facts.why_not(capability), title="Not to be had here", code=NO_CAPABILITY)
     return provider

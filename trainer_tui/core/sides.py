@@ -95,11 +95,8 @@ class Side(ABC):
         """
         facts = self.around.facts(self.ref.profile)
         if self.capability is not None and self.capability not in facts.capabilities:
-            reason = facts.reasons.get(self.capability)
             raise StateError(
-                reason or f"{facts.title} does not give {self.capability}",
-                title="Not to be had here",
-                code=NO_CAPABILITY,
+                facts.why_not(self.capability), title="Not to be had here", code=NO_CAPABILITY
             )
         return await self.around.provider(self.ref.profile)
 

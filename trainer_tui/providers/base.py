@@ -73,6 +73,10 @@ class Facts:
     datasets: bool = False
     """Whether the service keeps datasets that are uploaded apart from jobs."""
 
+    def why_not(self, capability: Capability) -> str:
+        """One sentence on why the service lacks a capability."""
+        return self.reasons.get(capability) or f"{self.title} has no {capability}."
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

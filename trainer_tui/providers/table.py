@@ -59,12 +59,6 @@ def rows(providers: Sequence[Facts]) -> list[Row]:
     ]
 
 
-def why_not(provider: Facts, capability: Capability) -> str:
-    """One sentence on why a provider lacks a capability."""
-    told = provider.reasons.get(capability)
-    return told or f"{provider.title} has no {WORDS[capability]}."
-
-
 def document() -> str:
     """``docs/providers/README.md``."""
     found = [facts(name) for name in in_order(provider_names())]
@@ -102,7 +96,7 @@ def document() -> str:
         if told:
             lines += ["", "| act | what it does here |", "|---|---|", *told]
         lacks = [
-            f"| {WORDS[capability]} | {_ended(why_not(each, capability))} |"
+            f"| {WORDS[capability]} | {_ended(each.why_not(capability))} |"
             for capability in WORDS
             if capability not in each.capabilities
         ]

@@ -213,8 +213,7 @@ def download(app: TrainerApp) -> None:
     for entry in entries:
         facts = app.facts(entry.job.ref.profile)
         if facts is not None and Capability.ARTIFACTS not in facts.capabilities:
-            reason = facts.reasons.get(Capability.ARTIFACTS)
-            app.say(reason or f"{facts.title} gives no artifacts.", "warning")
+            app.say(facts.why_not(Capability.ARTIFACTS), "warning")
             continue
         queue_downloads(app, entry.job.ref, None)
 

@@ -192,9 +192,7 @@ class TrainerApp(BaseApp):
         facts = self.facts(job.ref.profile)
         if facts is None or command.needs in facts.capabilities:
             return None
-        from trainer_tui.providers.table import why_not
-
-        return why_not(facts, Capability(str(command.needs)))
+        return facts.why_not(Capability(str(command.needs)))
 
     def pipeline_profile(self) -> str | None:
         """The profile whose pipeline is to be shown: of the job under the cursor, or any."""

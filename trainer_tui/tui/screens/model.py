@@ -184,8 +184,8 @@ class ModelScreen(Screen[None], InConsole):
             said, colour = f"Asking what it was made of{app.glyphs.ellipsis}", "text-muted"
         else:
             facts = app.facts(self.ref.profile)
-            said = (facts.reasons.get(Capability.PROVENANCE) if facts else None) or ""
-            said, colour = said or "The service keeps no provenance.", "text-muted"
+            said = facts.why_not(Capability.PROVENANCE) if facts else ""
+            colour = "text-muted"
         return [[Piece(f"  {part}", colour)] for part in wrap(said, width - 4)]
 
     # Keys

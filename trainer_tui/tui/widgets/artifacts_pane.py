@@ -177,11 +177,9 @@ class ArtifactsPane(InsteadPane):
         muted, faint = tree.paint("text-muted"), tree.paint("text-faint")
         if job is None:
             return Text("No job is selected.", muted)
-        runtime = getattr(self.app, "runtime", None)
-        facts = runtime.facts(job.ref.profile) if runtime is not None else None
-        if facts is not None and Capability.ARTIFACTS not in facts.capabilities:
-            reason = facts.reasons.get(Capability.ARTIFACTS)
-            return Text(reason or f"{facts.title} gives no artifacts.", muted)
+        facts = self.console.runtime.facts(job.ref.profile)
+        if Capability.ARTIFACTS not in facts.capabilities:
+            return Text(facts.why_not(Capability.ARTIFACTS), muted)
         text = Text()
         if self._error is not None:
             return trouble(tree, self._error)

@@ -170,7 +170,7 @@ class Detail(Frame, InConsole):
         facts = self.console.facts(self.entry.job.ref.profile)
         if facts is None or capability in facts.capabilities:
             return None
-        return facts.reasons.get(capability) or f"{facts.title} has no {tab} to show."
+        return facts.why_not(capability)
 
     def open_tab(self, tab: str) -> None:
         """Open a tab; its pane is made when it is first opened."""

@@ -251,5 +251,4 @@ class LogPane(LogFrame):
         facts = self.console.runtime.facts(job.ref.profile)
         if Capability.LOGS in facts.capabilities:
             return None
-        reason = facts.reasons.get(Capability.LOGS)
-        return reason or f"{facts.title} has no logs to read."
+        return facts.why_not(Capability.LOGS)

@@ -116,11 +116,9 @@ class MetricsPane(InsteadPane):
         job, muted = self.job, self.panel.listing.paint("text-muted")
         if job is None:
             return Text("No job is selected.", muted)
-        runtime = getattr(self.app, "runtime", None)
-        facts = runtime.facts(job.ref.profile) if runtime is not None else None
-        if facts is not None and Capability.METRICS not in facts.capabilities:
-            reason = facts.reasons.get(Capability.METRICS)
-            return Text(reason or f"{facts.title} gives no metrics.", muted)
+        facts = self.console.runtime.facts(job.ref.profile)
+        if Capability.METRICS not in facts.capabilities:
+            return Text(facts.why_not(Capability.METRICS), muted)
         if self._error is not None:
             return trouble(self.panel.listing, self._error)
         if job.status is Status.QUEUED:

@@ -191,8 +191,7 @@ class ModelsPane(InsteadPane):
             return Text("No job is selected.", muted)
         facts = self.console.runtime.facts(job.ref.profile)
         if Capability.MODELS not in facts.capabilities:
-            reason = facts.reasons.get(Capability.MODELS)
-            return Text(reason or f"{facts.title} has no models to show.", muted)
+            return Text(facts.why_not(Capability.MODELS), muted)
         text = Text()
         error = self._error
         if isinstance(error, StateError):  # an answer about the job, not a fault
