@@ -169,6 +169,18 @@ def test_log_scale_says_that_values_are_left_out() -> None:
     assert note not in text(picture([curve([3, 1, 0.1])], 60, 12, Look(log=True), UNICODE))[0]
 
 
+def test_points_of_the_run_before_a_resume_are_told() -> None:
+    """As long as there are some that it did not write over."""
+    made = series([1.0] * 200)
+    for step in range(100, 120):
+        made.add(step, 0.5, START + 9000 + step)
+    note = "beyond step 119 an earlier run"
+    assert note in text(picture([Curve("lr", made)], 90, 12, Look(), UNICODE))[0]
+    for step in range(120, 200):
+        made.add(step, 0.5, START + 9000 + step)
+    assert "earlier run" not in text(picture([Curve("lr", made)], 90, 12, Look(), UNICODE))[0]
+
+
 def test_a_single_point_is_a_mark() -> None:
     """One dot is hardly seen."""
     alone = of_colour(picture([curve([0.5], label="lr")], 40, 10, Look(), UNICODE)[1:], "chart-1")

@@ -182,8 +182,32 @@ def test_arrays_last_and_best(points: list[Point]) -> None:
     last = series.last
     assert (last is None) == (not along)
     if last is not None:
-        assert last[0] == along[-1][1]
-        assert _same(last[1], along[-1][2])
+        assert any(step == last[0] and _same(value, last[1]) for _, step, value, _ in along)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_newest_point_is_the_last_also_after_a_resume(at_once: bool) -> None:
+    """By its time, whether points come one by one or in the order of their steps."""
+    series = Series("loss")
+    first = [(step, 1.0, 100.0 + step) for step in range(1000)]
+    again = [(step, 0.5, 5000.0 + step) for step in range(800, 850)]
+    if at_once:
+        kept = [*first[:800], *again, *first[850:]]
+        steps, values, times = zip(*kept, strict=True)
+        series.extend(Points("loss", steps, values, times))
+    else:
+        for point in (*first, *again):
+            series.add(*point)
+    assert series.last == (849, 0.5)
+    for step in range(850, 1000):
+        series.add(step, 0.25, 5000.0 + step)
+    assert series.last == (999, 0.25)
+    series.add(1000, 0.125)
+    assert series.last == (1000, 0.125), "without a time, but farther"
+    timeless = Series("loss")
+    for step in (1, 2, 3, 1):
+        timeless.add(step, step / 2)
+    assert timeless.last == (1, 0.5)
 
 
 @given(_runs())

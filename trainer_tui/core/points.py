@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,24 @@ class Points:
 
     def __iter__(self) -> Iterator[tuple[int, float, float]]:
         return zip(self.steps, self.values, self.times, strict=True)
+
+
+class Tip:
+    """Which of the points of a curve is the newest: by its time; one without a time when it lies
+    behind the newest so far, or no time is known."""
+
+    __slots__ = ("_time", "step")
+
+    def __init__(self) -> None:
+        self.step: int | None = None
+        self._time = -math.inf
+
+    def take(self, step: int, time: float) -> None:
+        """A point came; ``time`` is NaN where it is unknown."""
+        if time >= self._time:
+            self.step, self._time = step, time
+        elif time != time and (self.step is None or step > self.step or self._time == -math.inf):
+            self.step = step
 
 
 def newest(metrics: Iterable[Metric | Points], count: int) -> dict[str, list[Metric]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from trainer_tui.core.average import Average
 from trainer_tui.core.columns import Axis, Columns, cut_columns
-from trainer_tui.core.points import Points, Way
+from trainer_tui.core.points import Points, Tip, Way
 from trainer_tui.core.pyramid import Pyramid
 from trainer_tui.model import Metric
 
@@ -74,6 +74,7 @@ class Series:
         self._pyramid = Pyramid(self._values)
         self._late: dict[int, tuple[float, float]] = {}
         self._newest: int | None = None
+        self._tip = Tip()
         self._origin = origin or Origin()
         self._rising: bool | None = True
         """Whether all times are known and never fall along the steps; ``None``: look again."""
@@ -96,8 +97,11 @@ class Series:
             self._values.append(value)
             times.append(known)
             self._newest = step
-        else:
+        elif step in _INT64:
             self._put(step, value, known)
+        else:
+            return
+        self._tip.take(step, known)
         self.version += 1
 
     def extend(self, points: Iterable[Metric] | Points) -> None:
@@ -132,8 +136,11 @@ class Series:
 
     @property
     def last(self) -> tuple[int, float] | None:
-        """The point of the greatest step, finite or not."""
-        return (self._steps[-1], self._values[-1]) if self._steps else None
+        """The newest point, finite or not; after a resume it need not have the greatest step."""
+        if self._tip.step is None:
+            return None
+        at = bisect_left(self.steps, self._tip.step)
+        return self._steps[at], self._values[at]
 
     @property
     def start(self) -> float | None:
@@ -239,7 +246,7 @@ class Series:
                 self._rising = None
             self._pyramid.replaced(at)
             self._changed(at)
-        elif step in _INT64:
+        else:
             self._late[step] = (value, time)
 
     def _append(self, points: Points) -> None:
@@ -261,6 +268,9 @@ class Series:
             in_order = new[0] == new[0] and all(map(operator.le, new, new[1:]))
             if self._rising:
                 self._rising = in_order
+            told = slice(-1 if in_order else 0, None)
+            for step, time in zip(steps[told], points.times[told], strict=True):
+                self._tip.take(step, time)
             known = new[:1] if in_order else (time for time in new if time == time)
             self._origin.time = min(self._origin.time, min(known, default=math.inf))
             self.version += 1

@@ -60,6 +60,8 @@ def note_words(
         timed = all(curve.series.extent(Axis.RELATIVE) is not None for curve in curves)
         beside = " beside ".join(map(units.plural, what))
         words.append(f"{glyphs.warn} {beside}" + (": X shows time" if timed else ""))
+    if back := next(filter(None, map(_gone_back, curves)), ""):
+        words.append(f"beyond {back} an earlier run")
     if look.log and any(low <= 0 for each in columns for low in each.low):
         words.append("0 and below not shown")
     if any(any(each.odd) for each in columns):
@@ -84,6 +86,15 @@ def note_words(
     if look.window is not None:
         words.append("zoomed in")
     return words
+
+
+def _gone_back(curve: Curve) -> str:
+    """Where its newest point is, if that lies far before others, as it does after a resume."""
+    last = curve.series.last
+    if last is None:
+        return ""
+    most = curve.series.steps[-1]
+    return units.at(curve.series.unit, last[0]) if most - last[0] > max(1, most // 50) else ""
 
 
 def _stalls_in(curves: Sequence[Curve], axis: Axis, window: tuple[float, float]) -> list[Stall]:
