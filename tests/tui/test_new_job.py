@@ -225,13 +225,14 @@ def test_completions_are_folders_and_yaml(tmp_path: Path) -> None:
 
 
 async def test_an_unsubmitted_text_is_offered_again(tmp_path: Path) -> None:
-    """Leaving keeps the text as a draft; the form offers it with its name and age."""
+    """Leaving keeps the text as a draft; the form offers it with its name and age, also while
+    a mistake keeps it from being read."""
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await form(pilot, app)
         await pilot.press("end", "enter")
         screen = await to_text(pilot, app)
-        mine = set_value(screen.area.text, "config.name", "my_idea")
+        mine = set_value(screen.area.text, "config.name", "my_idea") + "oops"
         screen.area.replace_all(mine)
         await settled(pilot, screen)
         await pilot.press("escape")

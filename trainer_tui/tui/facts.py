@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import re
 
-def facts_of(summary: dict[str, object]) -> list[tuple[str, str]]:
+from trainer_tui.core.yamlconfig import summary
+from trainer_tui.sanitize import line
+
+_NAME = re.compile(r"""^ *name:[ \t]+(["']?)([^"'#\r\n]+)\1""", re.MULTILINE)
+
+
+def name_of(text: str) -> str:
+    """What a config calls its job, also while a mistake keeps it from being read."""
+    found = summary(text)["name"]
+    if found is None and (first := _NAME.search(text)) is not None:
+        found = line(first[2].strip(), limit=200)
+    return str(found or "no name yet")
+
+
+def facts_of(found: dict[str, object]) -> list[tuple[str, str]]:
     """A config's summary as short labels and values."""
     labels = (
         ("steps", "steps"),
@@ -16,7 +31,7 @@ def facts_of(summary: dict[str, object]) -> list[tuple[str, str]]:
     )
     out = []
     for label, name in labels:
-        value = summary.get(name)
+        value = found.get(name)
         if value is None or value == []:
             continue
         if isinstance(value, list):

@@ -13,9 +13,9 @@ from trainer_tui.core.acts import Act
 from trainer_tui.core.drafts import ago, place_of
 from trainer_tui.core.messages import Aspect, ConfigArrived
 from trainer_tui.core.rows import Draft
-from trainer_tui.core.yamlconfig import summary
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import JobRef
+from trainer_tui.tui.facts import name_of
 from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.screens.diff import Heading
@@ -172,8 +172,7 @@ class DraftsScreen(Screen[None], InConsole):
         if draft.ref is None:
             name = self._first.get(f"name {draft.id}")
             if name is None:
-                found = summary(draft.text)["name"] if len(draft.text) < LARGE else None
-                name = str(found or "no name yet")
+                name = name_of(draft.text) if len(draft.text) < LARGE else "a large one"
                 self._first[f"name {draft.id}"] = name
             return f"{name}  {draft.profile}"
         entry = self.console.board.get(draft.ref)

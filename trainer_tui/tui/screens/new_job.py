@@ -15,9 +15,9 @@ from trainer_tui.core.drafts import Place, ago, place_of, unsent_new
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.templates import fitted, same_shape, templates_for
-from trainer_tui.core.yamlconfig import summary
 from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.model import Capability, JobRef
+from trainer_tui.tui.facts import name_of
 from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.screens.new_job_parts import (
     Options,
@@ -144,9 +144,8 @@ class NewJobScreen(ModalScreen[None], InConsole):
             name = entry.job.name or entry.job.ref.id
             found.append(Source(f"The config of {name}", str(entry.job.ref), ref=entry.job.ref))
         for draft in drafts:
-            name = str(summary(draft.text)["name"] or "no name yet")
             when = ago(draft.updated_at, app.now())
-            found.append(Source(f"Draft: {name}", f"not submitted, {when}", draft=draft))
+            found.append(Source(f"Draft: {name_of(draft.text)}", f"not sent, {when}", draft=draft))
         found.append(Source("A file", "of yours: YAML", file=True))
         found += [Source(t.title, t.note, template=t) for t in templates_for(provider)]
         return found
