@@ -19,6 +19,7 @@ from trainer_tui.tui.screens.drafts import DraftsScreen
 from trainer_tui.tui.screens.editor import EditorScreen
 from trainer_tui.tui.screens.new_text import NewTextScreen
 from trainer_tui.tui.screens.odds import OddsScreen
+from trainer_tui.tui.widgets.draft_list import first_change
 
 MINE = set_value(set_value(FLUX, "train.steps", 50), "train.lr", "2e-4")
 
@@ -154,6 +155,18 @@ async def test_the_difference_and_dropping(tmp_path: Path) -> None:
         await until(pilot, lambda: app.screen is screen)
         await until(pilot, lambda: len(screen.list.drafts) == 3)
         assert "e" not in {d.id for d in app.store.drafts()}
+
+
+def test_what_a_draft_changes_is_said_in_a_few_words() -> None:
+    """The first value and how many more; what is no YAML names the line where that is."""
+
+    def said(text: str, base: str | None) -> str:
+        return first_change(Draft("d", "comfy", text, NOW, base_text=base), ">")
+
+    assert said("a: 2\nb: 2", "a: 1\nb: 1") == "a 1 > 2 and 1 more"
+    assert said("a: 1 # x", "a: 1") == "remarks or layout"
+    assert said("a: 1\nb\n", "a: 1\n") == "no YAML yet: line 2"
+    assert said("a: 1\nb: 2", "") == "2 lines"
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])

@@ -10,7 +10,7 @@ from textual.message import Message as UiMessage
 from textual.strip import Strip
 
 from trainer_tui.core.rows import Draft
-from trainer_tui.core.yamlconfig import changes
+from trainer_tui.core.yamlconfig import changes, parsed
 from trainer_tui.sanitize import line as clean
 from trainer_tui.tui.paint import paint_of
 from trainer_tui.tui.present import fit
@@ -130,6 +130,9 @@ def first_change(draft: Draft, arrow: str) -> str:
         return f"{draft.text.count(chr(10)) + 1} lines"
     found = changes(draft.base_text, draft.text)
     if not found:
+        document = parsed(draft.text)
+        if document.broken and document.problems:
+            return f"no YAML yet: line {document.problems[-1].line}"
         return "remarks or layout"
     first = found[0]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
