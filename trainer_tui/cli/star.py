@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from trainer_tui.cli.acts import refuse_if_not_allowed
+from trainer_tui.cli.acts import refuse_if_not_allowed, report
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.acts import Act, consequence
-from trainer_tui.errors import TrainerError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,13 +34,7 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             context.say("nothing was changed")
             return 1
         outcome = await service.actions().perform(Act.STAR, job, model_id=args.model, starred=on)
-    if not outcome.ok:
-        error = outcome.error or TrainerError(outcome.message)
-        error.message = f"{job.ref}: {outcome.message}"
-        context.print_error(error)
-        return error.exit_code
-    if context.json:
-        context.print_json({"ref": str(job.ref), "model": args.model, "starred": on})
-    else:
-        context.say(f"{job.ref}: {outcome.message}")
+    if not (outcome.ok and context.json):
+        return report(context, outcome, job)
+    context.print_json({"ref": str(job.ref), "model": args.model, "starred": on})
     return DONE

@@ -36,39 +36,27 @@ def resume(app: TrainerApp) -> None:
 
 def delete(app: TrainerApp) -> None:
     """Delete at the service where that can be, else drop from this console."""
+    _ask(app, Act.DELETE, Act.FORGET)
+
+
+def _ask(app: TrainerApp, *wanted: Act) -> None:
+    """Ask an act of the marked jobs: of each the first that it allows."""
     entries = app.targets()
     if not entries:
         app.say(_NO_JOB, "warning")
         return
     acts: dict[JobRef, Act] = {}
     refused: dict[JobRef, str] = {}
-    for entry in entries:
-        job = entry.job
-        reason = app.why_not(job, Act.DELETE)
-        if reason is None:
-            acts[job.ref] = Act.DELETE
-        elif app.why_not(job, Act.FORGET) is None:
-            acts[job.ref] = Act.FORGET
+    for job in (entry.job for entry in entries):
+        reasons = {act: app.why_not(job, act) for act in wanted}
+        act = next((act for act, reason in reasons.items() if reason is None), None)
+        if act is not None:
+            acts[job.ref] = act
         else:
-            refused[entry.job.ref] = reason
-    title = "Forget" if set(acts.values()) == {Act.FORGET} else "Delete"
-    _confirm(app, title, entries, acts, refused)
-
-
-def _ask(app: TrainerApp, act: Act) -> None:
-    entries = app.targets()
-    if not entries:
-        app.say(_NO_JOB, "warning")
-        return
-    acts: dict[JobRef, Act] = {}
-    refused: dict[JobRef, str] = {}
-    for entry in entries:
-        reason = app.why_not(entry.job, act)
-        if reason is None:
-            acts[entry.job.ref] = act
-        else:
-            refused[entry.job.ref] = reason
-    _confirm(app, act.value.capitalize(), entries, acts, refused)
+            refused[job.ref] = reasons[wanted[0]] or ""
+    asked = set(acts.values())
+    title = asked.pop() if len(asked) == 1 else wanted[0]
+    _confirm(app, title.value.capitalize(), entries, acts, refused)
 
 
 def _confirm(

@@ -422,17 +422,3 @@ class TrainerApp(BaseApp):
         super()._watch_theme(theme_name)
         if self.main is not None and self.main.is_mounted:
             self.call_next(self.main.restyled)
-
-
-def run(
-    paths: Paths,
-    *,
-    config: Config | None = None,
-    read_only: bool = False,
-    ascii: bool | None = None,
-    filter_text: str = "",
-) -> int:
-    """Open the console; gives the exit code. The terminal is restored whatever happens."""
-    from trainer_tui.tui.start import start
-
-    return start(paths, config=config, read_only=read_only, ascii=ascii, filter_text=filter_text)
