@@ -209,13 +209,17 @@ async def test_a_job_that_ended_unseen_is_looked_at_once(rig: Rig) -> None:
 
 
 def test_the_best_of_several_losses_counts() -> None:
-    """``loss`` before what is an average of it, whichever comes last; anew after a reset."""
+    """``loss`` before what is an average of it, whichever comes last; anew after a reset. After a
+    resume it is the newest point's, not that of the greatest step."""
     losses = LastLosses()
     told = (Metric("loss", 1, 0.5), Metric("train_loss", 1, 9.0), Metric("val_loss", 1, 8.0))
     assert losses.take(MetricsArrived(REF, told, reset=True)) == (1, 0.5)
     more = Points("loss", (2, 3), (0.4, 0.3), (1.0, 2.0))
     assert losses.take(MetricsArrived(REF, (more,), more=True)) is None
     assert losses.take(MetricsArrived(REF, ())) == (3, 0.3)
+    resumed = Points("loss", (1, 2, 3), (0.5, 0.25, 0.3), (1.0, 9.0, 2.0))
+    assert losses.take(MetricsArrived(REF, (resumed,), reset=True)) == (2, 0.25)
+    assert losses.take(MetricsArrived(REF, (Metric("loss", 3, 0.2),))) == (3, 0.2)
     assert losses.take(MetricsArrived(REF, (Metric("train_loss", 1, 9.0),), reset=True)) == (1, 9.0)
 
 

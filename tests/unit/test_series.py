@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_tui.core.columns import Axis, Columns
-from trainer_tui.core.points import Points, better
+from trainer_tui.core.points import Points, better, by_time
 from trainer_tui.core.pyramid import ABOVE, BELOW, BLOCK, NAN
 from trainer_tui.core.series import Series
 from trainer_tui.core.seriesset import SeriesSet
@@ -204,6 +204,13 @@ def test_the_newest_point_is_the_last_also_after_a_resume(at_once: bool) -> None
     assert series.last == (999, 0.25)
     series.add(1000, 0.125)
     assert series.last == (1000, 0.125), "without a time, but farther"
+    made = [
+        Metric("loss", step, 1.0, datetime.fromtimestamp(at, UTC))
+        for step, at in ((1, 0), (2, 9), (3, 5))
+    ]
+    assert [point.step for point in by_time(made)] == [1, 3, 2]
+    unknown = [*made, Metric("loss", 4, 1.0)]
+    assert by_time(unknown) is unknown
     timeless = Series("loss")
     for step in (1, 2, 3, 1):
         timeless.add(step, step / 2)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from heapq import nlargest
+from typing import TYPE_CHECKING
 
 from trainer_tui.core import schedule
 from trainer_tui.core.board import Delta
@@ -22,6 +23,9 @@ from trainer_tui.core.sides import NO_CAPABILITY, Surroundings
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, Job, JobRef, Metric, Status
 from trainer_tui.providers.base import HasLogs
+
+if TYPE_CHECKING:
+    from trainer_tui.core.points import Points, Tip
 
 FIRST = 5.0
 """Seconds until the first look at a job, and at most until a new one is noticed."""
@@ -42,11 +46,13 @@ class LastLosses:
     """The last point of each job's loss, out of what is told of its curves."""
 
     def __init__(self) -> None:
-        self._held: dict[JobRef, tuple[int, int, float]] = {}
-        """The place of its key among those that are losses, the step, and the value."""
+        self._held: dict[JobRef, tuple[int, Tip, float]] = {}
+        """The place of its key among those that are losses, which point it is, and the value."""
 
     def take(self, message: MetricsArrived) -> tuple[int, float] | None:
         """Take points; step and loss, once all of the past is there, where a loss is known."""
+        from trainer_tui.core.points import Tip  # not before the first frame
+
         if message.reset:
             self._held.pop(message.ref, None)
         for one in message.metrics:
@@ -54,14 +60,29 @@ class LastLosses:
                 continue
             rank = LOSSES.index(one.key)
             held = self._held.get(message.ref)
-            if held is None or rank <= held[0]:
-                if isinstance(one, Metric):
-                    step, value = one.step, one.value
-                else:
-                    step, value = one.steps[-1], one.values[-1]
-                self._held[message.ref] = (rank, step, value)
+            if held is None or rank < held[0]:
+                held = (rank, Tip(), math.nan)
+            if rank == held[0]:
+                self._held[message.ref] = (rank, *_newest(held[1], held[2], one))
         held = self._held.get(message.ref)
-        return None if message.more or held is None else held[1:]
+        if message.more or held is None or held[1].step is None:
+            return None
+        return held[1].step, held[2]
+
+
+def _newest(tip: Tip, value: float, one: Metric | Points) -> tuple[Tip, float]:
+    """The newest point and its value once more came."""
+    if isinstance(one, Metric):
+        points = [(one.step, one.value, one.time.timestamp() if one.time else math.nan)]
+    else:
+        points = list(one)
+        if one.times[-1] == max(one.times):  # as ever, but after a resume
+            points = points[-1:]
+    for step, found, time in points:
+        tip.take(step, time)
+        if tip.step == step:
+            value = found
+    return tip, value
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,15 @@ def newest(metrics: Iterable[Metric | Points], count: int) -> dict[str, list[Met
                 )
             ]
     return {key: held[-count:] for key, held in found.items()}
+
+
+def by_time(points: list[Metric]) -> list[Metric]:
+    """In the order that they were made, which after a resume is not that of their steps; as they
+    are where a time is not known."""
+    times = [point.time for point in points if point.time is not None]
+    if len(times) < len(points) or all(map(operator.le, times, times[1:])):
+        return points
+    return sorted(points, key=lambda point: point.time or times[0])
 
 
 def _moment(time: float) -> datetime:

@@ -51,7 +51,7 @@ class OverviewPane(JobPane):
         """Take points of the loss."""
         if not isinstance(message, MetricsArrived):
             return
-        from trainer_tui.core.points import newest
+        from trainer_tui.core.points import by_time, newest
 
         if message.reset:
             self._key, self._loss = "", []
@@ -60,7 +60,7 @@ class OverviewPane(JobPane):
         key = "loss" if "loss" in came else self._key or (near[0] if near else "")
         if key != self._key:
             self._key, self._loss = key, []
-        self._loss = [*self._loss, *came.get(key, ())][-_KEPT:]
+        self._loss = by_time([*self._loss, *came.get(key, ())])[-_KEPT:]
         self._renew()
 
     def on_resize(self) -> None:
