@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from trainer_tui import bundles
-from trainer_tui.config import did_you_mean
-from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, resolve, value_start
+from trainer_tui.core.yamlconfig.nodes import AnyNode, Mapping, Scalar, resolve
 from trainer_tui.core.yamlconfig.parse import Document
 from trainer_tui.core.yamlconfig.problems import Problem
+from trainer_tui.core.yamlconfig.wrong import refusal, unknown_keys
 from trainer_tui.errors import UsageError
 from trainer_tui.providers._kaos_bundle import KEYS
 from trainer_tui.sanitize import line as clean
@@ -24,14 +23,10 @@ def kaos(document: Document) -> Iterator[Problem]:
     if not isinstance(root, Mapping):
         yield Problem("error", "provider-bundle", 1, 1, _SHAPE, "begin with `bundle:`")
         return
-    for key, _ in islice(root.pairs(), 1_000):
-        if key.text not in KEYS:
-            near = did_you_mean(key.text, KEYS)
-            message = f"kaos takes no {clean(key.text, limit=60)!r}{near}"
-            yield _say(document, "unknown-key", key, message, f"known are {', '.join(KEYS)}")
+    yield from unknown_keys(document, root, KEYS, "kaos")
     bundle = root.pair("bundle")
     if bundle is None:
-        yield _say(document, "missing-key", root, _SHAPE, "add it")
+        yield refusal(document, "missing-key", root, _SHAPE, "add it")
     else:
         yield from _folder(document, bundle[1], code=True)
     data = root.pair("data")
@@ -43,19 +38,19 @@ def kaos(document: Document) -> Iterator[Problem]:
         file = Path(value.text).expanduser() if isinstance(value, Scalar) and value.text else None
         if file is None or not file.is_file():
             message = "params is a mapping of names to lists, or the path of a JSON file"
-            yield _say(document, "type", params[1], message, "such as {lr: [0.1, 0.01]}")
+            yield refusal(document, "type", params[1], message, "such as {lr: [0.1, 0.01]}")
 
 
 def _folder(document: Document, node: AnyNode, *, code: bool) -> Iterator[Problem]:
     value = resolve(node)
     if not isinstance(value, Scalar) or not value.text.strip() or "\0" in value.text:
-        yield _say(document, "type", node, "a path is expected here", "name a folder or a zip")
+        yield refusal(document, "type", node, "a path is expected here", "name a folder or a zip")
         return
     try:
         path = Path(value.text).expanduser().absolute()
         if not path.exists():
             message = f"there is no {clean(path, limit=120)} on this machine"
-            yield _say(document, "provider-bundle", node, message, "name a folder or a zip")
+            yield refusal(document, "provider-bundle", node, message, "name a folder or a zip")
         elif path.is_dir():
             if code:
                 bundles.check_folder(path)
@@ -64,14 +59,7 @@ def _folder(document: Document, node: AnyNode, *, code: bool) -> Iterator[Proble
         elif code:
             bundles.source_root(path)
     except UsageError as error:
-        yield _say(document, "provider-bundle", node, error.message, error.hint)
+        yield refusal(document, "provider-bundle", node, error.message, error.hint)
     except (OSError, RuntimeError, ValueError) as error:
         message = f"it cannot be read: {clean(error, limit=120)}"
-        yield _say(document, "provider-bundle", node, message, None)
-
-
-def _say(document: Document, code: str, node: AnyNode, message: str, fix: str | None) -> Problem:
-    if isinstance(node, Mapping) and node.items:
-        node = node.items[0][0]
-    start = value_start(document.text, node)
-    return document.problem("error", code, start, message, fix, end=node.end)
+        yield refusal(document, "provider-bundle", node, message, None)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import NamedTuple
 
+from trainer_tui.config import did_you_mean
 from trainer_tui.core.yamlconfig.nodes import (
     AnyNode,
     Mapping,
@@ -73,6 +76,24 @@ def problem_at(
         lead = " " if start == node.end and document.text[start - 1 : start] == ":" else ""
         edit = Edit(start, node.end, lead + edit)
     return document.problem(severity, code, start, message, fix, end=node.end, edit=edit)
+
+
+def refusal(document: Document, code: str, node: AnyNode, message: str, fix: str | None) -> Problem:
+    """What a service refuses, said of a value; of a mapping at its first key."""
+    if isinstance(node, Mapping) and node.items:
+        node = node.items[0][0]
+    return problem_at(document, "error", code, node, message, fix)
+
+
+def unknown_keys(
+    document: Document, root: Mapping, known: Collection[str], service: str
+) -> Iterator[Problem]:
+    """The keys that a service's small config does not have; of many the first thousand."""
+    for key, _ in islice(root.pairs(), 1_000):
+        if key.text not in known:
+            near = did_you_mean(key.text, known)
+            message = f"{service} takes no {clean(key.text, limit=60)!r}{near}"
+            yield refusal(document, "unknown-key", key, message, f"known are {', '.join(known)}")
 
 
 def wrong_type(
