@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual._compositor import Compositor
+from textual.geometry import Region
+from textual.screen import Screen
 
 from tests.tui.console import make, running, screen_text, until
 from tests.tui.fake import NOW, FakeRuntime, few, job, many
@@ -193,6 +196,7 @@ async def test_only_lines_that_read_otherwise_are_drawn(tmp_path: Path) -> None:
     async with running(app) as pilot:
         assert app.main is not None
         table = app.main.table
+        _assert_rows_are_rendered_as_textual_does(app.main)
         drawn: list[int] = []
         original = table.refresh_line
         table.refresh_line = lambda y: (drawn.append(y), original(y))[1]  # type: ignore[assignment,method-assign,func-returns-value]
@@ -207,6 +211,17 @@ async def test_only_lines_that_read_otherwise_are_drawn(tmp_path: Path) -> None:
         runtime.board.merge(changed.ref.profile, [changed], NOW, complete=False)
         await until(pilot, lambda: drawn)
         assert drawn == [3]
+
+
+def _assert_rows_are_rendered_as_textual_does(screen: Screen[Any]) -> None:
+    """Whatever rows a frame is about, its pieces are those that Textual's compositor makes."""
+    ours, plain = screen._compositor, Compositor()
+    assert type(ours) is not Compositor
+    plain.__dict__.update(ours.__dict__)
+    width, height = ours.size
+    for top, bottom in ((0, height), (0, 1), (2, 4), (height // 3, height - 1)):
+        crop, shown = Region(0, top, width, bottom - top), range(top, bottom).__contains__
+        assert ours._render_chops(crop, shown) == plain._render_chops(crop, shown)
 
 
 async def test_a_new_job_does_not_move_the_cursor_off_its_job(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from textual import events
 from textual.app import ScreenStackError
 
 from trainer_tui.errors import ConfigError, TrainerError
-from trainer_tui.tui import themes
+from trainer_tui.tui import compositor, themes, writing
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.output import LeanApp
 
@@ -37,6 +37,8 @@ class BaseApp(LeanApp):
         self._theme_files: dict[str, themes.ThemeFile] = {}
         super().__init__()
         _let_alt_digits_be_keys()
+        compositor.use()
+        writing.use()
         self.paths = paths
         self.glyphs = glyphs
         self.env = os.environ if env is None else env

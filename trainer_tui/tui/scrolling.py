@@ -26,6 +26,8 @@ def scroll(shadow: Shadow) -> str:
 
     What the shadow holds as sent is moved alike, and the rows that came free are unknown.
     """
+    if len(shadow._dirty) < _LEAST:
+        return ""
     found = find(
         ["".join(row[_SIDE:-_SIDE]) for row in shadow._wanted],
         ["".join(row[_SIDE:-_SIDE]) for row in shadow._sent],

@@ -257,7 +257,7 @@ class JobsTable(ScrollView, can_focus=True):
         self._row = row
         if ref != self.cursor:
             self.cursor = ref
-            self.post_message(self.Moved(ref))
+            self.screen.post_message(self.Moved(ref))
 
     def _show_cursor(self) -> None:
         height, top = self.size.height, self.scroll_offset.y
