@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trainer_tui.core import ticks
 from trainer_tui.model import EPOCH_PARTS, POINTS
 
 _PARTS = 1000
@@ -46,6 +45,8 @@ def axis(
     units: Iterable[str], left: float, right: float, count: int
 ) -> tuple[list[float], list[str], str]:
     """Places of about so many ticks on an axis that counts these, their labels, its own word."""
+    from trainer_tui.core import ticks  # not before the first frame
+
     unit = together(units)
     if unit == EPOCH_PARTS:
         values = ticks.ticks(left / _PARTS, right / _PARTS, count)
