@@ -83,7 +83,9 @@ def build(engine: Engine, context: ServerContext, *, token: str | None = None) -
         _log.error("%s %s failed: %r", request.method, request.url.path, error)
         why = error.strerror if isinstance(error, OSError) else None  # a full disk, mostly
         said = f"The server failed: {why or type(error).__name__}. Its log has the details."
-        return refuse(request.url.path, 500, "INTERNAL", said)
+        answer = refuse(request.url.path, 500, "INTERNAL", said)
+        answer.headers["Connection"] = "close"  # it will be, and whoever asks next is to know
+        return answer
 
     async def on_gone(request: Request, error: Exception) -> Response:
         return Response(status_code=400)  # nobody is there to read it

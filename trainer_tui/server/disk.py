@@ -22,9 +22,11 @@ from pathlib import Path
 from trainer_tui.paths import private_folder, write_atomic
 from trainer_tui.server.records import JobRecord
 from trainer_tui.server.runners.base import JobFolder
+from trainer_tui.server.runners.files import read_whole
 from trainer_tui.server.settings import ServerSettings
 
 _log = logging.getLogger("trainer_tui.server")
+_MAX_EVENTS = 64 * 1024 * 1024
 _ID = re.compile(r"[0-9a-z]{4,32}\Z")
 
 
@@ -96,17 +98,20 @@ class Disk:
         write_atomic(self.folder(job_id).config, data)
 
     def read_config(self, job_id: str) -> bytes:
-        return self.folder(job_id).config.read_bytes()
+        return read_whole(self.folder(job_id).config)
 
     def add_event(self, job_id: str, event: dict[str, object]) -> None:
         """Append to a job's history. A full disk loses the line, not the act."""
-        with contextlib.suppress(OSError), self.folder(job_id).events.open("ab") as file:
-            file.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        with contextlib.suppress(OSError):
+            handle = os.open(self.folder(job_id).events, flags, 0o600)
+            with os.fdopen(handle, "ab") as file:
+                file.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
 
     def events(self, job_id: str) -> list[dict[str, object]]:
         """A job's history, oldest first; half-written lines are passed over."""
         try:
-            lines = self.folder(job_id).events.read_bytes().splitlines()
+            lines = read_whole(self.folder(job_id).events, _MAX_EVENTS).splitlines()
         except OSError:
             return []
         found = []

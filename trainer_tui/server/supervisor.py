@@ -57,7 +57,7 @@ def write_over(path: Path, value: object) -> bool:
     """
     data = json.dumps(value).encode()
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             written = os.write(handle, data)
             os.ftruncate(handle, written)
@@ -72,8 +72,10 @@ def write_over(path: Path, value: object) -> bool:
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object from a file; ``None`` when it is not there or is none."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        # A job may have left a pipe in its place, which is not to be waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = json.loads(file.read())
+    except (OSError, ValueError, RecursionError, TypeError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -20,6 +20,7 @@ from trainer_tui.server.dialects.kaos_wire import when
 from trainer_tui.server.records import JobRecord
 from trainer_tui.server.runners import bundle_config
 from trainer_tui.server.runners.base import InvalidConfig, JobFolder
+from trainer_tui.server.runners.files import read_whole
 
 _CHUNK = 1024 * 1024
 
@@ -135,7 +136,7 @@ class Lives:
             return None
         if record.id not in self._known:
             try:
-                options = bundle_config.read(json.loads(folder.config.read_bytes()))
+                options = bundle_config.read(json.loads(read_whole(folder.config)))
             except (OSError, ValueError, InvalidConfig):
                 return None
             life = Life(options.workspace, options) if options.workspace else None

@@ -159,17 +159,25 @@ class Native:
         path = self._engine.folder(record.id).log
         raw = request.query_params.get("raw") == "1"
         read = read_raw if raw else read_log
-        piece = await asyncio.to_thread(read, path, offset, limit, ended=record.status.ended)
-        return wire.log_bytes(piece) if raw else wire.log_text(piece)
+        made = wire.log_bytes if raw else wire.log_text
+
+        def look() -> Response:
+            return made(read(path, offset, limit, ended=record.status.ended))
+
+        return await asyncio.to_thread(look)
 
     async def metrics(self, request: Request) -> Response:
         folder = self._engine.folder(request.path_params["id"])
         since = wire.number(request, "since", 0, 0, 1 << 62)
         limit = wire.number(request, "limit", 10_000, 1, 100_000)
-        points, following = await asyncio.to_thread(read_metrics, folder.metrics, since, limit)
-        for point in points:
-            point["time"] = wire.moment(point["time"])
-        return wire.answer({"points": points, "next": following})
+
+        def look() -> Response:
+            points, following = read_metrics(folder.metrics, since, limit)
+            for point in points:
+                point["time"] = wire.moment(point["time"])
+            return wire.answer({"points": points, "next": following})
+
+        return await asyncio.to_thread(look)
 
     async def artifacts(self, request: Request) -> Response:
         job_id = request.path_params["id"]

@@ -23,6 +23,7 @@ from trainer_tui.server.engine import Engine, Request
 from trainer_tui.server.projects import Version
 from trainer_tui.server.records import JobRecord
 from trainer_tui.server.runners.base import FileEntry
+from trainer_tui.server.runners.files import read_whole
 
 ORIGIN = "roboflow"
 RANKS = {"fast": 4, "medium": 8, "accurate": 16}
@@ -258,7 +259,7 @@ class Trainings:
             size = file.stat().st_size
             held = self._measured.get(record.id)
             if held is None or held[0] != size:
-                held = self._measured[record.id] = size, _evaluations(file.read_bytes())
+                held = self._measured[record.id] = size, _evaluations(read_whole(file))
         except OSError:
             return []
         return held[1]

@@ -190,7 +190,7 @@ def _facts(folder: JobFolder) -> tuple[str, int | None]:
     from trainer_tui.server import configs
 
     try:
-        config = configs.parse(folder.config.read_text(encoding="utf-8"))
+        config = configs.parse(files.read_whole(folder.config).decode())
     except (OSError, ValueError, TrainerError):
         return "", None
     return aitk.job_name(config) or "", aitk.total_steps(config)

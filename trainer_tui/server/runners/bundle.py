@@ -104,7 +104,7 @@ def regular_files(folder: Path) -> list[Path]:
     """The files below a folder, without links and what lies behind them, sorted."""
     found = []
     for root, _, names in os.walk(folder):
-        paths = (Path(root, name) for name in names)
+        paths = (Path(root, name) for name in names if files.is_plain(f"{root}/{name}"))
         found += [path for path in paths if path.is_file() and not path.is_symlink()]
     return sorted(found)
 

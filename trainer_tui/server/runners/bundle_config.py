@@ -25,6 +25,7 @@ from trainer_tui import sanitize
 from trainer_tui.errors import UsageError
 from trainer_tui.paths import write_atomic
 from trainer_tui.server.runners.base import InvalidConfig, JobFolder
+from trainer_tui.server.runners.files import from_json, read_whole
 
 MAX_PARTITIONS = 1000
 MAX_METRICS = 200
@@ -233,7 +234,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
         try:
             if path.is_symlink() or path.stat().st_size > _MAX_METRIC_FILE:
                 continue
-            value = json.loads(path.read_bytes())
+            value = json.loads(read_whole(path))
         except (OSError, ValueError, RecursionError):
             continue
         told = value if isinstance(value, dict) else {path.stem: value}
@@ -257,7 +258,7 @@ def _lock(folder: JobFolder) -> Iterator[None]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return from_json(read_whole(path))
     except (OSError, ValueError):
         return None
 

@@ -19,6 +19,7 @@ asked to stop with SIGINT. Started again to resume, it finds in its folder what 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,8 @@ from trainer_tui.server.settings import ServerSettings
 
 _KEYS = frozenset({"name", "argv", "cwd", "env", "progress", "unit", "steps"})
 _PROGRESS = ("config", "progress")
+_MAX_FILES = 2000
+"""Artifacts of one kind that are listed."""
 _MAX_PATTERN = 2000
 
 
@@ -134,6 +137,8 @@ class CommandRunner:
         checkpoints, samples = _files(out, files.CHECKPOINTS), _files(out, files.SAMPLES)
         known = {*checkpoints, *samples}
         others = [path for path in _files(out, None) if path not in known]
+        checkpoints, samples = checkpoints[-_MAX_FILES:], samples[-_MAX_FILES:]
+        others = others[:_MAX_FILES]
         found = files.config_entry(folder)
         found += files.checkpoint_entries(folder, checkpoints)
         found += files.entries(folder, samples, ArtifactKind.SAMPLE)
@@ -150,11 +155,12 @@ def _files(out: Path, endings: frozenset[str] | None, depth: int = 3) -> list[Pa
     found = [p for p in files.listing(out) if endings is None or p.suffix.lower() in endings]
     if depth:
         try:
-            inner = sorted(p for p in out.iterdir() if p.is_dir() and not p.is_symlink())
+            with os.scandir(out) as entries:
+                inner = sorted(e.path for e in entries if e.is_dir(follow_symlinks=False))
         except OSError:
             inner = []
-        for path in inner:
-            if not path.name.startswith("."):
+        for path in map(Path, inner):
+            if not path.name.startswith(".") and files.is_plain(path.name):
                 found += _files(path, endings, depth - 1)
     return found
 
@@ -176,7 +182,7 @@ def _mark(folder: JobFolder, previous: Observed) -> _Mark | None:
             return mark
         from trainer_tui.server import configs
 
-        text = folder.config.read_text(encoding="utf-8")
+        text = files.read_whole(folder.config).decode()
         options = _read(configs.parse(text), "")
     except (OSError, ValueError, TrainerError):
         return mark

@@ -36,6 +36,15 @@ def open_regular(path: Path, flags: int = 0) -> BinaryIO:
     return cast(BinaryIO, os.fdopen(handle, "rb", buffering=0))
 
 
+def read_whole(path: Path, most: int = _MAX_READ) -> bytes:
+    """A small file. Raises OSError where it is none."""
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, "too large", str(path))
+    return data
+
+
 def from_json(data: bytes | str) -> Any:
     """What a JSON text from a job says. Raises ValueError, however it is wrong."""
     try:
@@ -109,15 +118,31 @@ def newest_step(folder: Path, stem: str) -> int:
 
 
 def listing(folder: Path) -> list[Path]:
-    """The files of a folder but hidden ones, sorted by name; empty where it is missing."""
+    """The files of a folder, sorted by name; empty where it is missing.
+
+    Hidden ones are left out, and those with names that nobody could ask for.
+    """
     try:
-        return sorted(
-            Path(entry.path)
-            for entry in os.scandir(folder)
-            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False)
-        )
+        with os.scandir(folder) as found:
+            names = sorted(
+                entry.name
+                for entry in found
+                if not entry.name.startswith(".")
+                and entry.is_file(follow_symlinks=False)
+                and is_plain(entry.name)
+            )
     except OSError:
         return []
+    return [folder / name for name in names]
+
+
+def is_plain(name: str) -> bool:
+    """Whether a file's name is UTF-8, and one line."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\n" not in name
 
 
 def entries(

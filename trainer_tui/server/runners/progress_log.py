@@ -26,7 +26,7 @@ from typing import Any
 from trainer_tui.paths import write_atomic
 from trainer_tui.server.runners import progress_child
 from trainer_tui.server.runners.base import JobFolder
-from trainer_tui.server.runners.files import from_json, read_lines
+from trainer_tui.server.runners.files import from_json, read_lines, read_whole
 
 GROUPS = progress_child.GROUPS
 MOST_SLOW = 3
@@ -69,7 +69,7 @@ def load(folder: JobFolder) -> Position:
     with by looking at the newest point that is there.
     """
     try:
-        kept = json.loads((folder.work / "observed.json").read_bytes())
+        kept = from_json(read_whole(folder.work / "observed.json"))
         position = Position(int(kept["offset"]), int(kept["step"]), int(kept["row"]))
     except (OSError, ValueError, KeyError, TypeError):
         position = Position()

@@ -137,7 +137,7 @@ def _facts(folder: JobFolder) -> tuple[int | None, str]:
     from trainer_tui.server import configs
 
     try:
-        config = configs.parse(folder.config.read_text(encoding="utf-8"))
+        config = configs.parse(files.read_whole(folder.config).decode())
     except (OSError, ValueError, TrainerError):
         return None, ""
     return aitk.total_steps(config), filename(aitk.job_name(config) or "lora", fallback="lora")
@@ -159,7 +159,7 @@ def _sample_facts(index: Path) -> dict[str, dict[str, object]]:
     """What the sampler wrote down about each picture, by file name."""
     found: dict[str, dict[str, object]] = {}
     try:
-        lines = index.read_bytes().splitlines()
+        lines = files.read_whole(index).splitlines()
     except OSError:
         return found
     for line in lines:
