@@ -55,7 +55,7 @@ async def test_f8_waits_for_the_check_of_a_long_text(tmp_path: Path, lookers: li
         screen.action_next_problem(1)
         assert screen.waits
         await until(pilot, lambda: not screen.waits)
-        second = screen.show_problems()[1]
+        second = screen.checked.problems[1]
         assert screen.area.cursor_location == (second.line - 1, second.column - 1)
         assert threading.main_thread().name not in lookers
 
@@ -66,7 +66,7 @@ async def test_a_fix_that_waits_falls_when_one_types_on(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app, LONG.replace("batch_size: 1", "batch_sise: 1"))
         await settled(pilot, screen)
-        line = next(p.line for p in screen.show_problems() if p.code == "unknown-key")
+        line = next(p.line for p in screen.checked.problems if p.code == "unknown-key")
         screen.area.go_to(line, 1)
         screen.area.insert("# one\n")
         screen.area.go_to(line + 1, 9)

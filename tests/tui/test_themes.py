@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.color import Color
 
 from tests.tui.console import make, running, screen_text, until
 from trainer_tui.errors import ConfigError
@@ -12,6 +13,20 @@ from trainer_tui.tui import themes
 
 SHIPPED = themes.paths([themes.shipped_folder()])
 WORDS = [name for name in themes.VARIABLES if name not in {"frame", "track", "cursor-row"}]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours after WCAG 2.2 (1 to 21)."""
+    a, b = sorted((_luminance(Color.parse(one)), _luminance(Color.parse(other))))
+    return (b + 0.05) / (a + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    def linear(value: int) -> float:
+        part = value / 255
+        return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)
+
+    return 0.2126 * linear(color.r) + 0.7152 * linear(color.g) + 0.0722 * linear(color.b)
 
 
 def test_at_least_six_are_shipped_in_the_kinds_promised() -> None:
@@ -42,15 +57,15 @@ def test_text_is_readable(name: str) -> None:
     low = 7.0 if name == "contrast" else 4.5
     for key, colour in words.items():
         for ground in grounds:
-            assert themes.contrast(colour, ground) >= low, (key, ground)
+            assert contrast(colour, ground) >= low, (key, ground)
     for key in ("text-muted", *(word for word in WORDS if word.startswith("status-"))):
-        assert themes.contrast(theme.variables[key], theme.variables["cursor-row"]) >= 4.5, key
+        assert contrast(theme.variables[key], theme.variables["cursor-row"]) >= 4.5, key
 
 
 def test_contrast_is_that_of_wcag() -> None:
     """Black on white is 21:1, a colour on itself 1:1."""
-    assert themes.contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert themes.contrast("#777777", "#777777") == pytest.approx(1)
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#777777") == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

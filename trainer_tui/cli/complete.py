@@ -46,10 +46,10 @@ def candidates(words: list[str], paths: Paths) -> list[str]:
         return _starting(last, _profiles(paths))
     if command is None:
         if last.startswith("-"):
-            return _starting(last, _options(None, done))
+            return _starting(last, _options(done))
         return _starting(last, known)
     if last.startswith("-"):
-        return _starting(last, _options(command, done))
+        return _starting(last, _options(done))
     return _arguments(command, done[done.index(command.name) + 1 :], last, paths)
 
 
@@ -89,7 +89,7 @@ def _arguments(command: Command, after: list[str], last: str, paths: Paths) -> l
     return _refs(last, paths) if command.refs else []
 
 
-def _options(command: Command | None, done: list[str]) -> list[str]:
+def _options(done: list[str]) -> list[str]:
     """The long options of a command (of the deepest word that has its own), from its parser."""
     from trainer_tui.cli.parser import CommandParser, build
 

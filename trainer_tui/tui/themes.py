@@ -237,20 +237,6 @@ def paths(folders: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours after WCAG 2.2 (1 to 21)."""
-    a, b = sorted((_luminance(Color.parse(one)), _luminance(Color.parse(other))))
-    return (b + 0.05) / (a + 0.05)
-
-
-def _luminance(color: Color) -> float:
-    def linear(value: int) -> float:
-        part = value / 255
-        return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)
-
-    return 0.2126 * linear(color.r) + 0.7152 * linear(color.g) + 0.0722 * linear(color.b)
-
-
 def _texts(file: ConfigFile, name: str) -> dict[str, str]:
     table = file.data.get(name, {})
     if not isinstance(table, dict) or not all(isinstance(v, str) for v in table.values()):

@@ -175,7 +175,7 @@ def tab_step(app: TrainerApp, step: str) -> None:
             return tab(app, TABS[place])
 
 
-def focus_step(app: TrainerApp, step: str) -> None:
+def other_focus(app: TrainerApp) -> None:
     """Between the table and the detail."""
     main = _main(app)
     if main.detail.has_focus_within:

@@ -38,9 +38,10 @@ class Heading(PieceLine):
 
     GROUND = "panel"
 
-    def __init__(self, title: str, about: str = "", right: str = "") -> None:
+    def __init__(self, title: str, about: str = "") -> None:
         super().__init__(id="heading")
-        self.title, self.about, self.right = title, about, right
+        self.title, self.about = title, about
+        self.right = ""
 
     def pieces(self, width: int) -> Sequence[Piece]:
         left = [Piece(f" {self.title}", "accent", True), Piece(f"  {self.about}", "foreground")]

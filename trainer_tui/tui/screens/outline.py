@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trainer_tui.core.yamlconfig.outline import Entry, outline
+from trainer_tui.core.yamlconfig.outline import outline
 from trainer_tui.sanitize import line as clean
 from trainer_tui.tui.screens.picker import Choice, PickerScreen
 
@@ -19,10 +19,10 @@ class OutlineScreen(PickerScreen):
     HEADING = "Outline"
     HINT = ("enter goes there", "esc closes")
 
-    def __init__(self, area: FoldingText, entries: Sequence[Entry] | None = None) -> None:
+    def __init__(self, area: FoldingText) -> None:
         super().__init__()
         self._area = area
-        self._entries = outline(area.document.lines) if entries is None else entries
+        self._entries = outline(area.document.lines)
 
     def on_mount(self) -> None:
         """Show all, the one chosen in sight."""

@@ -169,7 +169,3 @@ class TextChecked(TextBase):
             return
         self.area.replace_all(problem.edit.apply(self.area.text))
         self.check_soon()
-
-    def show_problems(self) -> Sequence[Problem]:
-        """The problems as shown."""
-        return self.checked.problems

@@ -131,7 +131,7 @@ def legend(
         rows = _wrapped(lead, items, room)
         left_out = len(rows) > lines
         rows = rows[:lines]
-        out = [_painted(row, lead if not number else "", number) for number, row in enumerate(rows)]
+        out = [_painted(row, lead if not number else "") for number, row in enumerate(rows)]
         used = [sum(cells(text) for text, _ in row) for row in out]
         if not left_out and used[0] + needed <= width:
             break
@@ -191,7 +191,7 @@ def _wrapped(lead: str, items: Sequence[Item], room: int) -> list[list[Item]]:
     return rows
 
 
-def _painted(items: Sequence[Item], lead: str, number: int) -> Row:
+def _painted(items: Sequence[Item], lead: str) -> Row:
     row: Row = [(" ", "")]
     if lead:
         row.append((lead, "warning"))

@@ -114,7 +114,6 @@ class JobsTable(ScrollView, can_focus=True):
         glyphs: Glyphs,
         now: Callable[[], datetime],
         wanted: Collection[str] = (),
-        bar_softens: bool = True,
     ) -> None:
         super().__init__(id="jobs")
         self.jobs = JobList()
