@@ -124,6 +124,10 @@ class Gpu:
     count: int = 1
 
 
+ATTEMPT = "Attempt"
+"""Label in :attr:`Job.extra` of how many times a job was started, where the service counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One training run as last observed."""

@@ -62,6 +62,8 @@ def test_time_left_goes_by_the_average() -> None:
     assert render.eta(job(started_at=None), NOW) is None
     assert render.eta(job(progress=Progress.of(0, 1000)), NOW) is None
     assert render.eta(job(progress=Progress.of(5, None)), NOW) is None
+    assert render.eta(job(extra={"Attempt": "1"}), NOW) == 3600
+    assert render.eta(job(extra={"Attempt": "2"}), NOW) is None, "its run began at another step"
 
 
 def test_a_table_is_aligned_by_cells_and_cut_to_the_terminal() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from trainer_tui import sanitize
+from trainer_tui.core.estimate import resumed
 from trainer_tui.core.units import plural
 from trainer_tui.model import Job, Progress, Status
 
@@ -49,12 +50,13 @@ def status_text(job: Job, color: bool) -> str:
 def eta(job: Job, now: datetime) -> float | None:
     """Seconds to the end of a running job, by its pace since it began.
 
-    One look has no more to go by than the average; the console, which watches, knows better.
+    One look has no more to go by than the average, and of a job that was resumed not even that;
+    the console, which watches, knows better.
     """
     progress = job.progress
     if job.status is not Status.RUNNING or progress is None or job.started_at is None:
         return None
-    if not progress.total or progress.current <= 0:
+    if not progress.total or progress.current <= 0 or resumed(job):
         return None
     seconds = (now - job.started_at).total_seconds()
     left = max(0, progress.total - progress.current)

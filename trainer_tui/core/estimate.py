@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trainer_tui.model import Job, Progress, Status
+from trainer_tui.model import ATTEMPT, Job, Progress, Status
 
 WINDOW = 600.0
 """Seconds of history that the rate is taken from: long enough to smooth a slow sampling pause,
@@ -93,6 +93,11 @@ def estimate(
         if not stalled and seconds < timedelta(days=3650).total_seconds():
             finish = _to_minute(now + timedelta(seconds=seconds - silent))
     return Estimate(_three_digits(rate) if rate else None, eta, finish, stalled)
+
+
+def resumed(job: Job) -> bool:
+    """Whether its present run did not begin at the first step, as far as the service tells."""
+    return job.extra.get(ATTEMPT, "1") != "1"
 
 
 def elapsed(job: Job, now: datetime) -> float | None:

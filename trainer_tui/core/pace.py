@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainer_tui.core.estimate import Estimate, elapsed
+from trainer_tui.core.estimate import Estimate, elapsed, resumed
 from trainer_tui.model import Job, Metric
 
 _SLOW = 20.0
@@ -32,9 +32,9 @@ def pace_of(
     if (seconds := _pace_of_points(metrics)) is not None:
         return Pace(seconds)
     took, done = elapsed(job, now), job.progress
-    if took and done is not None and done.unit == "step" and done.current > 0 and job.status.ended:
-        return Pace(took / done.current)
-    return None
+    if not took or done is None or not job.status.ended or resumed(job):
+        return None
+    return Pace(took / done.current) if done.unit == "step" and done.current > 0 else None
 
 
 def _pace_of_points(metrics: Sequence[Metric]) -> float | None:
