@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,11 +25,9 @@ from urllib.parse import urljoin
 
 import httpx
 
-from trainer_tui import __version__
 from trainer_tui.config import Profile
 from trainer_tui.errors import (
     AuthError,
-    ConfigError,
     NetworkError,
     ProtocolError,
     RateLimitError,
@@ -38,6 +36,7 @@ from trainer_tui.errors import (
 )
 from trainer_tui.providers import _complaints
 from trainer_tui.providers._bodies import pieces, read
+from trainer_tui.providers._client import new_client
 from trainer_tui.providers._counted import Moved
 from trainer_tui.providers._failures import network_failure, too_slow
 from trainer_tui.providers._origin import (
@@ -45,8 +44,6 @@ from trainer_tui.providers._origin import (
     Credential,
     address,
     base_of,
-    empty_tls_context,
-    tls_context,
 )
 from trainer_tui.providers._stream import Fetcher
 from trainer_tui.providers.base import Download, DownloadHead
@@ -329,50 +326,28 @@ class Http:
 
     async def _ready(self) -> tuple[httpx.AsyncClient, Base]:
         async with self._preparing:
-            if self._base is None:
-                self._base = base_of(self.profile, self._base_url)
-            await self._credential.resolve()
+            base = await self._prepared()
             if self._client is None:
-                self._client = await self._build(self._base)
-            return self._client, self._base
+                self._client = await new_client(
+                    self.profile, base, self._credential, self._socket, CONNECTIONS
+                )
+            return self._client, base
 
     async def _files(self) -> tuple[Fetcher, Base]:
         async with self._preparing:
-            if self._base is None:
-                self._base = base_of(self.profile, self._base_url)
-            await self._credential.resolve()
+            base = await self._prepared()
             if self._fetcher is None:
                 self._fetcher = Fetcher(
-                    self.profile, self.service, self._base, self._credential, self._socket
+                    self.profile, self.service, base, self._credential, self._socket
                 )
-            return self._fetcher, self._base
+            return self._fetcher, base
 
-    async def _build(self, base: Base) -> httpx.AsyncClient:
-        secure = base.origin.scheme == "https" and self._socket is None
-        context = await asyncio.to_thread(tls_context) if secure else empty_tls_context()
-        pool = httpx.Limits(
-            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=60
-        )
-        transport = None
-        if self._socket is not None:
-            transport = httpx.AsyncHTTPTransport(verify=context, uds=str(self._socket), limits=pool)
-        try:
-            return httpx.AsyncClient(
-                transport=transport,
-                verify=context,
-                limits=pool,
-                timeout=httpx.Timeout(self.profile.timeout, pool=None),
-                follow_redirects=False,
-                auth=_InQuery(self._credential),
-                trust_env=self._socket is None and not base.origin.loopback,
-                headers={
-                    "User-Agent": f"trainer-tui/{__version__}",
-                    "Accept-Encoding": "identity" if base.origin.loopback else "gzip",
-                },
-            )
-        except (ImportError, ValueError) as problem:
-            words = _complaints.tidy(str(problem), self.clean, 200)
-        raise ConfigError(f"the proxy that the environment names cannot be used: {words}")
+    async def _prepared(self) -> Base:
+        """The address, with the credential at hand for it."""
+        if self._base is None:
+            self._base = base_of(self.profile, self._base_url)
+        await self._credential.resolve()
+        return self._base
 
     def _failure(self, problem: Exception) -> TrainerError:
         where = str(self._socket) if self._socket else str(self._base.origin if self._base else "")
@@ -394,30 +369,6 @@ class Http:
         if isinstance(failure, ServiceError):
             return failure.code == "CUT" or failure.status in _AGAIN
         return False
-
-
-class _InQuery(httpx.Auth):
-    """Puts the credential into the URL where the service wants it there.
-
-    It goes into a request of its own on the way out, so that the URL that others hold, and an
-    error might show, is without it.
-    """
-
-    def __init__(self, credential: Credential) -> None:
-        self._credential = credential
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        named = self._credential.query
-        if named is None:
-            yield request
-            return
-        yield httpx.Request(
-            request.method,
-            request.url.copy_merge_params({named[0]: named[1]}),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
 
 
 class _Again(Exception):
