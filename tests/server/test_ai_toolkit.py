@@ -41,7 +41,7 @@ def test_a_run_is_followed_from_its_bar(toolkit: LocalServer) -> None:
     assert job["runner"] == "ai-toolkit"
     ended = toolkit.wait(job["id"])
     assert ended["status"] == "succeeded", toolkit.log(job["id"])
-    assert ended["progress"] == {"current": 50, "total": 50, "asked": 50, "unit": "step"}
+    assert ended["progress"] == {"current": 50, "total": 50, "unit": "step", "percent": 100}
     assert ended["loss"] == 0.25
     assert ended["checkpoint_step"] == 50
     assert "device: cuda:0" in toolkit.log(job["id"])

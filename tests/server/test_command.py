@@ -40,7 +40,7 @@ def test_progress_and_curve_come_from_the_output(server: LocalServer) -> None:
     ended = server.wait(job["id"])
     assert ended["status"] == "succeeded"
     assert ended["runner"] == "command"
-    assert ended["progress"] == {"current": 5, "total": 5, "asked": None, "unit": "epoch"}
+    assert ended["progress"] == {"current": 5, "total": 5, "unit": "epoch", "percent": 100}
     assert ended["loss"] == 0.2
     points = server.client.get(f"/v1/jobs/{job['id']}/metrics").json()["points"]
     assert [(p["step"], p["unit"], p["key"], p["value"]) for p in points] == [

@@ -325,7 +325,7 @@ async def test_resume_of_a_finished_job_needs_more_steps(make: Open, runner: She
         await engine.resume(job)
     assert caught.value.code == "JOB_FINISHED"
     record = await engine.edit(job, script("true", name="n", steps=20).config)
-    assert record.progress == Progress.of(10, 10)
+    assert record.progress == Progress(10, 20, percent=100)
     record = await engine.resume(job)
     assert (record.attempt, record.checkpoint_step) == (2, 10)
     assert record.progress == Progress.of(10, 20)

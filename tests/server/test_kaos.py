@@ -457,7 +457,7 @@ def test_the_native_protocol_sees_the_same_jobs(kaos: Kaos) -> None:
     job_id = the_job(client)["job_id"]
     job = kaos.server.get(job_id)
     assert (job["runner"], job["origin"], job["status"]) == ("bundle", "kaos", "succeeded")
-    assert job["progress"] == {"current": 2, "total": 2, "asked": 1, "unit": "partition"}
+    assert job["progress"] == {"current": 2, "total": 2, "unit": "partition", "percent": 100}
     points = kaos.server.client.get(f"/v1/jobs/{job_id}/metrics").json()["points"]
     assert [p["value"] for p in points if p["key"] == "accuracy"] == [0.3, 0.4]
     found = kaos.server.client.get(f"/v1/jobs/{job_id}/artifacts").json()["artifacts"]

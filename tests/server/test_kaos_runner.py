@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.server.conftest import LocalServer, wait_for
 from tests.unit.test_bundles import source_folder
 from trainer_tui.errors import UsageError
+from trainer_tui.server.dialects import kaos_views
 from trainer_tui.server.runners import bundle_config
 from trainer_tui.server.runners.base import InvalidConfig, JobFolder
 from trainer_tui.server.runners.bundle import RUNNER
+from trainer_tui.server.runners.bundle_child import BUILT
 
 # Waits in its second partition, the first time, until it is interrupted.
 TRAIN = f"""#!{sys.executable} -S
@@ -123,3 +127,14 @@ def test_a_config_names_its_job() -> None:
     assert (RUNNER.job_name({}), RUNNER.total_steps({})) == (None, None)
     with pytest.raises(InvalidConfig, match="cpu"):
         bundle_config.read({"config": {"bundle": "/b", "cpu": -1}})
+
+
+def test_a_log_is_sent_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces of any size, no character cut; that of the build ends with the build."""
+    monkeypatch.setattr(kaos_views, "_PIECE", 3)
+    job = cast(kaos_views.Seen, SimpleNamespace(folder=JobFolder(tmp_path)))
+    built = f"[1] unpacked €äöü\n[2] {BUILT}\n"
+    job.folder.log.write_text(f"{built}[3] trained €\n")
+    assert "".join(kaos_views.logs(job, build_only=False)) == f"{built}[3] trained €\n"
+    monkeypatch.setattr(kaos_views, "_PIECE", 4096)
+    assert "".join(kaos_views.logs(job, build_only=True)) == built

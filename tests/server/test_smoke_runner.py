@@ -31,7 +31,7 @@ def test_a_smoke_job_from_queue_to_end(server: LocalServer, images: Path) -> Non
     assert (job["runner"], job["name"], job["config_name"]) == ("smoke", NAME, NAME)
     ended = server.wait(job["id"])
     assert ended["status"] == "succeeded", server.log(job["id"])
-    assert ended["progress"] == {"current": 40, "total": 40, "asked": 40, "unit": "step"}
+    assert ended["progress"] == {"current": 40, "total": 40, "unit": "step", "percent": 100}
     assert 0 < ended["loss"] < 5
     assert ended["checkpoint_step"] == 40
     points = server.client.get(f"/v1/jobs/{job['id']}/metrics").json()["points"]

@@ -172,6 +172,24 @@ def test_what_a_finished_job_leaves_behind_is_ended(run: Run, folder: Path) -> N
     assert not group_alive(found["child"]["pid"], process.pid)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="daemons are found in /proc")
+def test_a_daemon_ends_with_its_job(run: Run, folder: Path) -> None:
+    """Who leaves the group and the session is known by a variable, and gets its signals too."""
+    script = "trap 'echo bye; exit 0' INT; echo started; while :; do sleep 0.02; done"
+    code = (
+        "import subprocess, sys, time\n"
+        "subprocess.Popen(['sh', '-c', sys.argv[1]], start_new_session=True)\n"
+        "time.sleep(1000)\n"
+    )
+    process = run([sys.executable, "-S", "-c", code, script], env={"TRAINER_TUI_JOB": "job"})
+    child_started(folder)
+    assert len(supervisor.strays("job")) >= 2
+    ask(folder, process, "cancel")
+    assert ended(process, folder)["finished_at"]
+    assert supervisor.strays("job") == []
+    assert "bye" in (folder / "log.txt").read_text()
+
+
 def test_a_request_that_was_there_first_starts_nothing(run: Run, folder: Path) -> None:
     """A job canceled before its supervisor came is never begun."""
     supervisor.write_json(folder / "request.json", {"launch": 1, "act": "cancel"})

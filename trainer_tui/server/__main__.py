@@ -156,7 +156,8 @@ def _token(path: Path | None) -> str | None:
     try:
         token = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The token file {path} cannot be read: {error}.") from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"The token file {path} cannot be read: {why}.") from error
     if not token:
         raise UsageError(f"The token file {path} is empty.")
     return token

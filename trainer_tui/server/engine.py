@@ -365,19 +365,16 @@ def _out_of(record: JobRecord, total: int | None) -> Progress | None:
     One that succeeded has made all that it ran for, until it is resumed.
     """
     told = record.progress
-    if record.status is Status.SUCCEEDED:
-        return told
     if told is None or total is None or told.total in (None, total) or told.total != record.total:
         return told
-    return Progress.of(told.current, total, told.unit)
+    percent = told.percent if record.status is Status.SUCCEEDED else None
+    return Progress.of(told.current, total, told.unit, percent)
 
 
 def _with_more(record: JobRecord) -> Progress | None:
     """How far a job is that goes on."""
     told = record.progress
-    if told is None or record.status is not Status.SUCCEEDED:
-        return told
-    return Progress.of(told.current, record.total, told.unit)
+    return Progress.of(told.current, told.total, told.unit) if told is not None else None
 
 
 def _has_more(record: JobRecord) -> bool:

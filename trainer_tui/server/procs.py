@@ -7,7 +7,13 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trainer_tui.server.supervisor import group_alive, signal_group, start_time
+from trainer_tui.server.supervisor import (
+    group_alive,
+    signal_group,
+    signal_strays,
+    start_time,
+    strays,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +55,18 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The process group of a job: its leader, and the session that it was made in."""
+    """The processes of a job: the leader of its group, the session that it was made in, its id."""
 
     leader: Process
     session: int
+    job: str
 
     def alive(self) -> bool:
-        """Whether any of it runs, with or without its leader.
+        """Whether any of it runs, with or without its leader, in the group or not."""
+        return self._together() or bool(strays(self.job))
+
+    def _together(self) -> bool:
+        """Whether any of the group runs.
 
         Where the leader's pid names another process now, the group is over: a pid is not given
         out again while a group bears it.
@@ -67,5 +78,6 @@ class Group:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all of it."""
-        if self.alive():
+        if self._together():
             signal_group(self.leader.pid, number)
+        signal_strays(self.job, self.leader.pid, number)

@@ -10,7 +10,8 @@ that finds a launch recorded but not claimed claims it for itself as void, and a
 comes late starts nothing. So a job is never started twice, whoever is killed when.
 
 The job's process leads a process group of its own inside the supervisor's session. To end it:
-SIGINT to the group, after ``grace`` seconds SIGTERM, after ``kill_after`` more SIGKILL.
+SIGINT to the group, after ``grace`` seconds SIGTERM, after ``kill_after`` more SIGKILL. The same
+for those of its processes that left the group, which are known by ``TRAINER_TUI_JOB``.
 """
 
 from __future__ import annotations
@@ -147,6 +148,24 @@ def group_alive(group: int, session: int) -> bool:
     return False
 
 
+def strays(job: str) -> list[int]:
+    """The processes of a job, by the variable that all of them inherit: also those that left its
+    group and session, as daemons do. Empty where there is no /proc.
+    """
+    mark, found = f"TRAINER_TUI_JOB={job}".encode(), []
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():  # noqa: PTH208
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123
+                theirs = mark in file.read().split(b"\0")
+        except OSError:
+            continue  # gone, or another user's
+        if theirs:
+            found.append(int(name))
+    return found
+
+
 def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to a process group; wake it where it is stopped. Gone is no error."""
     for each in (number, signal.SIGCONT):
@@ -154,6 +173,15 @@ def signal_group(group: int, number: signal.Signals) -> None:
             os.killpg(group, each)
         except (ProcessLookupError, PermissionError):
             return
+
+
+def signal_strays(job: str, group: int, number: signal.Signals) -> None:
+    """Send a signal to those of a job's processes that are not in its group."""
+    for pid in strays(job):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(pid) != group:  # who is in it has its signal: twice would mean abort
+                for each in (number, signal.SIGCONT):
+                    os.kill(pid, each)
 
 
 def _proc_stat(pid: int) -> list[str] | None:
@@ -306,20 +334,25 @@ class Supervisor:
             self.deadline = time.monotonic() + (grace if self.stage == 0 else kill_after)
             self.state["sent"] = STAGES[self.stage].name
             self._write_if_possible()
-        signal_group(group, STAGES[self.stage])
+        number, child = STAGES[self.stage], self.child
+        # Of a group that is over another may have the number by now.
+        if (child is not None and child.returncode is None) or group_alive(group, os.getsid(0)):
+            signal_group(group, number)
+        signal_strays(self.folder.name, group, number)
 
     def _end_group(self, group: int, grace: float, kill_after: float) -> None:
         """End what the leader left behind, so that the slot is really free."""
         session = os.getsid(0)
-        limit = time.monotonic() + COURTESY
-        while group_alive(group, session):
+        limit, pause = time.monotonic() + COURTESY, 0.01
+        while group_alive(group, session) or strays(self.folder.name):
             if time.monotonic() >= limit:
                 if self.stage >= len(STAGES) - 1:
                     return  # nothing stronger is left; it hangs in the kernel
                 self.stage = max(self.stage, 0)
                 self._escalate(group, grace, kill_after)
                 limit = time.monotonic() + kill_after
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(0.1, 1.5 * pause)
 
     def _end(self, exit_code: int | None) -> None:
         if exit_code is not None and exit_code < 0:

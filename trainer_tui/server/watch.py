@@ -296,7 +296,8 @@ class Watch:
             number = signal.SIGKILL
         if number is not watched.orphan_sent or number is signal.SIGKILL:
             watched.orphan_sent = number
-            self._engine.executor.signal_orphan(sight, number)
+            folder = self._engine.disk.folder(watched.id)
+            self._engine.executor.signal_orphan(folder, sight, number)
 
 
 def _tail(folder: JobFolder) -> str:

@@ -135,11 +135,11 @@ class _JobCalls:
 
     async def logs(self, request: Request) -> Response:
         seen = self._job(request)
-        return text_answer(await asyncio.to_thread(views.logs, seen, build_only=False))
+        return text_answer(views.logs(seen, build_only=False))
 
     async def build_logs(self, request: Request) -> Response:
         seen = self._job(request)
-        return text_answer(await asyncio.to_thread(views.logs, seen, build_only=True))
+        return text_answer(views.logs(seen, build_only=True))
 
     async def bundle(self, request: Request) -> Response:
         seen = self._job(request)
@@ -167,7 +167,7 @@ class _JobCalls:
         if seen.life.workspace != workspace:
             message = f"The model {model_id[:80]} is of another workspace."
             raise KaosError(404, "ALIEN_PROVENANCE_ERROR", message)
-        return text_answer(await asyncio.to_thread(views.provenance, seen, index))
+        return text_answer([await asyncio.to_thread(views.provenance, seen, index)])
 
     async def _model(self, model_id: str) -> tuple[views.Seen, int]:
         """The job of a model, and the partition. Raises KaosError (``MODEL_NOT_FOUND``)."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import math
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from trainer_tui import bundles
 from trainer_tui.model import Status
@@ -20,8 +22,11 @@ from trainer_tui.server.runners import bundle_config
 from trainer_tui.server.runners.base import JobFolder
 from trainer_tui.server.runners.bundle import regular_files
 from trainer_tui.server.runners.bundle_child import BUILT
+from trainer_tui.server.runners.files import open_regular
 
 PAGE = 10
+_PIECE = 256 * 1024
+_BUILD_END = f"] {BUILT}\n".encode()
 _SMALLER_IS_BETTER = ("loss", "error", "err", "mse", "mae", "rmse", "perplexity", "wer", "cer")
 _STATES = {
     Status.QUEUED: "JOB_STARTING",
@@ -205,17 +210,22 @@ def pipeline(workspace: Workspace) -> dict[str, str]:
     return found
 
 
-def logs(seen: Seen, *, build_only: bool) -> str:
-    """The whole log, or that of the build."""
+def logs(seen: Seen, *, build_only: bool) -> Iterator[str]:
+    """The whole log, or that of the build, in pieces: it may be larger than the memory."""
     try:
-        text = seen.folder.log.read_bytes().decode("utf-8", "replace")
+        file = open_regular(seen.folder.log)
     except OSError:
         commit = seen.life.options.commits.get("code", "")
-        return f"[{when(seen.record.created_at)}] Waiting for a slot: {commit}\n"
-    if build_only:
-        end = text.find(f"] {BUILT}\n")
-        return text if end < 0 else text[: end + len(BUILT) + 3]
-    return text
+        yield f"[{when(seen.record.created_at)}] Waiting for a slot: {commit}\n"
+        return
+    with io.BufferedReader(cast(io.RawIOBase, file), _PIECE) as lines:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        # A line of the build is short; of what comes after it only the end would be looked at.
+        while line := lines.readline(_PIECE) if build_only else lines.read(_PIECE):
+            yield decoder.decode(line)
+            if build_only and line.endswith(_BUILD_END):
+                return
+        yield decoder.decode(b"", final=True)
 
 
 def bundle(seen: Seen, code: bool, data: bool, model: int | None, models: bool) -> Path:

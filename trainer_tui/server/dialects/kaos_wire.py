@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Scope
 
 from trainer_tui.errors import NotFoundError, TrainerError, UsageError
@@ -116,9 +116,16 @@ def whole(request: Request, name: str) -> int | None:
     return int(value)
 
 
-def text_answer(text: str) -> Response:
-    """A text as one JSON string."""
-    return Response(json.dumps(text), media_type="application/json")
+def text_answer(pieces: Iterable[str]) -> Response:
+    """A text as one JSON string, sent as it is read."""
+
+    def body() -> Iterator[str]:
+        yield '"'
+        for piece in pieces:
+            yield json.dumps(piece)[1:-1]
+        yield '"'
+
+    return StreamingResponse(body(), media_type="application/json")
 
 
 def when(moment: datetime) -> str:

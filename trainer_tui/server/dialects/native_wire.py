@@ -32,7 +32,7 @@ def job(record: JobRecord, queue_position: int | None, folder: Path) -> dict[str
             "current": progress.current,
             "total": progress.total if progress.total is not None else record.total,
             "unit": progress.unit,
-            "asked": record.total,
+            "percent": progress.percent,
         }
     elif total is not None:
         shown = {"current": 0, "total": total, "unit": "step"}

@@ -32,6 +32,7 @@ SEARCH = (2, 4, 8, 16)
 """Ranks of the children of a search."""
 USUAL_TYPE = "rfdetr-base"
 USUAL_EPOCHS = 100
+_MOST = 64 * 1024 * 1024  # bytes of what was measured
 _MOST_STEPS = 200  # of an epoch: thousands of images would make one last for minutes
 _MODEL_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -259,7 +260,7 @@ class Trainings:
             size = file.stat().st_size
             held = self._measured.get(record.id)
             if held is None or held[0] != size:
-                held = self._measured[record.id] = size, _evaluations(read_whole(file))
+                held = self._measured[record.id] = size, _evaluations(read_whole(file, _MOST))
         except OSError:
             return []
         return held[1]

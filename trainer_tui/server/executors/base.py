@@ -74,7 +74,7 @@ class Executor(Protocol):
     def ask(self, folder: JobFolder, number: int, act: Act) -> None:
         """Ask it to end. May be asked again, and for something else."""
 
-    def signal_orphan(self, sight: Sight, number: signal.Signals) -> None:
+    def signal_orphan(self, folder: JobFolder, sight: Sight, number: signal.Signals) -> None:
         """Send a signal to the processes that a lost supervisor left."""
 
     def forget(self, folder: JobFolder, number: int) -> None:

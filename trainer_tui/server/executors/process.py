@@ -83,7 +83,7 @@ class ProcessExecutor:
             return Sight(Phase.ENDED, state)
         if alive:
             return Sight(Phase.ALIVE, state)
-        group = _group(state)
+        group = _group(state, folder.id)
         orphan = group is not None and group.alive()
         return Sight(Phase.ORPHAN if orphan else Phase.VANISHED, state)
 
@@ -105,8 +105,8 @@ class ProcessExecutor:
         if keeper is not None:
             keeper.signal(signal.SIGUSR1)
 
-    def signal_orphan(self, sight: Sight, number: signal.Signals) -> None:
-        group = _group(sight.state)
+    def signal_orphan(self, folder: JobFolder, sight: Sight, number: signal.Signals) -> None:
+        group = _group(sight.state, folder.id)
         if group is not None:
             group.signal(number)
 
@@ -136,9 +136,9 @@ def _is_void(claim: Mapping[str, Any] | None) -> bool:
     return claim is not None and claim.get("void") is True
 
 
-def _group(state: Mapping[str, Any]) -> Group | None:
+def _group(state: Mapping[str, Any], job: str) -> Group | None:
     leader, keeper = Process.read(state.get("child")), Process.read(state.get("supervisor"))
-    return Group(leader, keeper.pid) if leader and keeper else None
+    return Group(leader, keeper.pid, job) if leader and keeper else None
 
 
 def _reaped(started: subprocess.Popen[bytes]) -> bool:

@@ -15,6 +15,7 @@ import fcntl
 import itertools
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +23,14 @@ from types import MappingProxyType
 from typing import Any
 
 from trainer_tui import sanitize
-from trainer_tui.errors import UsageError
+from trainer_tui.errors import StateError, UsageError
 from trainer_tui.paths import write_atomic
 from trainer_tui.server.runners.base import InvalidConfig, JobFolder
 from trainer_tui.server.runners.files import from_json, read_whole
 
 MAX_PARTITIONS = 1000
 MAX_METRICS = 200
+_LOCK_SECONDS = 10.0
 _MAX_METRIC_FILE = 1024 * 1024
 _KEYS = frozenset(
     {"name", "bundle", "data", "params", "cpu", "memory", "user", "workspace", "commits"}
@@ -251,8 +253,16 @@ def read_metrics(folder: Path) -> dict[str, float]:
 def _lock(folder: JobFolder) -> Iterator[None]:
     """Keep the job's process and the server from changing the inputs at once."""
     folder.work.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + _LOCK_SECONDS
     with (folder.work / "inputs.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:  # stopped in the middle, mostly: not to be waited for
+                    raise StateError("The job's inputs are being taken; try again.") from None
+            time.sleep(0.02)
         yield
 
 
