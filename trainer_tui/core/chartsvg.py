@@ -123,7 +123,7 @@ def _curves(scene: Scene, left: float, right: float, top: float) -> Iterator[str
         low, high = min(r[0] for r in found), max(r[1] for r in found)
         low, high = padded(low, high, scene.log)
     below = any(low <= 0 for columns in raw for low in columns.low)
-    heads, top = _legend(scene, own, below, top)
+    heads, top = _legend(scene, own, below, ranges, top)
     yield from heads
     values = value_ticks(low, high, scene.log, 7) if found else []
     labels = ticks.labels(values)
@@ -163,13 +163,16 @@ def _scale(low: float, high: float, box: Box, log: bool) -> ticks.Level:
     return ticks.scale(low, high, round(box.height * 10) + 1, log=log)
 
 
-def _legend(scene: Scene, own: bool, below: bool, top: float) -> tuple[list[str], float]:
+def _legend(
+    scene: Scene, own: bool, below: bool, ranges: Sequence[Range | None], top: float
+) -> tuple[list[str], float]:
     """Names with last and best values, in as many lines as they need; ``below``: there are values
     that a logarithmic axis does not show."""
     out: list[str] = []
     x, y = 16.0, top - 4
     for number, line in enumerate(scene.lines):
-        told = _told(line)
+        its = ranges[number]
+        told = _told(line, 0.0 if its is None else its[1] - its[0])
         width = 26 + _GLYPH * (len(line.label) + len(told) + 2)
         if x > 16 and x + width > scene.width - 16:
             x, y = 16.0, y + _ROW
@@ -194,12 +197,14 @@ def _legend(scene: Scene, own: bool, below: bool, top: float) -> tuple[list[str]
     return out, y + 14
 
 
-def _told(line: Line) -> str:
+def _told(line: Line, span: float) -> str:
     last = line.series.last
-    parts = [f"last {ticks.number(last[1])}"] if last is not None else []
+    parts = [f"last {ticks.reading(last[1], span)}"] if last is not None else []
     best = line.series.best(line.best) if line.best is not None else None
     if best is not None:
-        parts.append(f"best {ticks.number(best[1])} at {units.at(line.series.unit, best[0])}")
+        parts.append(
+            f"best {ticks.reading(best[1], span)} at {units.at(line.series.unit, best[0])}"
+        )
     return ", ".join(parts)
 
 
