@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from trainer_tui.errors import NotFoundError, UsageError
 from trainer_tui.model import Job, JobRef
 
+_NAMED = 100
+"""Characters of what was asked for that are repeated."""
+
 
 def resolve_ref(text: str, jobs: Iterable[Job]) -> Job:
     """The one job that a person means: ``profile/id``, a unique id prefix, or a unique name.
@@ -55,10 +58,11 @@ def _unknown(text: str, jobs: Sequence[Job]) -> NotFoundError:
     from difflib import get_close_matches
 
     known = [name for job in jobs for name in (job.name, str(job.ref))]
-    near = get_close_matches(text, known, n=1, cutoff=0.6)
+    near = get_close_matches(text[:_NAMED], known, n=1, cutoff=0.6)
     guess = f"; did you mean {near[0]!r}?" if near else ""
+    shown = text if len(text) <= _NAMED else f"{text[:_NAMED]}…"
     return NotFoundError(
-        f"no job is called {text!r}{guess}",
+        f"no job is called {shown!r}{guess}",
         hint="List them with: trainer-tui jobs --all. One made elsewhere: trainer-tui track.",
         code="JOB_NOT_FOUND",
     )

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -82,7 +83,18 @@ def test_help_is_quick() -> None:
         (["show"], "the following arguments are required: REF"),
         (["jobs", "--nope"], "unrecognized arguments: --nope"),
         (["wait", "x", "--timeout", "soon"], "expected a duration"),
-        (["profiles", "lst"], "invalid choice: 'lst'"),
+        (["profiles", "lst"], "'lst' is none of list, check, add, remove; did you mean 'list'?"),
+        (
+            ["jobs", "--jsn"],
+            "arguments: --jsn; did you mean '--json'?\n  usage: trainer-tui jobs",
+        ),
+        (["metrics", "x", "--since", "y"], "--since takes a whole number, not 'y'"),
+        (["metrics", "x", "--tail", "-1"], "--tail takes a number of steps"),
+        (["resume", "x", "--gpu-count", "0"], "--gpu-count takes a number from 1 to 64"),
+        (["wait", "x", "--timeout", "-1s"], "--timeout takes a value"),
+        (["logs", "x", "--since", "now", "--until", "2h"], "--since is after --until"),
+        (["submit", ".", "--profile", "local"], ". is a folder; "),
+        (["jobs", "x" * 3000 + "("], "the filter is longer than 2000 characters\n  xxx"),
         (["logs", "x", "--tail", "-1"], "--tail takes a number"),
         (["jobs", "status:runing"], "did you mean 'running'?\n  status:runing\n         ^^^^^^"),
         (["--filter", "status:runing"], "did you mean 'running'?\n  status:runing\n"),
@@ -159,6 +171,19 @@ def test_a_closed_pipe_is_no_error(cli: Cli) -> None:
     os.close(writer)
     assert done.returncode == 141
     assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
+
+
+def test_streams_that_are_closed_or_full(cli: Cli) -> None:
+    """A closed stream is as good as /dev/null and no file takes its number; a disk that is full
+    is told in words; the exit code stays the act's."""
+    program = shlex.join(PROGRAM)
+    lines = f"{program} show nosuch >&- 2>&- <&-; echo $?; {program} version >/dev/full; echo $?"
+    done = subprocess.run(
+        ["bash", "-c", lines], env=cli.environment(), capture_output=True, check=False, timeout=90
+    )
+    assert done.stdout.split() == [b"4", b"1"]
+    said = b"trainer-tui: standard output cannot be written: No space left on device\n"
+    assert done.stderr == said
 
 
 def test_colour_only_on_a_terminal_that_wants_it(cli: Cli) -> None:

@@ -20,6 +20,7 @@ _BROKEN_PIPE = 141
 
 def run(argv: list[str]) -> int:
     """Run one command line; gives the exit code. Raises nothing that a person should not see."""
+    _stand_in()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the locale cannot write is no crash
             stream.reconfigure(errors="backslashreplace")
@@ -36,6 +37,31 @@ def run(argv: list[str]) -> int:
         # What is still in the buffer would raise once more when the interpreter closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:
+        if not _stdout_failed():
+            raise
+        sys.stderr.write(f"trainer-tui: standard output cannot be written: {error.strerror}\n")
+        return 1
+
+
+def _stand_in() -> None:
+    """Nothing for each standard stream that is closed, so that no other file takes its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
+
+
+def _stdout_failed() -> bool:
+    """Whether standard output is what cannot be written (a full disk); it is given up then."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _run(argv: list[str]) -> int:

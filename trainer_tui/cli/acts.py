@@ -10,7 +10,7 @@ from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.acts import Act, Outcome, consequence, why_not
-from trainer_tui.errors import StateError, TrainerError
+from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import Job
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
 
 
 async def _run(args: argparse.Namespace, context: CliContext, act: Act) -> int:
+    gpu_count = getattr(args, "gpu_count", None)
+    if gpu_count is not None and not 1 <= gpu_count <= 64:
+        raise UsageError("--gpu-count takes a number from 1 to 64")
     code = DONE
     async with Service(context) as service:
         jobs: dict[str, Job] = {}

@@ -52,10 +52,12 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
         provider = service.provider(profile)
         if not isinstance(provider, KeepsDatasets):
             raise StateError(
-                f"{title} keeps no datasets apart from its jobs",
+                f"{profile} ({title}) keeps no datasets apart from its jobs",
                 hint="RunComfy does: add --profile with one of its.",
                 code="NOT_ALLOWED",
             )
+        if args.what in {"create", "upload"} and args.name is not None and not args.name.strip():
+            raise UsageError("a dataset's name is not empty")
         if args.what in {"create", "upload", "delete"} and (
             reason := service.why_read_only(profile)
         ):

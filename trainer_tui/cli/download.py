@@ -69,11 +69,15 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
 async def _run(args: argparse.Namespace, context: CliContext) -> int:
     async with Service(context) as service:
         job = await service.find(args.ref)
-        artifacts = chosen(await _listed(service, job), args)
+        listed = await _listed(service, job)
+        artifacts = chosen(listed, args)
         if not artifacts:
+            yet = " yet" if job.status.active else ""
             raise NotFoundError(
-                f"{job.ref} has nothing to download" + (" yet" if job.status.active else ""),
-                hint="See what there is: --list" if args.only or args.match else None,
+                f"none of the {len(listed)} files of {job.ref} is asked for by --only and --match"
+                if listed
+                else f"{job.ref} has nothing to download{yet}",
+                hint="See what there is with --list alone." if listed else None,
                 code="NO_ARTIFACTS",
             )
         if args.list:
@@ -149,6 +153,10 @@ def folder_for(args: argparse.Namespace, context: CliContext, job: Job) -> Path:
         folder = Path(args.output).expanduser().absolute()
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be made: {error.strerror or error}") from error
         return folder
     return folder_of(context.config.downloads.folder, job.ref, job.name, context.store.downloads())
 

@@ -19,6 +19,9 @@ from trainer_tui.query_text import QuerySyntaxError
 RECENT = timedelta(days=7)
 """Ended jobs older than this are left out unless they are asked for."""
 
+_EXCERPT = 70
+"""Characters of a filter that are shown about a mistake."""
+
 _COLUMNS = (
     render.Column("REF"),  # whole, so that it can be copied
     render.Column("NAME", shrinks=True),
@@ -84,7 +87,9 @@ def parse_filter(text: str) -> Query:
     try:
         return parse(text)
     except QuerySyntaxError as error:
-        error.hint = f"{text}\n  {' ' * error.position}{'^' * max(1, error.length)}"
+        start = max(0, error.position - _EXCERPT // 2) if len(text) > _EXCERPT else 0
+        marks = "^" * min(max(1, error.length), start + _EXCERPT - error.position)
+        error.hint = f"{text[start : start + _EXCERPT]}\n  {' ' * (error.position - start)}{marks}"
         raise
 
 

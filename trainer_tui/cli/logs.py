@@ -85,6 +85,8 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
             args.context or 0,
             args.tail,
         )
+        if wanted.since is not None and wanted.until is not None and wanted.since > wanted.until:
+            raise UsageError("--since is after --until: no line lies between them")
         found = [await service.find(ref) for ref in args.refs]
         jobs = list({job.ref: job for job in found}.values())
         stamps = Stamp(args.timestamps) if args.timestamps else Stamp.OFF

@@ -49,6 +49,8 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     points, and ``--svg`` writes a picture."""
     if sum((args.csv, context.json, args.svg is not None)) > 1:
         raise UsageError("--csv, --svg and --json exclude each other")
+    if args.tail is not None and args.tail < 0:
+        raise UsageError("--tail takes a number of steps, 0 or more")
     if args.svg is not None and os.path.lexists(args.svg):
         raise UsageError(f"{args.svg} exists", hint="It is never written over: another name.")
     files = args.svg is not None

@@ -28,7 +28,8 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     if context.json:
         context.print_json(page_value(job, page))
     elif not page.models:
-        context.say(f"{job.ref} has no models yet")
+        beyond = f"{job.ref} has no page {args.page}; there are {page.pages}"
+        context.say(beyond if 0 < page.pages < args.page else f"{job.ref} has no models yet")
     else:
         _print_table(context, page)
         if page.pages > 1:

@@ -32,7 +32,29 @@ class Parser(argparse.ArgumentParser):
                 code="USAGE",
             )
         usage = " ".join(self.format_usage().split())
+        message = self._plainly(message)
         raise UsageError(message, hint=f"{usage}\n  More: {self.prog} --help", code="USAGE")
+
+    def _plainly(self, message: str) -> str:
+        """argparse's words for a wrong value in ours, with the nearest name."""
+        from trainer_tui.config import did_you_mean
+
+        said = message.removeprefix("argument ")
+        if found := re.fullmatch(r"(.+): invalid (int|float) value: (.*)", said, re.DOTALL):
+            kind = "whole number" if found[2] == "int" else "number"
+            return f"{found[1]} takes a {kind}, not {found[3]}"
+        if found := re.fullmatch(r"(.+): invalid choice: '(.*)' \(choose from (.+)\)", said):
+            choices = found[3].replace("'", "")
+            near = did_you_mean(found[2], choices.split(", "))
+            return f"{found[1]}: {found[2]!r} is none of {choices}{near}"
+        if found := re.fullmatch(r"unrecognized arguments: (--[\w-]+).*", said, re.DOTALL):
+            return said + did_you_mean(found[1], self._option_string_actions)
+        return re.sub(r"^(\S+): expected one argument$", r"\1 takes a value", said)
+
+    def refuse_extras(self, extras: Sequence[str]) -> None:
+        """Arguments that nobody takes are told with this parser's usage. Raises UsageError."""
+        if extras:
+            self.error(f"unrecognized arguments: {' '.join(extras)}")
 
 
 class CommandParser(Parser):
@@ -55,7 +77,9 @@ class CommandParser(Parser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         self.prepare()
-        return super().parse_known_args(args, namespace)
+        found, extras = super().parse_known_args(args, namespace)
+        self.refuse_extras(extras)
+        return found, extras
 
 
 class Nested(Parser):
@@ -64,6 +88,13 @@ class Nested(Parser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"conflict_handler": "resolve", "allow_abbrev": False, **kwargs})
         add_common(self, nested=True)
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        found, extras = super().parse_known_args(args, namespace)
+        self.refuse_extras(extras)
+        return found, extras
 
 
 def build(only: str = "") -> Parser:

@@ -11,8 +11,8 @@ from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.parser import Nested
 from trainer_tui.cli.service import Service, run_async, utcnow
 from trainer_tui.config import LOCAL, Profile, Secret, provider_names
-from trainer_tui.config_write import add_profile, remove_managed_profile
-from trainer_tui.errors import ConfigError, StateError, TrainerError, UsageError
+from trainer_tui.config_write import add_profile, check_removable, remove_managed_profile
+from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import Account
 from trainer_tui.providers import base
 
@@ -110,7 +110,8 @@ async def _check(names: list[str], context: CliContext) -> int:
     for name, answer in zip(wanted, answers, strict=True):
         if isinstance(answer, TrainerError):
             code = code or answer.exit_code
-            answer.message = f"{name}: {answer.message}"
+            if answer.code != "NO_SUCH_PROFILE":
+                answer.message = f"{name}: {answer.message}"
             context.print_error(answer)
         elif context.json:
             context.print_json_line(
@@ -212,12 +213,7 @@ def _remove(args: argparse.Namespace, context: CliContext) -> int:
     except TrainerError:
         stays = 0
     kept = f" Its {stays} known jobs stay in the history." if stays else ""
-    if args.name not in context.config.profiles:
-        raise ConfigError(
-            f"there is no profile {args.name!r}",
-            hint=f"Known: {', '.join(context.config.profiles) or 'none'}",
-            code="NO_SUCH_PROFILE",
-        )
+    check_removable(context.paths, args.name)
     if not context.confirm(
         f"Remove the profile {args.name}?",
         consequence=f"Takes it out of {context.paths.managed_profiles}; jobs go on.{kept}",

@@ -82,7 +82,9 @@ def _serve(args: argparse.Namespace, context: CliContext) -> int:
             error.message, hint="See it with --status, end it with --stop.", code=error.code
         ) from error
     except OSError as error:
-        raise TrainerError(f"The server could not start: {error}") from error
+        place = f"{error.filename}: " if error.filename else ""
+        why = error.strerror or error
+        raise TrainerError(f"The server could not start: {place}{why}") from error
     _say_what_goes_on(len(engine.watch), len(engine.book.queue()), context)
     return DONE
 

@@ -142,7 +142,7 @@ class Service:
         """
         try:
             return resolve_ref(text, self.known())
-        except NotFoundError as unknown:
+        except NotFoundError:
             ref = self._outside_ref(text)
             if ref is not None:
                 try:
@@ -152,11 +152,21 @@ class Service:
             errors = await self.refresh(self.usual_profiles())
             try:
                 return resolve_ref(text, self.known())
-            except NotFoundError:
+            except NotFoundError as unknown:
                 for error in errors.values():
                     if not isinstance(error, NotFoundError):
                         self.context.warn(str(error))
-                raise unknown from None
+                self._say_if_no_profile(text, unknown)
+                raise
+
+    def _say_if_no_profile(self, text: str, unknown: NotFoundError) -> None:
+        """Add that there is no such profile to what is told of a ref."""
+        ref = ref_of(text)
+        try:
+            if ref is not None:
+                self.profile(ref.profile)
+        except ConfigError as error:
+            unknown.message, unknown.hint = f"{unknown.message}: {error.message}", error.hint
 
     def _outside_ref(self, text: str) -> JobRef | None:
         """``profile/id`` where there is such a profile."""

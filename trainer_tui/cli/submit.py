@@ -62,6 +62,8 @@ async def _run(args: argparse.Namespace, context: CliContext) -> int:
     async with Service(context) as service:
         profile = service.profile(_profile_name(context))
         facts = service.facts(profile.name)
+        if args.file != "-":
+            refuse_folder(args.file, facts)
         read_only = service.why_read_only(profile.name)
         blank = unseen(JobRef(profile.name, "new"), facts.name)
         reason = why_not(blank, Act.SUBMIT, facts, read_only=read_only or False)
@@ -110,6 +112,15 @@ def _text(file: str, context: CliContext) -> str:
     if file != "-" and (folder := Path(file).expanduser()).is_dir():
         return f"bundle: {dumps(str(folder.absolute()))}\n"
     return read_config(file, context)
+
+
+def refuse_folder(file: str, facts: Facts) -> None:
+    """A folder is a source bundle, which kaos takes. Raises UsageError."""
+    if facts.name != "kaos" and Path(file).expanduser().is_dir():
+        raise UsageError(
+            f"{file} is a folder; {facts.title} takes a training config",
+            hint="The folder of a source bundle can be submitted to a profile of kaos.",
+        )
 
 
 def with_changes(text: str, changes: Sequence[str]) -> str:

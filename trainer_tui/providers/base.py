@@ -25,7 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, cast, runtime_checkable
 
-from trainer_tui.config import Profile, provider_names
+from trainer_tui.config import Profile, did_you_mean, provider_names
 from trainer_tui.errors import ConfigError
 from trainer_tui.model import (
     Account,
@@ -402,7 +402,8 @@ def module(name: str) -> Module:
         ConfigError: There is no such provider.
     """
     if name not in (known := provider_names()):
-        raise ConfigError(f"there is no provider {name!r}; known are {', '.join(known)}")
+        near = did_you_mean(name, known) or f"; known are {', '.join(known)}"
+        raise ConfigError(f"there is no provider {name!r}{near}")
     return cast(Module, importlib.import_module(f"trainer_tui.providers.{name}"))
 
 

@@ -53,8 +53,8 @@ FACTS = Facts(
     reasons=MappingProxyType(
         {
             Capability.MODELS: "The local server has no list of models; checkpoints are artifacts.",
-            Capability.STAR: "The local server cannot star a job; w watches it here.",
-            Capability.PROVENANCE: "The local server keeps no provenance; the config is in Config.",
+            Capability.STAR: "The local server has no list of models, and so none to star.",
+            Capability.PROVENANCE: "The local server keeps no provenance; it has the job's config.",
             Capability.PIPELINE: "Local jobs are single: there is no pipeline to show.",
             Capability.BUNDLE: "The local server makes no bundle; a job's folder holds everything.",
         }

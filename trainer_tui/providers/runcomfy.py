@@ -56,8 +56,8 @@ FACTS = Facts(
             Capability.LOGS: "RunComfy gives no log; its events tell what was seen of the job.",
             Capability.METRICS: "RunComfy gives no metrics; the progress is all that it tells.",
             Capability.MODELS: "RunComfy has no list of models; checkpoints are in Artifacts.",
-            Capability.STAR: "RunComfy cannot star a job; w watches it here.",
-            Capability.PROVENANCE: "RunComfy keeps no provenance; the config is in Config.",
+            Capability.STAR: "RunComfy has no list of models, and so none to star.",
+            Capability.PROVENANCE: "RunComfy keeps no provenance; it has the job's config.",
             Capability.PIPELINE: "RunComfy jobs are single: there is no pipeline to show.",
             Capability.BUNDLE: "RunComfy makes no bundle; download the artifacts one by one.",
         }
