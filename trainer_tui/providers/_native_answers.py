@@ -73,7 +73,7 @@ def job(value: object, profile: str) -> Job:
         loss=_wire.number(told.get("loss")),
         checkpoint_step=_wire.integer(told.get("checkpoint_step")),
         queue_position=_wire.integer(told.get("queue_position")),
-        allowed=_allowed(status, told.get("progress")),
+        allowed=_allowed(status, progress),
         extra=MappingProxyType(
             {
                 label: text
@@ -90,12 +90,11 @@ def job(value: object, profile: str) -> Job:
     )
 
 
-def _allowed(status: Status, progress: object) -> frozenset[Capability]:
+def _allowed(status: Status, progress: Progress | None) -> frozenset[Capability]:
     """The usual rule; and a finished job whose config now asks for more steps can go on."""
-    acts, told = allowed_in(status, HAS), _wire.optional_mapping(progress)
-    current, total = _wire.integer(told.get("current")), _wire.integer(told.get("total"))
-    asked = _wire.integer(told.get("asked")) or total
-    if status is Status.SUCCEEDED and current is not None and asked and current < asked:
+    acts = allowed_in(status, HAS)
+    more = progress is not None and progress.total is not None and progress.current < progress.total
+    if status is Status.SUCCEEDED and more:
         acts |= {Capability.RESUME}
     return acts
 
@@ -107,7 +106,8 @@ def _progress(value: object) -> Progress | None:
         return None
     total = _wire.integer(told.get("total"))
     unit = _unit(told.get("unit"))
-    return Progress.of(max(0, current), total if total and total > 0 else None, unit)
+    percent = _wire.number(told.get("percent"))
+    return Progress.of(max(0, current), total if total and total > 0 else None, unit, percent)
 
 
 def _unit(value: object) -> str:
