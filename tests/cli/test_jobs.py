@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli
 from tests.server.conftest import WAITS, python, shell, wait_for
+from trainer_tui.core.rows import Draft
+from trainer_tui.core.store import Store
+from trainer_tui.model import JobRef
+from trainer_tui.paths import Paths
 
 JOB_KEYS = [
     "ref", "profile", "provider", "id", "name", "status", "raw_status", "progress", "eta_seconds",
@@ -469,8 +474,14 @@ def test_what_it_will_do_is_said_before_the_question(local: Cli) -> None:
     )
     assert ran.code == 1 and "Steps from 20 to 5,000, about" in ran.out
     assert local("edit", done["ref"], "--set", "train.steps=5000", "--yes").code == 0
+    store, ref = Store(Paths.under(local.home).store), JobRef.parse(done["ref"])
+    draft = Draft("d", "local", "a: 2", datetime.now(UTC), "edit", ref, "a: 1")
+    store.put_draft(draft)
     ran = local.on_terminal("resume", done["ref"], keys="n\n", NO_COLOR="1")
+    store.discard_draft(draft.id)
+    store.close()
     assert ran.code == 1 and "Runs 4,980 steps, from 20 to 5,000" in ran.out
+    assert "An edit of its config (just now) was not sent" in ran.out
 
 
 def test_a_dry_run_says_it_and_sends_nothing(local: Cli) -> None:

@@ -16,7 +16,8 @@ from trainer_tui.tui.unsent import Unsent
 
 async def test_an_unsent_edit_is_told_at_the_start(tmp_path: Path) -> None:
     """The top line counts what is not sent and opens it; the Overview of the job says from when
-    its edit is and the key, or why it cannot be sent now; once it is dropped neither does."""
+    its edit is and the key, or why it cannot be sent now; whoever resumes the job is told; once
+    it is dropped nobody is."""
     jobs = few()
     failed = next(job for job in jobs if job.status is Status.FAILED)
     running_job = next(job for job in jobs if job.status is Status.RUNNING)
@@ -30,6 +31,9 @@ async def test_an_unsent_edit_is_told_at_the_start(tmp_path: Path) -> None:
         await until(pilot, lambda: "12m ago: e goes on with it" in screen_text(app))
         assert "3 not sent :drafts" in screen_text(app).split("\n")[0]
         assert app.main is not None
+        await pilot.press("r")
+        await until(pilot, lambda: "An edit of its config (12m ago) was not" in screen_text(app))
+        await pilot.press("escape")
         app.main.table.select(running_job.ref)
         await until(pilot, lambda: "14m ago: it cannot be sent now," in screen_text(app))
         top = screen_text(app).split("\n")[0]

@@ -45,9 +45,14 @@ def of_new(service: Service, profile: str, text: str, gpu: Gpu | None) -> Foreca
 
 
 def of_resume(service: Service, job: Job) -> str:
-    """What a resume will run, by what is known of the job without its config."""
+    """What a resume will run, by what is known of the job without its config; and that an edit
+    of it was not sent."""
+    from trainer_tui.core.drafts import not_used, unsent_edit
     from trainer_tui.core.forecast import resume_words
     from trainer_tui.core.pastwork import own_pace
 
-    pace = own_pace(service.context.store, job, None, service.now())
-    return resume_words(job, pace, service.context.config.pricing)
+    store, now = service.context.store, service.now()
+    pace = own_pace(store, job, None, now)
+    words = resume_words(job, pace, service.context.config.pricing)
+    draft = unsent_edit(store, job.ref)
+    return f"{not_used(draft.updated_at, now)} {words}".strip() if draft is not None else words

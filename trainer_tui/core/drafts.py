@@ -114,6 +114,11 @@ def unsent_new(store: DraftTable) -> list[Draft]:
     return [draft for draft in unsent(store) if draft.kind == "new"]
 
 
+def not_used(edited: datetime, now: datetime) -> str:
+    """What is to be said before a job runs again while an edit of its config was not sent."""
+    return f"An edit of its config ({ago(edited, now)}) was not sent: it runs without that."
+
+
 def sent_before(store: DraftTable, ref: JobRef, text: str) -> Draft | None:
     """The edit of this job with the very same text that was sent already, if there is one."""
     for draft in store.drafts(ref):

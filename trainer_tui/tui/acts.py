@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.acts import Act, consequence
+from trainer_tui.core.drafts import not_used
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.model import Artifact, Capability, Job, JobRef, Status
 
@@ -151,7 +152,9 @@ def _consequence(app: TrainerApp, job: Job, act: Act) -> str:
     if act is Act.RESUME:
         from trainer_tui.tui.forecasting import before_resume
 
-        said = " ".join(part for part in (said, before_resume(app, job)) if part)
+        edited = app.unsent.edits.get(job.ref)
+        unsent = not_used(edited, app.now()) if edited is not None else ""
+        said = " ".join(part for part in (unsent, said, before_resume(app, job)) if part)
     return said
 
 
