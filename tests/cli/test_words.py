@@ -175,15 +175,17 @@ def test_a_closed_pipe_is_no_error(cli: Cli) -> None:
 
 def test_streams_that_are_closed_or_full(cli: Cli) -> None:
     """A closed stream is as good as /dev/null and no file takes its number; a disk that is full
-    is told in words; the exit code stays the act's."""
+    is told in words; the exit code stays the act's. A config is UTF-8, whatever the locale is."""
     program = shlex.join(PROGRAM)
     lines = f"{program} show nosuch >&- 2>&- <&-; echo $?; {program} version >/dev/full; echo $?"
+    lines += f"; printf 'a: \\377' | LC_ALL=C {program} check -; echo $?"
     done = subprocess.run(
         ["bash", "-c", lines], env=cli.environment(), capture_output=True, check=False, timeout=90
     )
-    assert done.stdout.split() == [b"4", b"1"]
+    assert done.stdout.split() == [b"4", b"1", b"2"]
     said = b"trainer-tui: standard output cannot be written: No space left on device\n"
-    assert done.stderr == said
+    binary = b"trainer-tui: standard input is not UTF-8 text (byte 3)\n  Save it as UTF-8.\n"
+    assert done.stderr == said + binary
 
 
 def test_colour_only_on_a_terminal_that_wants_it(cli: Cli) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.render import cell_width, paint
@@ -163,6 +164,13 @@ def whole_paths(text: str, file: str | None, facts: Facts) -> tuple[str, list[st
     return text, [f"{clean(old)} is {clean(new)}" for old, new in moved]
 
 
+def _opened(file: str, context: CliContext) -> AbstractContextManager[BinaryIO]:
+    """A file's bytes; those of standard input, whatever the locale would make of them."""
+    if file == "-":
+        return nullcontext(context.stdin.buffer)
+    return Path(file).expanduser().open("rb")
+
+
 def read_config(file: str, context: CliContext) -> str:
     """A config's text, every byte of it, from a path or (``-``) standard input.
 
@@ -170,15 +178,16 @@ def read_config(file: str, context: CliContext) -> str:
         UsageError: It cannot be read, is not UTF-8, or is larger than any config.
     """
     try:
-        if file == "-":
+        if file == "-" and not hasattr(context.stdin, "buffer"):
             return context.stdin.read(MAX_SIZE + 1)
-        with Path(file).expanduser().open("rb") as source:
+        with _opened(file, context) as source:
             data = source.read(4 * MAX_SIZE + 1)
         # A longer one is refused for its size, wherever the cut fell.
         return data.decode(errors="ignore" if len(data) > 4 * MAX_SIZE else "strict")
     except UnicodeDecodeError as error:
+        what = "standard input" if file == "-" else file
         raise UsageError(
-            f"{file} is not UTF-8 text (byte {error.start})", hint="Save it as UTF-8."
+            f"{what} is not UTF-8 text (byte {error.start})", hint="Save it as UTF-8."
         ) from error
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)

@@ -28,11 +28,12 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     if context.json:
         context.print_json(page_value(job, page))
     elif not page.models:
-        beyond = f"{job.ref} has no page {args.page}; there are {page.pages}"
-        context.say(beyond if 0 < page.pages < args.page else f"{job.ref} has no models yet")
+        context.say(f"{job.ref} has no models yet")
     else:
         _print_table(context, page)
-        if page.pages > 1:
+        if args.page > page.pages:
+            context.say(f"there is no page {args.page}: this is the last, {page.page + 1}")
+        elif page.pages > 1:
             context.say(f"page {page.page + 1} of {page.pages}; --page N shows another")
     return DONE
 

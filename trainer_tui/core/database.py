@@ -51,8 +51,9 @@ class Database:
                 self._connection = self._begin_anew()
         except (OSError, sqlite3.Error) as error:
             if path.is_dir() or not _is_unwritable(error):
+                why = getattr(error, "strerror", None) or error
                 raise TrainerError(
-                    f"the store {path} cannot be opened: {error}",
+                    f"the store {path} cannot be opened: {why}",
                     hint="check the folder's permissions and the free space",
                 ) from error
             self._connection = self._open_in_memory(error)
