@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trainer_tui import sanitize
-from trainer_tui.errors import StateError, UsageError
+from trainer_tui.errors import NotFoundError, StateError, UsageError
 from trainer_tui.model import EventKind, Gpu, Progress, Status
 from trainer_tui.server import configs
 from trainer_tui.server.book import Book
@@ -138,8 +138,13 @@ class Engine:
         return self.disk.folder(self.book.get(job_id).id)
 
     def config(self, job_id: str) -> str:
-        """The config as it was sent. Raises NotFoundError."""
-        return self.disk.read_config(self.book.get(job_id).id).decode()
+        """The config as it was sent. Raises NotFoundError, also where the job took it away."""
+        record = self.book.get(job_id)
+        try:
+            return self.disk.read_config(record.id).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            said = f"The job's config cannot be read: {sanitize.line(error, limit=200)}."
+            raise NotFoundError(said, code="FILE_NOT_FOUND") from error
 
     def events(self, job_id: str) -> list[dict[str, object]]:
         """What happened to a job: ``seq, time, kind, text``, oldest first."""

@@ -133,17 +133,24 @@ class CommandRunner:
         )
 
     def artifacts(self, folder: JobFolder) -> Sequence[FileEntry]:
-        out = _out(folder)
-        checkpoints, samples = _files(out, files.CHECKPOINTS), _files(out, files.SAMPLES)
-        known = {*checkpoints, *samples}
-        others = [path for path in _files(out, None) if path not in known]
-        checkpoints, samples = checkpoints[-_MAX_FILES:], samples[-_MAX_FILES:]
-        others = others[:_MAX_FILES]
+        kinds: dict[ArtifactKind, list[Path]] = {kind: [] for kind in ArtifactKind}
+        for path in _files(_out(folder), None):
+            kinds[_kind(path)].append(path)
+        checkpoints = kinds[ArtifactKind.CHECKPOINT][-_MAX_FILES:]
+        samples = kinds[ArtifactKind.SAMPLE][-_MAX_FILES:]
+        others = kinds[ArtifactKind.OTHER][:_MAX_FILES]
         found = files.config_entry(folder)
         found += files.checkpoint_entries(folder, checkpoints)
         found += files.entries(folder, samples, ArtifactKind.SAMPLE)
         found += files.entries(folder, others, ArtifactKind.OTHER)
         return found
+
+
+def _kind(path: Path) -> ArtifactKind:
+    ending = path.suffix.lower()
+    if ending in files.CHECKPOINTS:
+        return ArtifactKind.CHECKPOINT
+    return ArtifactKind.SAMPLE if ending in files.SAMPLES else ArtifactKind.OTHER
 
 
 def _out(folder: JobFolder) -> Path:
