@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from textual import app, pilot
 from textual._context import active_app
 from textual.cache import LRUCache
 from textual.css.stylesheet import Stylesheet
+from textual.screen import Screen
 
 from trainer_tui.tui import typeahead
 from trainer_tui.tui.widgets.notice import Notice
@@ -88,9 +90,34 @@ def _paint() -> bool:
 
 @pytest.fixture(autouse=True, scope="session")
 def waits_for_quiet() -> Iterator[None]:
-    """Make the pilot of Textual wait for quiet."""
+    """Make the pilot of Textual wait for quiet, and the screen be painted when it has come.
+
+    Textual paints after every layout, several times for one key. What rests is what a test can
+    see: only that is painted, from all that changed since.
+    """
+    paint = Screen._compositor_refresh
+    unpainted: WeakSet[Screen[Any]] = WeakSet()
+
+    def later(self: Screen[Any]) -> None:
+        if not self.app.is_headless or self.app.is_inline or self is not self.app.screen:
+            paint(self)  # a screen beneath another hands its changes on and paints nothing
+            return
+        self._dirty_widgets.clear()  # the compositor has noted where they are
+        unpainted.add(self)
+
+    async def quiet_and_painted(*patience: float) -> None:
+        await quiet(*patience)
+        console = active_app.get(None)
+        if console is None or console._exit or not console._screen_stack:
+            return
+        if console.screen in unpainted:
+            unpainted.discard(console.screen)
+            paint(console.screen)
+            await quiet(*patience)  # what is told only while it is drawn
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pilot, "wait_for_idle", quiet)
+        patch.setattr(Screen, "_compositor_refresh", later)
+        patch.setattr(pilot, "wait_for_idle", quiet_and_painted)
         patch.setattr(app, "wait_for_idle", quiet)
         yield
 
