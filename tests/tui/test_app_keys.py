@@ -511,10 +511,12 @@ async def test_read_only_takes_writing_acts_away(tmp_path: Path) -> None:
 
 
 async def test_help_shows_every_key_that_works_here(tmp_path: Path) -> None:
-    """Each command of the main screen is in the help made for it."""
+    """Each command of the main screen is in the help, which a click on its key opens too."""
     app = make(tmp_path)
     async with running(app, (120, 40)) as pilot:
-        await pilot.press("question_mark")
+        x = screen_text(app).splitlines()[-1].index("? help")
+        await pilot.click("#keys", offset=(x, 0))
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         screen = app.screen
         assert isinstance(screen, HelpScreen)
         words = (word for line in screen.lines() for piece in line for word in piece.text.split())

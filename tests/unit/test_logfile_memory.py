@@ -12,10 +12,11 @@ import pytest
 
 from trainer_tui.core.logfile import asking
 from trainer_tui.core.logfile.document import LogFile
+from trainer_tui.core.logfile.filtered import Filtered
 from trainer_tui.core.logfile.index import BLOCK
 from trainer_tui.core.logfile.memory import MemoryLines
 from trainer_tui.core.logfile.merge import Merged
-from trainer_tui.core.logfile.mergedsearch import FilteredMerged, MergedSearch
+from trainer_tui.core.logfile.mergedsearch import MergedSearch
 from trainer_tui.core.logfile.pattern import compile_pattern
 from trainer_tui.core.logfile.scanner import Scanner
 from trainer_tui.core.logfile.times import LineTimes
@@ -23,7 +24,7 @@ from trainer_tui.core.logfile.times import LineTimes
 PATIENCE = 60.0
 
 
-def walk(lines: MemoryLines | Merged | FilteredMerged) -> list[int]:
+def walk(lines: MemoryLines | Merged | Filtered) -> list[int]:
     """Every position, downwards."""
     out: list[int] = []
     here = lines.first()
@@ -102,7 +103,7 @@ def test_merged_logs_are_searched_as_if_they_were_one(tmp_path: Path, seed: int)
         missed = next(position for position in every if position not in wanted)
         assert search.rank(missed) is None
         assert not search.is_hit(missed)
-        shown = FilteredMerged(merged, search)
+        shown = Filtered(merged, search)
         assert walk(shown) == wanted
         assert shown.last() == wanted[-1]
     finally:
@@ -135,7 +136,7 @@ def test_what_is_not_merged_is_not_found(tmp_path: Path) -> None:
         assert search.after(-1) == search.after(wanted[-1]) == search.known_after(-1) == wanted[0]
         assert [search.after(at, wrap=False) for at in wanted] == [*wanted[1:], None]
         assert [search.rank(at) for at in wanted] == [1, 2, 3]
-        assert walk(FilteredMerged(merged, search)) == wanted
+        assert walk(Filtered(merged, search)) == wanted
     finally:
         search.close()
         for log in logs:

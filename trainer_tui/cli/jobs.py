@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value
-from trainer_tui.cli.service import Service, run_async, utcnow
+from trainer_tui.cli.service import Service, run_async
 from trainer_tui.config import LOCAL, provider_names
+from trainer_tui.core.clock import utcnow
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Job
 from trainer_tui.query import Query, parse, strangers

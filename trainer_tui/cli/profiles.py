@@ -9,9 +9,10 @@ import getpass
 from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, FAILED, CliContext
 from trainer_tui.cli.parser import Nested
-from trainer_tui.cli.service import Service, run_async, utcnow
+from trainer_tui.cli.service import Service, run_async
 from trainer_tui.config import LOCAL, Profile, Secret, provider_names
 from trainer_tui.config_write import add_profile, check_removable, remove_managed_profile
+from trainer_tui.core.clock import utcnow
 from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import Account
 from trainer_tui.providers import base

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from trainer_tui.cli.context import CliContext
@@ -19,11 +18,6 @@ from trainer_tui.providers.base import Context, Facts, Provider
 from trainer_tui.query_refs import ref_of, resolve_ref
 
 T = TypeVar("T")
-
-
-def utcnow() -> datetime:
-    """The machine's clock, aware UTC."""
-    return datetime.now(UTC)
 
 
 class Service:

@@ -8,7 +8,8 @@ from datetime import datetime
 from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value, time_value
-from trainer_tui.cli.service import Service, run_async, utcnow
+from trainer_tui.cli.service import Service, run_async
+from trainer_tui.core.clock import utcnow
 from trainer_tui.core.estimate import cost
 from trainer_tui.core.history import joined
 from trainer_tui.errors import NetworkError, ServiceError, StateError, TrainerError

@@ -10,6 +10,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+def utcnow() -> datetime:
+    """The machine's clock, aware UTC."""
+    return datetime.now(UTC)
+
+
 class Clock(Protocol):
     """What the loops need of time."""
 
@@ -26,7 +31,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock; the calendar may be another."""
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
         self._now = now
 
     def now(self) -> datetime:

@@ -7,7 +7,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, Unpack
@@ -17,7 +17,7 @@ from trainer_tui.core import questions
 from trainer_tui.core.actions import Actions, Wishes
 from trainer_tui.core.acts import Act, Outcome, why_not
 from trainer_tui.core.board import Board, Delta, unseen
-from trainer_tui.core.clock import SystemClock
+from trainer_tui.core.clock import SystemClock, utcnow
 from trainer_tui.core.downloads import Downloads, folder_of
 from trainer_tui.core.faultlog import FaultLog
 from trainer_tui.core.follow import Follower
@@ -49,11 +49,6 @@ from trainer_tui.providers import base
 from trainer_tui.providers.base import Context, Facts, Provider, Submission
 
 T = TypeVar("T")
-
-
-def utcnow() -> datetime:
-    """The machine's clock, aware UTC."""
-    return datetime.now(UTC)
 
 
 class Runtime:

@@ -7,13 +7,14 @@ import gc
 import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
 
 from trainer_tui.config import LOCAL, Config, provider_names
+from trainer_tui.core.clock import utcnow
 from trainer_tui.errors import ConfigError, TrainerError
 from trainer_tui.model import Artifact, Capability, Event, Job, JobRef
 from trainer_tui.paths import Paths
@@ -42,11 +43,6 @@ _TICK = 30.0
 """Seconds between two looks at what time alone changes."""
 _LOOK_AT_THEME = 2.0
 """Seconds between two looks at whether the theme's file was saved again."""
-
-
-def utcnow() -> datetime:
-    """The machine's clock, aware UTC."""
-    return datetime.now(UTC)
 
 
 class Filter:

@@ -88,12 +88,11 @@ def _run(app: TrainerApp, paths: Paths, *, mouse: bool) -> int:
 def write_crash(paths: Paths, error: BaseException) -> Path:
     """Append a traceback, without local variables and credentials, to the log in the state folder;
     say what the error itself advises."""
-    from datetime import UTC, datetime
-
+    from trainer_tui.core.clock import utcnow
     from trainer_tui.core.faultlog import FaultLog
     from trainer_tui.errors import TrainerError
 
-    faults = FaultLog(paths.state / "console.log", lambda: datetime.now(UTC))
+    faults = FaultLog(paths.state / "console.log", utcnow)
     faults.write(error)
     if isinstance(error, TrainerError) and error.hint:
         print(f"trainer-tui: {error.hint}", file=sys.stderr)

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from trainer_tui.core.logfile.document import LogFile
-from trainer_tui.core.logfile.filtered import Filtered
 from trainer_tui.core.logfile.hits import Hits, Spans
 from trainer_tui.core.logfile.merge import Merged
 from trainer_tui.core.logfile.pattern import Pattern
 from trainer_tui.core.logfile.search import Search
-
-
-class FilteredMerged(Filtered):
-    """Merged lines of which only hits are shown."""
-
-    def last(self) -> int | None:
-        last = self._log.last()
-        return None if last is None else self.before(last + 1)
 
 
 class MergedSearch(Hits):

@@ -94,7 +94,7 @@ class CompareScreen(Screen[None], InConsole):
         self.panel = ChartPanel(id="compare-panel")
         self.rows = CompareRows(id="compare-rows")
         self.table = ConfigTable(id="compare-config")
-        self._keys = KeyBar(self._hints)
+        self._keys = KeyBar(self._hints, lambda: self.panel)
 
     def compose(self) -> ComposeResult:
         """Title, curves, jobs, configs, keys."""
@@ -216,11 +216,6 @@ class CompareScreen(Screen[None], InConsole):
             self._renew()
 
     # Keys
-
-    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
-        """A click on a key."""
-        node = self if event.action.startswith(("screen.", "app.")) else self.panel
-        self.run_worker(self.app.run_action(event.action, node), group="keys")
 
     def action_turn(self) -> None:
         """From the curves to the configs, and back."""

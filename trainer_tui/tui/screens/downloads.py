@@ -241,10 +241,6 @@ class DownloadsScreen(Screen[None], InConsole):
         hints.append(Hint("C", "clear ended", "screen.clear", ended))
         return [*hints, Hint("esc", "back", "screen.dismiss")]
 
-    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
-        """A click on a key."""
-        self.run_worker(self.app.run_action(event.action, self), group="keys")
-
     def _tell(self) -> None:
         queue, glyphs = self.queue, self.queue.glyphs
         rows = queue.rows

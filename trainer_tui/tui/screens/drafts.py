@@ -224,10 +224,6 @@ class DraftsScreen(Screen[None], InConsole):
 
     # Keys -------------------------------------------------------------------------------------
 
-    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
-        """A click on a key."""
-        self.run_worker(self.app.run_action(event.action, self), group="keys")
-
     def on_draft_list_moved(self) -> None:
         """The line below is of the draft under the cursor."""
         self._whole.renew()

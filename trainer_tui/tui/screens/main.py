@@ -57,7 +57,7 @@ class MainScreen(Screen[None], InConsole):
         )
         self.detail = Detail(glyphs, session.tab)
         self.panes = Container(id="panes")
-        self.keys = KeyBar(self.hints)
+        self.keys = KeyBar(self.hints, lambda: self.focused or self)
         self.zoom = session.zoom
         self.in_detail = False
         """Whether the detail has the screen where there is room for one pane only."""
@@ -273,11 +273,6 @@ class MainScreen(Screen[None], InConsole):
     def on_edge_line_clicked(self, event: EdgeLine.Clicked) -> None:
         """A click on a tab, the filter or the marks."""
         self.console.command(event.key)
-
-    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
-        """A click on a key."""
-        action = self.app.run_action(event.action, self.focused or self)
-        self.run_worker(action, group="keys")
 
     def on_detail_tab_changed(self) -> None:
         """Remember the tab."""

@@ -190,10 +190,6 @@ class ModelScreen(Screen[None], InConsole):
 
     # Keys
 
-    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
-        """A click on a key."""
-        self.run_worker(self.app.run_action(event.action, self), group="keys")
-
     def action_star(self) -> None:
         """Ask for the star, or for none."""
         app = self.console

@@ -142,10 +142,6 @@ class PipelineScreen(Screen[None], InConsole):
                 out.append([Piece(f"  {head:<{label}}", "text-muted"), Piece(part, colour)])
         return out
 
-    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
-        """A click on a key."""
-        self.run_worker(self.app.run_action(event.action, self), group="keys")
-
     def action_refresh(self) -> None:
         """Ask again."""
         self._ask()

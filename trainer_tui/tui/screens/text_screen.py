@@ -276,10 +276,6 @@ class TextScreen(TextChecked):
             hints = [hint for hint in hints if hint.action != action]
         return hints
 
-    def on_key_bar_clicked(self, event: KeyBar.Clicked) -> None:
-        """A click on a key."""
-        self.run_worker(self.run_action(event.action), group="keys")
-
     def on_resize(self, event: events.Resize) -> None:
         """Lines fit the width."""
         self.renew()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
-from textual.message import Message
+from textual.dom import DOMNode
 
 from trainer_tui.tui.widgets.line import Piece, PieceLine, width_of
 
@@ -28,20 +28,21 @@ def width_of_hints(hints: Sequence[Hint]) -> int:
 
 
 class KeyBar(PieceLine):
-    """`` s stop  c cancel  r resume …  ? help``; what cannot be done now is faint."""
+    """`` s stop  c cancel  r resume …  ? help``; what cannot be done now is faint.
+
+    Args:
+        hints: The keys.
+        has: Gives what has their actions; without it the screen.
+    """
 
     GROUND = "panel"
 
-    class Clicked(Message):
-        """A key was clicked."""
-
-        def __init__(self, action: str) -> None:
-            super().__init__()
-            self.action = action
-
-    def __init__(self, hints: Callable[[], Sequence[Hint]]) -> None:
+    def __init__(
+        self, hints: Callable[[], Sequence[Hint]], has: Callable[[], DOMNode] | None = None
+    ) -> None:
         super().__init__(id="keys")
         self._hints = hints
+        self._has = has or (lambda: self.screen)
 
     def pieces(self, width: int) -> Sequence[Piece]:
         hints = list(self._hints())
@@ -71,4 +72,5 @@ class KeyBar(PieceLine):
     def on_click(self, event: events.Click) -> None:
         """A click does what the key does."""
         if action := self.key_at(event.x):
-            self.post_message(self.Clicked(action))
+            acting = self.app.run_action(action, self._has())
+            self.screen.run_worker(acting, group="keys")

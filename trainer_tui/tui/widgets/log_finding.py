@@ -101,10 +101,6 @@ class LogFinding(LogMotion):
         from trainer_tui.core.logfile.filtered import Filtered
 
         assert self.filter is not None
-        if isinstance(self.document, Merged):
-            from trainer_tui.core.logfile.mergedsearch import FilteredMerged
-
-            return FilteredMerged(self.document, self.filter, self.context)
         return Filtered(self.document, self.filter, self.context)
 
     def grown(self, first: int | None, *, reset: bool = False) -> None:
