@@ -9,6 +9,7 @@ from typing import Any
 from trainer_tui import sanitize
 from trainer_tui.errors import ProtocolError
 from trainer_tui.model import (
+    ATTEMPT,
     Artifact,
     ArtifactKind,
     Capability,
@@ -80,7 +81,7 @@ def job(value: object, profile: str) -> Job:
                 for label, key in (
                     ("Runner", "runner"),
                     (ORIGIN, "origin"),
-                    ("Attempt", "attempt"),
+                    (ATTEMPT, "attempt"),
                     ("Process", "pid"),
                     (FOLDER, "folder"),
                 )
