@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import math
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -150,6 +152,24 @@ def test_only_a_yes_is_a_yes(tmp_path: Path, answer: str, yes: bool) -> None:
     assert asked.confirm("Cancel it?", consequence="It ends.") is yes
     assert isinstance(asked.stderr, Screen)
     assert asked.stderr.getvalue() == "It ends.\nCancel it? [y/N] "
+
+
+def test_ctrl_c_ends_a_question_at_once(tmp_path: Path) -> None:
+    """Also of a command that runs on a loop, which would only note it and wait for the answer."""
+    asked, answered = context(tmp_path, "y\n"), []
+
+    class Typing(Screen):
+        def readline(self, size: int = -1, /) -> str:
+            signal.raise_signal(signal.SIGINT)
+            return "y\n"
+
+    async def ask() -> None:
+        asked.stdin = Typing()
+        answered.append(asked.confirm("Sure?"))
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(ask())
+    assert not answered
 
 
 def test_yes_answers_and_nobody_refuses(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ known to every command without being declared; they arrive as fields of the cont
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from trainer_tui.errors import TrainerError, UsageError
@@ -30,6 +31,25 @@ DONE = 0
 FAILED = 1
 INTERRUPTED = 7
 """A job that was waited for ended before its last step and can be resumed."""
+
+
+@contextlib.contextmanager
+def _ctrl_c_ends() -> Iterator[None]:
+    """While a person is asked, ctrl-C raises at once.
+
+    asyncio only notes it, for the task that would be canceled is the one that waits here.
+    """
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class CliContext:
@@ -216,7 +236,8 @@ class CliContext:
             self.say(consequence)
         self.stderr.write(self._safe(question, True) + " [y/N] ")
         self.stderr.flush()
-        return self.stdin.readline().strip().lower() in {"y", "yes"}
+        with _ctrl_c_ends():
+            return self.stdin.readline().strip().lower() in {"y", "yes"}
 
     def _safe(self, text: str, terminal: bool) -> str:
         if not terminal:
