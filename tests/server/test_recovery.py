@@ -203,14 +203,20 @@ def test_a_launch_void_twice_is_still_queued(server: LocalServer) -> None:
 
 
 def test_a_job_half_made_is_not_there(server: LocalServer) -> None:
-    """Killed while a submitted job was written: nothing was promised, nothing is left."""
+    """Killed while a submitted job was written: nothing was promised, nothing is left; nor of the
+    new text of another one's record."""
+    job = server.submit(shell("true"))
+    server.wait(job["id"])
     server.kill()
     half = server.jobs / ".new-abcdefgh1234"
     half.mkdir()
     (half / "config.yaml").write_text("job: command")
+    begun = server.folder(job["id"]) / ".job.json.k3xq0a_z"
+    begun.write_text("{")
     server.start(*SLOTS)
-    assert server.client.get("/v1/jobs").json()["jobs"] == []
+    assert [each["id"] for each in server.client.get("/v1/jobs").json()["jobs"]] == [job["id"]]
     assert not half.exists()
+    assert not begun.exists()
 
 
 def test_an_unreadable_job_hides_no_other(server: LocalServer) -> None:

@@ -26,6 +26,8 @@ from trainer_tui.server.runners.files import read_whole
 from trainer_tui.server.settings import ServerSettings
 
 _log = logging.getLogger("trainer_tui.server")
+# New texts of these files before they take their place; a supervisor writes others.
+_BEGUN = (".job.json.", ".config.yaml.", ".request.json.", ".launch.json.")
 _MAX_EVENTS = 64 * 1024 * 1024
 _ID = re.compile(r"[0-9a-z]{4,32}\Z")
 
@@ -72,6 +74,7 @@ class Disk:
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 _log.warning("%s is not a readable job: %s", path, error)
                 continue
+            _clear(path)
             yield record
 
     def create(self, record: JobRecord, config: bytes) -> JobFolder:
@@ -133,6 +136,14 @@ class Disk:
         """Delete for good; may take a while."""
         for path in self._settings.trash.iterdir() if only is None else only:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Delete what a server that was killed had begun to write in a job's folder."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_BEGUN):
+                os.unlink(entry.path)  # noqa: PTH108 (a path per job would double the time)
 
 
 def _sync_folder(folder: Path) -> None:
