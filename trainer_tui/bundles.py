@@ -13,7 +13,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -259,14 +259,12 @@ def pack(
     *,
     root: str = "",
     comment: str = "",
-    moved: Callable[[int], None] = lambda count: None,
 ) -> None:
     """Write a zip of files below a folder.
 
     Args:
         root: The folder inside the zip that they are put in.
         comment: Kept in the zip, so that two zips of one folder differ.
-        moved: Called with the number of bytes read since the last call.
 
     Raises:
         OSError: Something cannot be read or written; no zip is left behind.
@@ -274,29 +272,20 @@ def pack(
     try:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
             made.comment = comment.encode()
-            add(made, folder, files, root=root, moved=moved)
+            add(made, folder, files, root=root)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
 
 
-def add(
-    made: zipfile.ZipFile,
-    folder: Path,
-    files: Iterable[Path],
-    *,
-    root: str = "",
-    moved: Callable[[int], None] = lambda count: None,
-) -> None:
+def add(made: zipfile.ZipFile, folder: Path, files: Iterable[Path], *, root: str = "") -> None:
     """Add files below a folder to a zip that is being written; as :func:`pack`."""
     for path in files:
         name = PurePosixPath(root, path.relative_to(folder).as_posix())
         entry = zipfile.ZipInfo.from_file(path, str(name), strict_timestamps=False)
         entry.compress_type = zipfile.ZIP_DEFLATED
         with path.open("rb") as source, made.open(entry, "w", force_zip64=_large(path)) as sink:
-            while data := source.read(_CHUNK):
-                sink.write(data)
-                moved(len(data))
+            shutil.copyfileobj(source, sink, _CHUNK)
 
 
 def _large(path: Path) -> bool:

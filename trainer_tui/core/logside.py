@@ -120,7 +120,7 @@ class LogSide(Side):
             path = await provider.log_path(self.ref.id)
         way: _Way
         if path is not None:
-            way = Written(path, self.around.clock, self._status)
+            way = Written(path, self.around.clock, lambda: self.status)
         else:
             spool = open_spool(self.around.spools, self.ref, name)
             way = Fetched(spool, self._ask(name), self.around.clock, self._pause)
@@ -138,10 +138,6 @@ class LogSide(Side):
             return await provider.logs(self.ref.id, offset=offset, limit=limit, name=name)
 
         return ask
-
-    def _status(self) -> Status:
-        entry = self.around.board.get(self.ref)
-        return entry.job.status if entry else Status.UNKNOWN
 
     def _pause(self) -> float:
         return self.pace(1.0, 5.0) or 5.0

@@ -13,7 +13,7 @@ from trainer_tui.core import metricrows
 from trainer_tui.core.messages import MetricsArrived
 from trainer_tui.core.sides import METRICS_PIECE, Side, Surroundings
 from trainer_tui.errors import RateLimitError, TrainerError
-from trainer_tui.model import Capability, JobRef, Metric, Status
+from trainer_tui.model import Capability, JobRef, Metric
 from trainer_tui.providers.base import LOG, HasLogFile, HasMetrics, Provider
 
 if TYPE_CHECKING:
@@ -209,14 +209,10 @@ class MetricsSide(Side):
             around.metrics(),
             provider,
             around.clock,
-            lambda: self._status().ended,
+            lambda: self.status.ended,
             lambda: around.fetched.get((self.ref, LOG)),
             (entry.job.started_at or entry.job.created_at) if entry is not None else None,
         )
-
-    def _status(self) -> Status:
-        entry = self.around.board.get(self.ref)
-        return entry.job.status if entry else Status.UNKNOWN
 
 
 async def has_log_file(provider: Provider, ref: JobRef) -> bool:

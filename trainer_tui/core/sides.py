@@ -100,10 +100,15 @@ class Side(ABC):
             )
         return await self.around.provider(self.ref.profile)
 
+    @property
+    def status(self) -> Status:
+        """The job's, as last seen."""
+        entry = self.around.board.get(self.ref)
+        return entry.job.status if entry else Status.UNKNOWN
+
     def pace(self, running: float, waiting: float) -> float | None:
         """Seconds until the next look, by the job's status."""
-        entry = self.around.board.get(self.ref)
-        status = entry.job.status if entry else Status.UNKNOWN
+        status = self.status
         if status.ended:
             return None
         return running if status in {Status.RUNNING, Status.STOPPING} else waiting

@@ -55,25 +55,9 @@ class Command:
     """The capability without which it is greyed, with the provider's reason."""
 
 
-def _c(
-    id: str,
-    keys: str,
-    title: str,
-    help: str,
-    run: str,
-    scope: Scope = Scope.MAIN,
-    *,
-    label: str = "",
-    write: bool = False,
-    act: str | None = None,
-    hidden: bool = False,
-    needs: str | None = None,
-) -> Command:
-    return Command(id, keys, title, help, run, scope, label, write, act, hidden, needs)
-
-
 _TABS = ("overview", "logs", "metrics", "config", "artifacts", "models", "events")
 
+_c = Command
 COMMANDS: tuple[Command, ...] = (
     # Acts on jobs
     _c("job.stop", "s", "Stop", "End the job early and keep what it has made.",
