@@ -274,6 +274,10 @@ async def test_an_unsent_edit_is_offered_and_restored(tmp_path: Path) -> None:
         screen = await opened(pilot, app)
         assert isinstance(app.screen, ChooseScreen)
         assert "unsent edit of this config, 12m ago" in shown(app)
+        await pilot.resize_terminal(60, 30)
+        await until(pilot, lambda: "against what the service h…" in shown(app))
+        await pilot.resize_terminal(*SIZE)
+        await until(pilot, lambda: "against what the service has now" in shown(app))
         await pilot.press("r")
         await until(pilot, lambda: app.screen is screen)
         assert screen.area.text == mine

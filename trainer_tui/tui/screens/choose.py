@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.inside import glyphs_of
+from trainer_tui.tui.present import fit
 from trainer_tui.tui.widgets.line import Piece
 from trainer_tui.tui.widgets.lines_view import Line, LinesView, wrap
 
@@ -58,7 +59,10 @@ class ChooseScreen(ModalScreen[str]):
         """As high as it needs to be."""
         self.set_class(not self.glyphs.unicode, "-ascii")
         self._show()
-        self._view.styles.height = len(self._view.lines)
+
+    def on_resize(self) -> None:
+        """The words fit the width."""
+        self._show()
 
     @property
     def glyphs(self) -> Glyphs:
@@ -78,7 +82,8 @@ class ChooseScreen(ModalScreen[str]):
             sign = self.glyphs.cursor if chosen else " "
             label = f"{answer.label:<{longest}}  "
             used = 6 + len(label)
-            note = answer.note[: max(0, width - used)]
+            room = max(0, width - used)
+            note = fit(answer.note, min(len(answer.note), room), self.glyphs)
             lines.append(
                 [
                     Piece(f" {sign} ", "accent", True, ground),
@@ -89,6 +94,7 @@ class ChooseScreen(ModalScreen[str]):
                 ]
             )
         self._view.set_lines(lines)
+        self._view.styles.height = len(lines)
 
     def action_move(self, rows: int) -> None:
         """Move the cursor, round and round."""
