@@ -219,6 +219,10 @@ def test_runcomfy_is_asked_for_its_datasets(
             ):
                 code, out, _ = run(tmp_path, "-", *more, profile="comfy", config=config, stdin=GOOD)
                 assert code == bool(gist) and gist in out
+            with pytest.raises(UsageError, match="has no GPU"):
+                run(tmp_path, "-", "--gpu-type=HOPER", profile="comfy", config=config, stdin=GOOD)
+            with pytest.raises(UsageError, match="which service"):
+                run(tmp_path, "-", "--gpu-count=8", stdin=GOOD)
             for name, gist in (("dogs", "is UPLOADING"), ("cat", "did you mean 'cats'?")):
                 text = GOOD.replace("datasets/cats", f"datasets/{name}")
                 code, out, _ = run(tmp_path, "-", profile="comfy", config=config, stdin=text)

@@ -40,15 +40,20 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
     Gives 1 when one of them is an error, else 0.
 
     Raises:
-        UsageError: A file cannot be read, or standard input is named twice.
+        UsageError: A file cannot be read, standard input is named twice, there is no such GPU.
         ConfigError: There is no such profile.
     """
     files: list[str] = args.files
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once")
-    provider = None
+    provider, gpu = None, None
     if context.profile is not None:
+        from trainer_tui.providers.base import facts
+
         provider = context.config.profile(context.profile).provider
+        gpu = gpu_of(facts(provider), args.gpu_type, args.gpu_count)
+    elif args.gpu_type is not None or args.gpu_count is not None:
+        raise UsageError("which service's GPUs?", hint="Add --profile.")
     texts = [(file, read_config(file, context)) for file in files]
     datasets = (
         _known_datasets(context, context.profile)
@@ -69,6 +74,7 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         found += [(file, problem) for problem in problems]
         if not context.json:
             _tell(context, file, text, problems)
+    wrong = any(problem.severity == "error" for _, problem in found)
     if context.json:
         several = len(files) > 1
         context.print_json(
@@ -76,22 +82,19 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         )
     else:
         context.say(tally(problem for _, problem in found))
-        wrong = any(problem.severity == "error" for _, problem in found)
         if context.profile is not None and len(texts) == 1 and not wrong:
-            for line in _will(context, context.profile, texts[0][1], args):
+            for line in _will(context, context.profile, texts[0][1], gpu):
                 context.say(line)
-    return FAILED if any(problem.severity == "error" for _, problem in found) else DONE
+    return FAILED if wrong else DONE
 
 
-def _will(context: CliContext, profile: str, text: str, args: argparse.Namespace) -> Iterable[str]:
+def _will(context: CliContext, profile: str, text: str, gpu: Gpu | None) -> Iterable[str]:
     """What the job would do, as ``submit`` says it: at the pace of one like it, with the money."""
     from trainer_tui.cli import forecasts
     from trainer_tui.cli.service import Service
 
-    service = Service(context)
-    gpu = gpu_of(service.facts(profile), args.gpu_type, args.gpu_count)
     try:
-        will = forecasts.of_new(service, profile, text, gpu)
+        will = forecasts.of_new(Service(context), profile, text, gpu)
     except TrainerError:  # a check needs no store
         return []
     return will.words() if will is not None else []
