@@ -8,6 +8,7 @@ times, what is still expected, what went wrong), ``files/`` (what a trainer read
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import uuid
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -79,6 +81,10 @@ class Datasets:
         self._arriving: dict[str, int] = {}
         for folder in _folders(root):  # uploads that an earlier server did not live to finish
             shutil.rmtree(folder / "incoming", ignore_errors=True)
+        left = list(root.glob(".deleted-*"))
+        if left:  # what it did not live to delete may be large
+            clear = partial(shutil.rmtree, ignore_errors=True)
+            threading.Thread(target=lambda: list(map(clear, left)), daemon=True).start()
 
     def create(self, name: str | None = None) -> Dataset:
         """Make an empty dataset.
@@ -107,11 +113,16 @@ class Datasets:
 
     def list(self) -> list[Dataset]:
         """All datasets, newest first."""
-        found = [dataset for folder in _folders(self.root) if (dataset := self._read(folder))]
+        kept = [dataset for folder in _folders(self.root) if (dataset := self._read(folder))]
+        found = [self._complete(dataset) for dataset in kept]
         return sorted(found, key=lambda each: (each.created_at, each.id), reverse=True)
 
     def get(self, dataset_id: str) -> Dataset:
-        """One dataset.
+        """One dataset. Raises as :meth:`_kept`."""
+        return self._complete(self._kept(dataset_id))
+
+    def _kept(self, dataset_id: str) -> Dataset:
+        """What is written down of one: its files are not looked at, and may be very many.
 
         Raises:
             UsageError: That is no id (code ``INVALID_ID``).
@@ -149,7 +160,7 @@ class Datasets:
         for name in sizes:
             _plain_name(name)
         with self._lock:
-            dataset = self.get(dataset_id)
+            dataset = self._kept(dataset_id)
             expected = {**dataset.expected, **sizes}
             self._write(replace(dataset, expected=expected, error=None, updated_at=self._now()))
             return self.get(dataset_id)
@@ -163,7 +174,7 @@ class Datasets:
         """
         name = _plain_name(name)
         with self._lock:
-            dataset = self.get(dataset_id)
+            dataset = self._kept(dataset_id)
             incoming = self.root / dataset.id / "incoming"
             incoming.mkdir(exist_ok=True)
             self._arriving[dataset.id] = self._arriving.get(dataset.id, 0) + 1
@@ -203,7 +214,7 @@ class Datasets:
         return self.get(arrival.dataset_id)
 
     def _take(self, arrival: Arrival, unpacked: Path, problem: UsageError | None) -> None:
-        dataset = self.get(arrival.dataset_id)
+        dataset = self._kept(arrival.dataset_id)
         files = self.folder(dataset)
         if problem is None and unpacked.is_dir():
             for path in unpacked.iterdir():
@@ -224,14 +235,19 @@ class Datasets:
                 updated_at=datetime.fromisoformat(kept["updated_at"]),
                 error=kept["error"],
                 expected=kept["expected"],
-                files=tuple(
-                    (path.name, path.stat().st_size)
-                    for path in sorted((folder / "files").iterdir())
-                ),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return self._judged(found)
+        return found
+
+    def _complete(self, dataset: Dataset) -> Dataset:
+        """With its files, and the status that follows from them."""
+        try:
+            with os.scandir(self.folder(dataset)) as entries:
+                files = sorted((entry.name, entry.stat().st_size) for entry in entries)
+        except OSError:
+            files = []
+        return self._judged(replace(dataset, files=tuple(files)))
 
     def _judged(self, dataset: Dataset) -> Dataset:
         if self._arriving.get(dataset.id) or (dataset.expected and dataset.error is None):
