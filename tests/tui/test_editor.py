@@ -291,8 +291,9 @@ async def test_an_unsent_edit_is_offered_and_restored(tmp_path: Path) -> None:
         assert unsent_edit(app.store, REF) is None
 
 
-async def test_discarding_is_a_choice(tmp_path: Path) -> None:
-    """x drops the draft; esc only closes the offer and the draft is offered again."""
+async def test_beginning_anew_is_a_choice(tmp_path: Path) -> None:
+    """x sets the draft aside, where the list of drafts has it; esc only closes the offer and the
+    draft is offered again."""
     app = EditApp(tmp_path)
     left_behind(app, set_value(FLUX, "train.steps", 50))
     async with app.run_test(size=SIZE) as pilot:
@@ -309,7 +310,7 @@ async def test_discarding_is_a_choice(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, ChooseScreen))
         await pilot.press("x")
         await until(pilot, lambda: app.screen is screen)
-        assert app.store.drafts() == []
+        assert [draft.kind for draft in app.store.drafts()] == ["kept"]
         assert screen.area.text == FLUX
 
 

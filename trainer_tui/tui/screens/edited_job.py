@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from textual.app import App
 from textual.document._history import EditHistory
 
-from trainer_tui.core.drafts import Keeper, ago, last_sent, unsent_edit
+from trainer_tui.core.drafts import Keeper, ago, last_sent, set_aside, unsent_edit
 from trainer_tui.core.messages import Aspect, AspectFailed, ConfigArrived
 from trainer_tui.core.rows import Draft
 from trainer_tui.errors import TrainerError
@@ -203,8 +203,21 @@ class EditedJob(TextFlows):
         elif draft is not None:
             self._drop(draft)
 
+    def _set_aside(self, draft: Draft) -> bool:
+        """Keep an edit as one that is not gone on with, or say why that is not possible."""
+        app = self.console
+        try:
+            set_aside(
+                app.store, app.now(), profile=draft.profile, ref=self.ref, text=draft.text,
+                base_text=draft.base_text,
+            )  # fmt: skip
+        except TrainerError as error:
+            app.say_error(error)
+            return False
+        return self._drop(draft)
+
     def _drop(self, draft: Draft) -> bool:
-        """Drop a draft for good, or say why that is not possible."""
+        """Drop a draft, or say why that is not possible."""
         try:
             self.console.store.discard_draft(draft.id)
         except TrainerError as error:
@@ -261,7 +274,7 @@ class EditedJob(TextFlows):
             return None
 
     def _offer(self, draft: Draft) -> None:
-        """An unsent edit is there: restore it, see it, or drop it on purpose."""
+        """An unsent edit is there: restore it, see it, or begin anew."""
         from trainer_tui.tui.screens.choose import Answer, ChooseScreen
 
         when = ago(draft.updated_at, self.console.now())
@@ -271,7 +284,7 @@ class EditedJob(TextFlows):
         answers = [
             Answer("r", "Restore", "go on where it was left", "restore"),
             Answer("d", "Show difference", "against what the service has now", "diff"),
-            Answer("x", "Discard", "drop it for good", "discard"),
+            Answer("x", "Set aside", "begin anew; :drafts keeps it", "aside"),
         ]
 
         def answered(choice: str | None) -> None:
@@ -279,8 +292,8 @@ class EditedJob(TextFlows):
                 self._go_on(draft)
             elif choice == "diff":
                 self._show_draft(draft)
-            elif choice == "discard" and self._drop(draft):
-                self.console.say("The unsent edit is gone.")
+            elif choice == "aside" and self._set_aside(draft):
+                self.console.say("The unsent edit is set aside; :drafts has it.")
 
         self.app.push_screen(ChooseScreen("Unsent edit", words, answers), answered)
 
