@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from textual._compositor import Compositor
 from textual.geometry import Region
 from textual.screen import Screen
+from textual.scrollbar import ScrollBarRender
 
 from tests.tui.console import make, running, screen_text, until
 from tests.tui.fake import NOW, FakeRuntime, few, job, many
@@ -26,6 +27,7 @@ from trainer_tui.tui.glyphs import ASCII, UNICODE
 from trainer_tui.tui.joblist import JobList
 from trainer_tui.tui.paint import Paint
 from trainer_tui.tui.widgets.job_row import draw_row
+from trainer_tui.tui.widgets.steady_bar import thumb_place
 
 DARK = Paint({"foreground": "#ffffff", "background": "#000000"})
 
@@ -257,6 +259,23 @@ async def test_very_many_jobs_move_at_once(tmp_path: Path) -> None:
         await pilot.press("G")
         await until(pilot, lambda: "scene_run_19999" in screen_text(app))
         assert len(app.main.table._lines) < 200
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 30_000), st.floats(0, 1))
+def test_a_bar_that_is_not_painted_again_would_look_the_same(
+    size: int, window: int, rows: int, part: float
+) -> None:
+    """Where two positions of a scroll bar have one place, Textual draws one thumb for both."""
+    ends = max(0, rows - window)
+    position = int(part * ends)
+    nearby = min(ends, position + 5)
+    if thumb_place(size, window, rows, position) != thumb_place(size, window, rows, nearby):
+        return
+    bars = [
+        ScrollBarRender.render_bar(size, rows, window if window < rows else 0, each).segments
+        for each in (position, nearby)
+    ]
+    assert [str(segment) for segment in bars[0]] == [str(segment) for segment in bars[1]]
 
 
 async def test_hostile_names_are_only_text(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from trainer_tui.model import JobRef
@@ -23,6 +25,7 @@ from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.joblist import JobList
 from trainer_tui.tui.paint import Paint, paint_of
 from trainer_tui.tui.widgets.job_row import draw_row
+from trainer_tui.tui.widgets.steady_bar import SteadyBar
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
@@ -133,6 +136,15 @@ class JobsTable(ScrollView, can_focus=True):
     def width(self) -> int:
         """Cells of a row, beside the scroll bar."""
         return self.scrollable_content_region.width
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Textual: the bar, made when it is first asked for."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = SteadyBar(name="vertical")
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     @property
     def row(self) -> int:
@@ -322,9 +334,21 @@ class JobsTable(ScrollView, can_focus=True):
         if held is None or held[1] is not strip:
             self.refresh_line(row)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual: some lines. The table has neither edge nor padding: its strips are handed on as
+        they are held, and what was found of a strip once is not looked for when it scrolls."""
+        self.ensure_columns()
+        width, ground = self.outer_size.width, self.background_colors[1]
+        beside = Style(bgcolor=ground.rich_color)
+        strips = [self.render_line(y).adjust_cell_length(width, beside) for y in crop.line_range]
+        for each in self.get_line_filters():
+            strips = [strip.apply_filter(each, ground) for strip in strips]
+        if crop.column_span != (0, width):
+            strips = [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
     def render_line(self, y: int) -> Strip:
         row = y + self.scroll_offset.y
-        self.ensure_columns()
         if row < len(self.jobs):
             return self._line(row)
         paint = paint_of(self.app)
@@ -339,7 +363,7 @@ class JobsTable(ScrollView, can_focus=True):
         ref = entry.job.ref
         cursor = row == self._row
         cells = present.cells(entry, self._now(), self.glyphs)
-        key = (cells, cursor, cursor and self.has_focus, ref in self.marks, self.width)
+        key = (cells, cursor, cursor and self.has_focus, ref in self.marks, self._laid_width)
         held = self._lines.get(ref)
         if held is not None and held[0] == key:
             return held[1]
