@@ -131,7 +131,7 @@ def _known(
     if near:
         fix = f"did you mean '{clean(near[0], limit=80)}'?"
     elif meant:
-        fix = f"there is only '{clean(meant[0], limit=80)}'"
+        fix = f"there is only '{clean(meant[0], limit=80)}'; to upload it: {_upload(shown)}"
     elif ready:
         fix = "there are " + ", ".join(f"'{clean(one, limit=40)}'" for one in ready[:5])
         fix += f"; to upload it: {_upload(shown)}"
