@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.server.conftest import wait_for
 from trainer_tui.errors import NotFoundError, StateError, UsageError
 from trainer_tui.server import archives
 from trainer_tui.server.datasets import Datasets, DatasetStatus, with_real_folders
+from trainer_tui.server.dialects.kaos_workspaces import Workspaces
 from trainer_tui.server.sampledata import make_dataset
 
 
@@ -224,3 +226,16 @@ def test_the_sample_dataset_is_the_same_each_time(tmp_path: Path) -> None:
         assert (picture.size, picture.mode) == ((40, 40), "RGB")
     caption = (one / "scene_002.txt").read_text()
     assert caption == "an orange sun on the left over low hills at dusk\n"
+
+
+def test_what_a_killed_server_left_is_cleared_away(tmp_path: Path) -> None:
+    """Uploads that did not come to an end, and what was being deleted."""
+    left = [tmp_path / "d" / "incoming" / "a", tmp_path / ".deleted-d" / "b"]
+    bundle = tmp_path / "w" / "bundles" / ".c0ffee"
+    for path in (*left, bundle):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    Datasets(tmp_path)
+    Workspaces(tmp_path, lambda: None)
+    wait_for(lambda: not any(path.parent.exists() for path in left), "both to be gone")
+    assert not bundle.exists()

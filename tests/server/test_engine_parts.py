@@ -24,6 +24,7 @@ from trainer_tui.server.runners.progress_child import search
 from trainer_tui.server.settings import ServerSettings
 from trainer_tui.server.signing import Signer
 from trainer_tui.server.slots import GpuInfo, Pool, find_gpus, parse_gpus
+from trainer_tui.server.supervisor import read_json
 from trainer_tui.server.verdict import error_line, vanished, verdict
 
 LIMITS = st.integers(1, 5)
@@ -113,6 +114,7 @@ def test_what_a_job_leaves_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path
     assert read_metrics(pipe, 0, 100) == ([], 0)
     assert files.read_new(pipe, 0) == (b"", 0)
     assert search(str(pipe), 0, "(?P<current>.)")["found"] == []
+    assert read_json(pipe) is None
     odd.write_bytes((5000).to_bytes(8, "little") + b"[" * 5000)
     assert files.checkpoint_entries(JobFolder(tmp_path), [odd])[0].step is None
     assert from_seconds(1e13).year == 1970  # some file systems keep times of no year

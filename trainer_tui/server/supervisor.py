@@ -240,7 +240,7 @@ class Supervisor:
         try:
             self._start(spec)
         except (OSError, ValueError) as error:
-            self._log(spec, f"could not start: {error}")
+            self._log(f"{spec['argv'][0] if spec.get('argv') else 'job'}: could not start: {error}")
             self.state["error"] = f"The process could not be started: {error}"
             self._end(None)
             return
@@ -279,7 +279,8 @@ class Supervisor:
         log = os.open(self.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             if spec.get("marker"):
-                os.write(log, (spec["marker"] + "\n").encode())
+                with contextlib.suppress(OSError):  # a full disk; the job may yet make room
+                    os.write(log, (spec["marker"] + "\n").encode())
             environment = dict(os.environ)
             for name in spec.get("unset", ()):
                 environment.pop(name, None)
@@ -359,7 +360,8 @@ class Supervisor:
             self.state["signal"] = -exit_code
         else:
             self.state["exit_code"] = exit_code
-        self.state["finished_at"] = utc_now()
+        # A clock that is set back meanwhile lets no job end before it began.
+        self.state["finished_at"] = max(utc_now(), self.state["started_at"] or "")
         for _ in range(60):  # the disk may be full for a while; this must not be lost
             try:
                 self._write()
@@ -378,9 +380,13 @@ class Supervisor:
         with contextlib.suppress(OSError):
             self._write()
 
-    def _log(self, spec: dict[str, Any], text: str) -> None:
-        with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{spec['argv'][0] if spec.get('argv') else 'job'}: {text}\n")
+    def _log(self, text: str) -> None:
+        """A line in the job's log, where there is room for it."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+        with contextlib.suppress(OSError):
+            log = os.open(self.folder / "log.txt", flags, 0o600)
+            with os.fdopen(log, "ab", buffering=0) as file:
+                file.write(f"{text}\n".encode("utf-8", "replace"))
 
 
 def main(argv: list[str]) -> int:
@@ -393,8 +399,7 @@ def main(argv: list[str]) -> int:
         # Nobody reads this process's own output; its job's state and log are read.
         import traceback
 
-        with (folder / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(traceback.format_exc())
+        supervisor._log(traceback.format_exc())
         if supervisor.child is not None:
             signal_group(supervisor.child.pid, signal.SIGKILL)
         supervisor.state["error"] = f"The job's supervisor failed: {error}"

@@ -63,6 +63,8 @@ class Workspaces:
         self._folder = folder
         self._now = now
         self._lock = threading.Lock()
+        for left in folder.glob("*/bundles/.*"):  # that an earlier server did not live to take in
+            left.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
         """All there are, sorted."""
