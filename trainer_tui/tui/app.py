@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,6 +22,7 @@ from trainer_tui.tui.base_app import BaseApp
 from trainer_tui.tui.commands import BY_ID, Command, Scope, bindings
 from trainer_tui.tui.feed import Feed
 from trainer_tui.tui.glyphs import Glyphs, choose
+from trainer_tui.tui.joblist import Filter
 from trainer_tui.tui.screens.main import MainScreen
 from trainer_tui.tui.session import Session
 from trainer_tui.tui.typeahead import TypeAhead
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from trainer_tui.core.runtime import Runtime
     from trainer_tui.core.store import Store
     from trainer_tui.providers.base import Facts
-    from trainer_tui.query import Query
     from trainer_tui.tui.widgets.jobs_table import Line
 
 _SAVE_AFTER = 0.5
@@ -43,31 +42,6 @@ _TICK = 30.0
 """Seconds between two looks at what time alone changes."""
 _LOOK_AT_THEME = 2.0
 """Seconds between two looks at whether the theme's file was saved again."""
-
-
-class Filter:
-    """The filter in force: the last text that could be read."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self.text = ""
-        self.query: Query | None = None
-        self.matches: Callable[[Entry], bool] | None = None
-        self.by_age = False
-        """Whether time alone may change what it keeps."""
-
-    def set(self, text: str) -> None:
-        """Take another text. Raises UsageError where it cannot be read; the old one stays."""
-        text = text.strip()
-        if not text:
-            self.text, self.query, self.matches, self.by_age = "", None, None, False
-            return
-        from trainer_tui.query import parse
-
-        self.query = query = parse(text)
-        now = self._now
-        self.text, self.matches = text, lambda entry: query.matches(entry.job, now())
-        self.by_age = re.search(r"\bage[<>]", str(query)) is not None
 
 
 class TrainerApp(BaseApp):

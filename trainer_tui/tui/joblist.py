@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from trainer_tui.model import JobRef, Status
 
 if TYPE_CHECKING:
     from trainer_tui.core.board import Entry
+    from trainer_tui.query import Query
 
 _STATUS_ORDER = {status: place for place, status in enumerate(
     (
@@ -50,6 +53,31 @@ def sort_key(entry: Entry, column: str) -> Any:
             return (missing, 0.0 if missing else loss, born)
         case _:
             return (born, str(job.ref))
+
+
+class Filter:
+    """The filter in force: the last text that could be read."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.text = ""
+        self.query: Query | None = None
+        self.matches: Callable[[Entry], bool] | None = None
+        self.by_age = False
+        """Whether time alone may change what it keeps."""
+
+    def set(self, text: str) -> None:
+        """Take another text. Raises UsageError where it cannot be read; the old one stays."""
+        text = text.strip()
+        if not text:
+            self.text, self.query, self.matches, self.by_age = "", None, None, False
+            return
+        from trainer_tui.query import parse
+
+        self.query = query = parse(text)
+        now = self._now
+        self.text, self.matches = text, lambda entry: query.matches(entry.job, now())
+        self.by_age = re.search(r"\bage[<>]", str(query)) is not None
 
 
 class JobList:
