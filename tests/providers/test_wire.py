@@ -44,21 +44,21 @@ from trainer_tui.providers import _complaints, _wire
 )
 def test_error_bodies(body: object, message: str, code: str | None) -> None:
     """Each documented error shape gives its words and its code."""
-    said = _complaints.complaint(json.dumps(body).encode())
+    said = _complaints.complaint(json.dumps(body).encode(), str)
     assert (said.message, said.code) == (message, code)
 
 
 def test_html_is_reduced_to_its_title() -> None:
     """Of a gateway's page only the title is shown; without one, its text without scripts."""
     page = b"<html><head><title>502 Bad &amp; worse</title></head><body>long</body></html>"
-    assert _complaints.complaint(page).message == "502 Bad & worse"
+    assert _complaints.complaint(page, str).message == "502 Bad & worse"
     page = b"<body><script>alert(1)</script><p>Down for\nmaintenance</p>"
-    assert _complaints.complaint(page).message == "Down for maintenance"
+    assert _complaints.complaint(page, str).message == "Down for maintenance"
 
 
 def test_error_words_are_safe_and_short() -> None:
     """Escape sequences and floods do not get into messages."""
-    said = _complaints.complaint(json.dumps({"error": ESCAPES + "x" * 10_000}).encode())
+    said = _complaints.complaint(json.dumps({"error": ESCAPES + "x" * 10_000}).encode(), str)
     assert not set(said.message) & {"\x1b", "\x07", "\u202e", "\n", "\x9b"}
     assert len(said.message) <= _complaints.MESSAGE_LIMIT
 
@@ -97,7 +97,7 @@ def test_each_status_has_its_error(status: int, kind: type) -> None:
 
 def test_a_code_inside_200_stands_for_its_status() -> None:
     """RunComfy's five-digit codes begin with the status that they stand for."""
-    inside = _complaints.complaint_inside({"error_code": 40951, "error_message": "it runs"})
+    inside = _complaints.complaint_inside({"error_code": 40951, "error_message": "it runs"}, str)
     assert inside is not None
     problem = _complaints.error_inside(inside, service="S", profile="p")
     assert type(problem) is StateError
@@ -107,8 +107,8 @@ def test_a_code_inside_200_stands_for_its_status() -> None:
 def test_a_job_that_failed_is_no_failed_request() -> None:
     """A job's own error code in its status does not make the answer an error."""
     job = {"id": "a", "status": "FAILED", "error_code": 50001, "error_message": "out of memory"}
-    assert _complaints.complaint_inside(job) is None
-    assert _complaints.complaint_inside({"id": "a", "error_code": None}) is None
+    assert _complaints.complaint_inside(job, str) is None
+    assert _complaints.complaint_inside({"id": "a", "error_code": None}, str) is None
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_unique_names() -> None:
 @given(st.binary(max_size=300))
 def test_any_body_gives_safe_words(body: bytes) -> None:
     """Whatever comes, the words of an error are one safe line."""
-    said = _complaints.complaint(body)
+    said = _complaints.complaint(body, str)
     assert all(ch.isprintable() or ch == "\ufffd" for ch in said.message if ord(ch) < 0xA0)
 
 

@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, Protocol
 
 from trainer_tui.core.estimate import STALL_STEPS, Estimate, Sample, add_sample, estimate
@@ -358,7 +358,7 @@ def unseen(ref: JobRef, provider: str, name: str | None = None) -> Job:
     return Job(ref, provider, name or ref.id, Status.UNKNOWN, "")
 
 
-def observed_loss(old: Job | None, job: Job, now: datetime | None = None) -> Metric | None:
+def observed_loss(old: Job | None, job: Job, now: datetime) -> Metric | None:
     """The point of the loss curve that an observation of the job gives, if it is a new one.
 
     Only for services without a metrics API: elsewhere the true curve comes from there.
@@ -368,4 +368,4 @@ def observed_loss(old: Job | None, job: Job, now: datetime | None = None) -> Met
     if old is not None and (old.loss, old.progress) == (job.loss, job.progress):
         return None
     done = job.progress
-    return Metric("loss", done.current, job.loss, now or datetime.now(UTC), done.unit)
+    return Metric("loss", done.current, job.loss, now, done.unit)

@@ -53,7 +53,7 @@ class Complaint:
     hint: str | None = None
 
 
-def complaint(data: bytes, clean: Callable[[str], str] = str) -> Complaint:
+def complaint(data: bytes, clean: Callable[[str], str]) -> Complaint:
     """The words of an error body, whatever its shape.
 
     Known shapes: ``{"error": {code, message, hint}}``, ``{"error": "text"}``, ``{"error_code",
@@ -100,7 +100,7 @@ def complaint_in(value: object, clean: Callable[[str], str] = str) -> Complaint 
     )
 
 
-def complaint_inside(value: object, clean: Callable[[str], str] = str) -> Complaint | None:
+def complaint_inside(value: object, clean: Callable[[str], str]) -> Complaint | None:
     """The complaint in an answer of status 200, if it is one: a top-level ``error_code``.
 
     An answer that is a job (``id`` and ``status``) may carry the job's own error code; that is
@@ -113,7 +113,7 @@ def complaint_inside(value: object, clean: Callable[[str], str] = str) -> Compla
     return complaint_in(value, clean)
 
 
-def tidy(text: str, clean: Callable[[str], str] = str, limit: int = MESSAGE_LIMIT) -> str:
+def tidy(text: str, clean: Callable[[str], str], limit: int = MESSAGE_LIMIT) -> str:
     """One safe line without secrets, cut only after the secrets are out."""
     safe = clean(sanitize.line(clean(text[:100_000]), limit=100_000))
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
