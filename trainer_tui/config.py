@@ -329,5 +329,6 @@ def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str
     """``; did you mean 'provider'?`` when one of the known names is near, else nothing."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name.lower(), map(str, known), n=1, cutoff=cutoff)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    names = {str(each).lower(): str(each) for each in known}
+    near = get_close_matches(name.lower(), names, n=1, cutoff=cutoff)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""

@@ -90,7 +90,6 @@ def test_help_is_quick() -> None:
         ),
         (["metrics", "x", "--since", "y"], "--since takes a whole number, not 'y'"),
         (["metrics", "x", "--tail", "-1"], "--tail takes a number of steps"),
-        (["resume", "x", "--gpu-count", "0"], "--gpu-count takes a number from 1 to 64"),
         (["wait", "x", "--timeout", "-1s"], "--timeout takes a value"),
         (["logs", "x", "--since", "now", "--until", "2h"], "--since is after --until"),
         (["submit", ".", "--profile", "local"], ". is a folder; "),

@@ -6,11 +6,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 from trainer_tui.cli import forecasts
+from trainer_tui.cli.check import gpu_of
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.jsontext import job_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.acts import Act, Outcome, consequence, why_not
-from trainer_tui.errors import StateError, TrainerError, UsageError
+from trainer_tui.errors import StateError, TrainerError
 from trainer_tui.model import Job
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
 
 async def _run(args: argparse.Namespace, context: CliContext, act: Act) -> int:
     gpu_count = getattr(args, "gpu_count", None)
-    if gpu_count is not None and not 1 <= gpu_count <= 64:
-        raise UsageError("--gpu-count takes a number from 1 to 64")
     code = DONE
     async with Service(context) as service:
         jobs: dict[str, Job] = {}
@@ -49,6 +48,7 @@ async def _run(args: argparse.Namespace, context: CliContext, act: Act) -> int:
             try:
                 job = await (service.find(text) if act is Act.FORGET else service.find_fresh(text))
                 refuse_if_not_allowed(service, job, act)
+                gpu_of(service.facts(job.ref.profile), getattr(args, "gpu_type", None), gpu_count)
                 jobs[str(job.ref)] = job
             except TrainerError as error:
                 if len(args.refs) == 1:

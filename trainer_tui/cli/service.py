@@ -147,9 +147,9 @@ class Service:
             try:
                 return resolve_ref(text, self.known())
             except NotFoundError as unknown:
-                for error in errors.values():
+                for name, error in errors.items():
                     if not isinstance(error, NotFoundError):
-                        self.context.warn(str(error))
+                        self.context.warn(f"{name}: {error}")
                 self._say_if_no_profile(text, unknown)
                 raise
 

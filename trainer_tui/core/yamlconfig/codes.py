@@ -65,7 +65,9 @@ _HEAD = """\
 
 `trainer-tui check FILE…` and the editor have the same rules; `submit` and `edit` refuse a config \
 with an error (`--no-check` sends it all the same). With `--profile` the rules of that service \
-hold too, and RunComfy is asked which datasets it has.
+hold too, RunComfy is asked which datasets it has, and a file without errors is told what it \
+would do, as `submit` does, on standard error; `--gpu-type` and `--gpu-count` are what it would \
+run on, for the rules and for the money. Relative paths are looked up from the folder of the file.
 
 ```
 $ trainer-tui check train.yaml
