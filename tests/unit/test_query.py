@@ -316,7 +316,8 @@ def test_an_unknown_ref_names_the_nearest() -> None:
     ("text", "said"),
     [
         ("provider:runcmfy", ["no provider is called 'runcmfy'; did you mean 'runcomfy'?"]),
-        ("profile:nosuch", ["no profile is called 'nosuch': there are comfy, kaos"]),
+        ("profile:nosuch", ["no profile is called 'nosuch': there are comfy, Kaos"]),
+        ("profile:KAO5", ["no profile is called 'KAO5'; did you mean 'Kaos'?"]),
         (
             "provider:run profile:kaos,comfi",
             ["no profile is called 'comfi'; did you mean"],
@@ -330,6 +331,6 @@ def test_an_unknown_ref_names_the_nearest() -> None:
 )
 def test_names_that_are_not_there(text: str, said: list[str]) -> None:
     """A profile or provider that a filter names and nothing is called so, with the nearest."""
-    told = strangers(parse(text), ["comfy", "kaos", "comfy"], ["kaos", "runcomfy"])
+    told = strangers(parse(text), ["comfy", "Kaos", "comfy"], ["kaos", "runcomfy"])
     assert len(told) == len(said)
     assert all(words in sentence for words, sentence in zip(said, told, strict=True))
