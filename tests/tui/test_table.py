@@ -65,6 +65,25 @@ def test_an_update_that_moves_nothing_says_so() -> None:
     assert jobs.index(ended.job.ref) is None and jobs.total == 8
 
 
+@given(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["", "loss", "age", "name"]))))
+def test_what_was_done_before_leaves_no_trace_in_the_order(acts: list[tuple[int, str]]) -> None:
+    """After any changes, filters and orders the list is that of one begun anew."""
+    entries = [Entry(each) for each in few()]
+    jobs = loaded(*entries)
+    for number, (place, sort) in enumerate(acts):
+        at = place % len(entries)
+        entries[at] = dataclasses.replace(
+            entries[at], job=entries[at].job.replace(loss=float(-number), name=f"n{-number}")
+        )
+        jobs.update([entries[at]])
+        jobs.arrange(matches=lambda e, n=number: n % 3 == 0 or bool(e.job.loss), sort=sort or None)
+    jobs.arrange(matches=None)
+    anew = JobList()
+    anew.sort = jobs.sort
+    anew.load(entries)
+    assert jobs.order == anew.order
+
+
 @given(
     st.integers(30, 240),
     st.sets(st.text("a", min_size=3, max_size=20), max_size=3),

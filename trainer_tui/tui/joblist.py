@@ -93,6 +93,8 @@ class JobList:
         self.reverse = False
         self._matches: Callable[[Entry], bool] | None = None
         self._keys: dict[JobRef, Any] = {}
+        """What each shown job is sorted by."""
+        self._keyed_by = ""
         self._index: dict[JobRef, int] | None = None
         self.profiles: set[str] = set()
         """Those that have jobs."""
@@ -122,6 +124,7 @@ class JobList:
     def load(self, entries: Iterable[Entry]) -> None:
         """Begin anew with these entries."""
         self.entries = {entry.job.ref: entry for entry in entries}
+        self._keys.clear()
         self.profiles = {ref.profile for ref in self.entries}
         self.arrange()
 
@@ -140,8 +143,12 @@ class JobList:
         if reverse is not None:
             self.reverse = reverse
         keep = self._matches
+        if self._keyed_by != self.sort:
+            self._keys.clear()
+            self._keyed_by = self.sort
+        held = self._keys.get
         self._keys = {
-            ref: sort_key(entry, self.sort)
+            ref: held(ref) or sort_key(entry, self.sort)
             for ref, entry in self.entries.items()
             if keep is None or keep(entry)
         }
