@@ -373,13 +373,13 @@ async def test_what_is_sent_is_the_text_and_its_base(tmp_path: Path) -> None:
     """y sends text and base byte for byte; accepted, the draft is gone and resume is offered."""
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
-        screen = await to_question(pilot, app)
+        screen = await to_question(pilot, app, 3000)
         await pilot.press("y")
         await until(pilot, lambda: app.runtime.asked)
         act, ref, parameters, future = app.runtime.asked[0]
         assert (act, ref) == (Act.EDIT, REF)
         assert parameters == {
-            "config_text": set_value(FLUX, "train.steps", 50),
+            "config_text": set_value(FLUX, "train.steps", 3000),
             "base_text": FLUX,
         }
         assert screen.area.read_only

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,8 +45,6 @@ COMFY = Target("comfy", "runcomfy", "ADA_80_PLUS", 1)
 
 def priced(tmp_path: Path) -> EditApp:
     """A console that knows the job's pace, its GPUs and their price."""
-    from dataclasses import replace
-
     app = EditApp(tmp_path, jobs=[job(gpu=Gpu("HOPPER_141", 1))])
     app.config = replace(app.config, pricing={"HOPPER_141": 4.0})
     points = [
@@ -129,14 +128,14 @@ async def test_undo_survives_a_send(tmp_path: Path) -> None:
     """Opened again after it was sent, the editor still knows the way back to the text before."""
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
-        await to_question(pilot, app, 50)
+        await to_question(pilot, app, 3000)
         await pilot.press("y")
         await until(pilot, lambda: app.runtime.asked)
         app.runtime.asked[0][3].set_result(Outcome(REF, Act.EDIT, True, "saved"))
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("n")
         await until(pilot, lambda: len(app.screen_stack) == 1)
-        screen = await opened(pilot, app, set_value(FLUX, "train.steps", 50))
+        screen = await opened(pilot, app, set_value(FLUX, "train.steps", 3000))
         await pilot.press("ctrl+z")
         assert screen.area.text == FLUX
         # Where the service has another text meanwhile there is nothing to go back to.
@@ -339,7 +338,8 @@ async def test_a_dropped_line_leaves_the_draft(tmp_path: Path) -> None:
 async def test_more_steps_make_a_finished_job_resumable(
     tmp_path: Path, steps: int, says: str
 ) -> None:
-    """Before sending it is said rightly whether the edited job can be resumed: with steps left."""
+    """Before sending it is said rightly whether the edited job can be resumed: with steps left.
+    After that a resume is offered only then, whatever the service would allow."""
     done = job(
         Status.SUCCEEDED, checkpoint_step=2000, progress=Progress.of(2000, 2000),
         allowed=frozenset({Capability.EDIT}),
@@ -348,3 +348,12 @@ async def test_more_steps_make_a_finished_job_resumable(
     async with app.run_test(size=(120, 50)) as pilot:
         await to_question(pilot, app, steps)
         await until(pilot, lambda: says in shown(app))
+        await pilot.press("y")
+        await until(pilot, lambda: app.runtime.asked)
+        resumable = done.replace(allowed=frozenset({Capability.EDIT, Capability.RESUME}))
+        app.board.held[REF] = replace(app.board.held[REF], job=resumable)
+        app.runtime.asked[0][3].set_result(Outcome(REF, Act.EDIT, True, "saved"))
+        if steps > 2000:
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        else:
+            await until(pilot, lambda: "no step is left to run" in "".join(app.said))

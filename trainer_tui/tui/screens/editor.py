@@ -158,6 +158,9 @@ class EditorScreen(EditedJob):
     def _offer_resume(self) -> None:
         entry = self.console.board.get(self.ref)
         reason = self.console.why_not(entry.job, Act.RESUME) if entry is not None else ""
+        _, will = forecasts(self.console, self.ref, None, self.service_text or "")
+        if reason is None and will is not None and will.left == 0:
+            reason = "no step is left to run"
         if entry is None or reason is not None:
             self.leave(f"The edit is in{': ' + reason if reason else ''}.", "success")
             return
@@ -166,7 +169,6 @@ class EditorScreen(EditedJob):
         job = entry.job
         words = resume_point(job)
         said = f"{words[:1].upper()}{words[1:]}."
-        _, will = forecasts(self.console, self.ref, None, self.service_text or "")
         if will is not None:
             said = " ".join([said, *will.words()[:2]])
         item = Item(job.name or job.ref.id, said, job.status.value)
