@@ -220,16 +220,27 @@ def test_a_job_half_made_is_not_there(server: LocalServer) -> None:
 
 
 def test_an_unreadable_job_hides_no_other(server: LocalServer) -> None:
-    """It is left as it is and named in the log; the rest is there."""
+    """It is left as it is and named in the log; the rest is there. A job of a runner that is gone
+    is seen to end."""
     job = server.submit(shell("true"))
     server.wait(job["id"])
     server.kill()
-    for name, text in [("broken123456", "{"), ("strange12345", "[]"), ("other1234567", "{}")]:
+    record = json.loads((server.folder(job["id"]) / "job.json").read_text())
+    odd = json.dumps(record | {"id": "odd123456789", "status": "queued", "queue_key": "first"})
+    broken = [("broken123456", "{"), ("strange12345", "[]"), ("other1234567", "{}")]
+    gone = "gone12345678"
+    other = json.dumps(record | {"id": gone, "status": "running", "runner": "gone", "launch": 7})
+    for name, text in [*broken, ("odd123456789", odd), (gone, other)]:
         (server.jobs / name).mkdir()
         (server.jobs / name / "job.json").write_text(text)
     (server.jobs / "stray").touch()
+    claimed = {"supervisor": {"pid": 1 << 30, "start_time": "then"}}
+    write_json(server.jobs / gone / "claim-7.json", claimed)
     server.start(*SLOTS)
-    assert [each["id"] for each in server.client.get("/v1/jobs").json()["jobs"]] == [job["id"]]
+    assert server.wait(gone)["status"] == "interrupted"
+    found = [each["id"] for each in server.client.get("/v1/jobs").json()["jobs"]]
+    assert found == [gone, job["id"]]
+    assert server.client.get("/v1/info").json()["slots"]["cpu"]["free"] == 1
     assert (server.jobs / "broken123456" / "job.json").read_text() == "{"
     assert "broken123456" in (server.state / "server.log").read_text()
 

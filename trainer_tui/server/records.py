@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Literal
 
 from trainer_tui.model import Gpu, JobError, Progress, Status
@@ -100,6 +101,9 @@ class JobRecord:
         """
         known = {field.name for field in dataclasses.fields(cls)} - {"rev"}
         values = {key: value for key, value in kept.items() if key in known}
+        for key, kinds in _KINDS.items():
+            if key in values and type(values[key]) not in kinds:
+                raise ValueError(f"its {key} is {values[key]!r}")
         values["status"] = Status(values["status"])
         for key in ("created_at", "started_at", "finished_at", "requested_at"):
             if values.get(key) is not None:
@@ -109,6 +113,20 @@ class JobRecord:
             if values.get(key) is not None:
                 values[key] = kind(**values[key])
         return cls(**values)
+
+
+_TEXT, _MAYBE_TEXT = (str,), (str, NoneType)
+_WHOLE, _MAYBE_WHOLE = (int,), (int, NoneType)
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "name", "runner", "config_etag", "origin"), _TEXT),
+    **dict.fromkeys(("config_name", "token", "requested"), _MAYBE_TEXT),
+    **dict.fromkeys(("gpu_count", "attempt", "launch", "queue_key", "checkpoint_step"), _WHOLE),
+    **dict.fromkeys(("seq",), _WHOLE),
+    **dict.fromkeys(("total", "pid", "exit_code"), _MAYBE_WHOLE),
+    "loss": (int, float, NoneType),
+    "slot_gpus": (list, tuple, NoneType),
+}
+"""What the fields of a record may be on the disk."""
 
 
 def format_time(moment: datetime) -> str:

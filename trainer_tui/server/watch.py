@@ -39,7 +39,8 @@ class _Watched:
 
     id: str
     launch: int
-    runner: Runner
+    runner: Runner | None
+    """``None``: one that is there no more; the end is seen all the same."""
     observed: Observed = field(default_factory=Observed)
     orphan_since: float | None = None
     orphan_sent: signal.Signals | None = None
@@ -89,8 +90,9 @@ class Watch:
 
     def add(self, record: JobRecord) -> None:
         """Look after a job from now on."""
-        runner = self._engine.runner(record.runner)
-        self._watched[record.id] = _Watched(record.id, record.launch, runner)
+        runner = self._engine.runners.get(record.runner)
+        known = Observed(record.progress, record.loss, record.checkpoint_step)
+        self._watched[record.id] = _Watched(record.id, record.launch, runner, known)
         self._wake.set()
 
     def recover(self) -> None:
@@ -109,7 +111,6 @@ class Watch:
             engine.pool.hold(record.slot_gpus)
             if record.runner not in engine.runners:
                 _log.error("job %s needs the runner %r, which is gone", record.id, record.runner)
-                continue
             self.add(record)
             if record.requested is not None:
                 with contextlib.suppress(OSError):  # it was asked before, and is there to be read
@@ -185,6 +186,8 @@ class Watch:
         return looks
 
     def _observe(self, watched: _Watched, folder: JobFolder) -> Observed:
+        if watched.runner is None:
+            return watched.observed
         try:
             return watched.runner.observe(folder, watched.observed)
         except Exception:
