@@ -316,13 +316,9 @@ def load(paths: Paths) -> Config:
 
 def provider_names() -> tuple[str, ...]:
     """The providers that there are, found by their file names without importing one."""
-    return tuple(
-        sorted(
-            file.stem
-            for file in (Path(__file__).parent / "providers").glob("*.py")
-            if not (file.stem.startswith("_") or file.stem in {"base", "http", "table"})
-        )
-    )
+    shared = {"base", "capabilities", "http", "table"}
+    found = {file.stem for file in (Path(__file__).parent / "providers").glob("[!_]*.py")}
+    return tuple(sorted(found - shared))
 
 
 def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:

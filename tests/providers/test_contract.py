@@ -11,24 +11,24 @@ import pytest
 from tests.providers.support import context
 from trainer_tui.config import provider_names
 from trainer_tui.model import Capability
-from trainer_tui.providers import base
+from trainer_tui.providers import base, capabilities
 
 PROTOCOLS: dict[Capability, type] = {
-    Capability.CANCEL: base.CanCancel,
-    Capability.STOP: base.CanStop,
-    Capability.RESUME: base.CanResume,
-    Capability.EDIT: base.CanEdit,
-    Capability.SUBMIT: base.CanSubmit,
-    Capability.DELETE: base.CanDelete,
-    Capability.LOGS: base.HasLogs,
-    Capability.METRICS: base.HasMetrics,
-    Capability.ARTIFACTS: base.HasArtifacts,
-    Capability.CONFIG: base.HasConfig,
-    Capability.BUNDLE: base.HasBundle,
-    Capability.PIPELINE: base.HasPipeline,
-    Capability.PROVENANCE: base.HasProvenance,
-    Capability.MODELS: base.HasModels,
-    Capability.STAR: base.CanStar,
+    Capability.CANCEL: capabilities.CanCancel,
+    Capability.STOP: capabilities.CanStop,
+    Capability.RESUME: capabilities.CanResume,
+    Capability.EDIT: capabilities.CanEdit,
+    Capability.SUBMIT: capabilities.CanSubmit,
+    Capability.DELETE: capabilities.CanDelete,
+    Capability.LOGS: capabilities.HasLogs,
+    Capability.METRICS: capabilities.HasMetrics,
+    Capability.ARTIFACTS: capabilities.HasArtifacts,
+    Capability.CONFIG: capabilities.HasConfig,
+    Capability.BUNDLE: capabilities.HasBundle,
+    Capability.PIPELINE: capabilities.HasPipeline,
+    Capability.PROVENANCE: capabilities.HasProvenance,
+    Capability.MODELS: capabilities.HasModels,
+    Capability.STAR: capabilities.CanStar,
 }
 ACTS = {
     Capability.CANCEL,

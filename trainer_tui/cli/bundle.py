@@ -12,7 +12,7 @@ from trainer_tui.cli.service import Service, run_async
 from trainer_tui.core.rows import DownloadPhase
 from trainer_tui.errors import StateError, TrainerError
 from trainer_tui.model import Capability
-from trainer_tui.providers.base import HasBundle
+from trainer_tui.providers.capabilities import HasBundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

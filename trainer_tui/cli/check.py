@@ -139,7 +139,7 @@ async def dataset_states(service: Service, profile: str) -> Mapping[str, str] | 
     Raises:
         TrainerError: The service could not be asked.
     """
-    from trainer_tui.providers.base import HasDatasets
+    from trainer_tui.providers.capabilities import HasDatasets
 
     if service.facts(profile).name != "runcomfy":
         return None

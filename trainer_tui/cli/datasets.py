@@ -12,7 +12,8 @@ from trainer_tui.cli.jsontext import time_value
 from trainer_tui.cli.parser import Nested
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.errors import NotFoundError, StateError, TrainerError, UsageError
-from trainer_tui.providers.base import Dataset, KeepsDatasets
+from trainer_tui.providers.base import Dataset
+from trainer_tui.providers.capabilities import KeepsDatasets
 from trainer_tui.sanitize import filename
 
 if TYPE_CHECKING:

@@ -202,7 +202,8 @@ async def _submit_all(demo: CliContext, home: Path, context: CliContext, *, fres
     """Start the server by asking it; on a fresh demo, upload the dataset and submit the jobs."""
     from trainer_tui.cli.service import Service
     from trainer_tui.model import JobRef
-    from trainer_tui.providers.base import CanSubmit, Submission
+    from trainer_tui.providers.base import Submission
+    from trainer_tui.providers.capabilities import CanSubmit
 
     async with Service(demo) as service:
         await service.provider("local").check()

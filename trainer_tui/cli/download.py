@@ -20,7 +20,7 @@ from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NotFoundError, StateError, UsageError
 from trainer_tui.model import Artifact, ArtifactKind, Capability, Job, JobRef
-from trainer_tui.providers.base import HasArtifacts
+from trainer_tui.providers.capabilities import HasArtifacts
 
 _BAR = 24  # cells
 _REDRAW_EVERY = 0.1  # seconds

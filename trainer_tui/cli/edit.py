@@ -22,7 +22,7 @@ from trainer_tui.core.acts import Act, consequence, resume_point
 from trainer_tui.core.forecast import compared
 from trainer_tui.errors import UsageError
 from trainer_tui.model import Capability, Job
-from trainer_tui.providers.base import HasConfig
+from trainer_tui.providers.capabilities import HasConfig
 
 _SIGNS = {"same": " ", "added": "+", "removed": "-", "gap": " "}
 _SGR = {"added": "32", "removed": "31", "gap": "2"}

@@ -25,7 +25,8 @@ from trainer_tui.errors import (
     UsageError,
 )
 from trainer_tui.model import Capability, Job, LogChunk
-from trainer_tui.providers.base import LOG, HasLogFile, HasLogs
+from trainer_tui.providers.base import LOG
+from trainer_tui.providers.capabilities import HasLogFile, HasLogs
 
 CHUNK = 1 << 20
 _LINE = 160

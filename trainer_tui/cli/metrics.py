@@ -21,7 +21,8 @@ from trainer_tui.core.series import Series
 from trainer_tui.core.seriesset import SeriesSet
 from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import ArtifactKind, Capability, Job
-from trainer_tui.providers.base import HasArtifacts, HasMetrics, Provider
+from trainer_tui.providers.base import Provider
+from trainer_tui.providers.capabilities import HasArtifacts, HasMetrics
 
 if TYPE_CHECKING:
     from trainer_tui.core.store import Store

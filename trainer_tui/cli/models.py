@@ -10,7 +10,7 @@ from trainer_tui.cli.jsontext import time_value
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.errors import StateError, UsageError
 from trainer_tui.model import Capability, Job, Model, ModelPage
-from trainer_tui.providers.base import HasModels
+from trainer_tui.providers.capabilities import HasModels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

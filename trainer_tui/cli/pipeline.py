@@ -10,7 +10,7 @@ from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.service import Service, run_async
 from trainer_tui.errors import StateError, UsageError
 from trainer_tui.model import Capability
-from trainer_tui.providers.base import HasPipeline
+from trainer_tui.providers.capabilities import HasPipeline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from trainer_tui.core import dot
 from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import Capability, Job
 from trainer_tui.paths import write_atomic
-from trainer_tui.providers.base import HasProvenance
+from trainer_tui.providers.capabilities import HasProvenance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

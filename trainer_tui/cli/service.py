@@ -15,6 +15,7 @@ from trainer_tui.errors import ConfigError, NotFoundError, TrainerError
 from trainer_tui.model import Job, JobRef
 from trainer_tui.providers import base
 from trainer_tui.providers.base import Context, Facts, Provider
+from trainer_tui.providers.capabilities import Remembers
 from trainer_tui.query_refs import ref_of, resolve_ref
 
 T = TypeVar("T")
@@ -176,7 +177,7 @@ class Service:
     async def observe(self, ref: JobRef) -> Job:
         """A job asked for afresh, and kept. Raises NotFoundError."""
         provider = self.provider(ref.profile)
-        if isinstance(provider, base.Remembers) and (entry := self.board.get(ref)) is not None:
+        if isinstance(provider, Remembers) and (entry := self.board.get(ref)) is not None:
             provider.remember([entry.job])
         job = await provider.get_job(ref.id)
         self.board.merge(ref.profile, [job], self.now(), complete=False)

@@ -14,7 +14,7 @@ from trainer_tui.core.estimate import cost
 from trainer_tui.core.history import joined
 from trainer_tui.errors import NetworkError, ServiceError, StateError, TrainerError
 from trainer_tui.model import Capability, Event, Job
-from trainer_tui.providers.base import HasConfig, HasEvents
+from trainer_tui.providers.capabilities import HasConfig, HasEvents
 
 _EVENTS = 200
 

@@ -20,7 +20,8 @@ from trainer_tui.core.acts import Act, why_not
 from trainer_tui.core.board import unseen
 from trainer_tui.errors import StateError, TrainerError, UsageError
 from trainer_tui.model import Capability, Job, JobRef
-from trainer_tui.providers.base import Facts, HasLogs, Submission
+from trainer_tui.providers.base import Facts, Submission
+from trainer_tui.providers.capabilities import HasLogs
 
 if TYPE_CHECKING:
     from trainer_tui.core.forecast import Forecast

@@ -29,7 +29,8 @@ from trainer_tui.core.observing import Hurrier, Observers, observed
 from trainer_tui.core.store import Store
 from trainer_tui.errors import NotFoundError, StateError, TrainerError, UsageError
 from trainer_tui.model import Event, EventKind, Job, JobRef
-from trainer_tui.providers.base import (
+from trainer_tui.providers.base import Facts, Provider, Submission
+from trainer_tui.providers.capabilities import (
     CanCancel,
     CanDelete,
     CanEdit,
@@ -38,9 +39,6 @@ from trainer_tui.providers.base import (
     CanStar,
     CanStop,
     CanSubmit,
-    Facts,
-    Provider,
-    Submission,
 )
 
 AT_ONCE = 6

@@ -22,7 +22,8 @@ from trainer_tui.errors import (
     TrainerError,
     UsageError,
 )
-from trainer_tui.providers.base import Dataset, KeepsDatasets
+from trainer_tui.providers.base import Dataset
+from trainer_tui.providers.capabilities import KeepsDatasets
 
 AT_ONCE = 4
 """Files on their way at one time."""

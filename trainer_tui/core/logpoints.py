@@ -16,7 +16,8 @@ from trainer_tui.core.logmetrics import VERSION, Reader
 from trainer_tui.core.ownpatterns import own_patterns
 from trainer_tui.core.store import Store
 from trainer_tui.model import Capability, JobRef, LogChunk, Metric
-from trainer_tui.providers.base import HasLogFile, HasLogs, Provider
+from trainer_tui.providers.base import Provider
+from trainer_tui.providers.capabilities import HasLogFile, HasLogs
 
 if TYPE_CHECKING:
     from trainer_tui.core.logfile.spool import Spool

@@ -14,7 +14,8 @@ from trainer_tui.core.logfile.spool import Spool, open_spool, prune
 from trainer_tui.core.messages import LogArrived
 from trainer_tui.core.sides import Side, Surroundings
 from trainer_tui.model import Capability, JobRef, LogChunk, Status
-from trainer_tui.providers.base import LOG, HasLogFile, HasLogs
+from trainer_tui.providers.base import LOG
+from trainer_tui.providers.capabilities import HasLogFile, HasLogs
 
 PIECE = 1 << 20
 """Bytes that are asked for at once; so much of the end is fetched first."""

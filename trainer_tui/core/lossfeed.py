@@ -22,7 +22,7 @@ from trainer_tui.core.metricsside import MetricsSide, has_log_file
 from trainer_tui.core.sides import NO_CAPABILITY, Surroundings
 from trainer_tui.errors import TrainerError
 from trainer_tui.model import Capability, Job, JobRef, Metric, Status
-from trainer_tui.providers.base import HasLogs
+from trainer_tui.providers.capabilities import HasLogs
 
 if TYPE_CHECKING:
     from trainer_tui.core.points import Points, Tip

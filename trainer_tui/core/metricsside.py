@@ -14,7 +14,8 @@ from trainer_tui.core.messages import MetricsArrived
 from trainer_tui.core.sides import METRICS_PIECE, Side, Surroundings
 from trainer_tui.errors import RateLimitError, TrainerError
 from trainer_tui.model import Capability, JobRef, Metric
-from trainer_tui.providers.base import LOG, HasLogFile, HasMetrics, Provider
+from trainer_tui.providers.base import LOG, Provider
+from trainer_tui.providers.capabilities import HasLogFile, HasMetrics
 
 if TYPE_CHECKING:
     from trainer_tui.core.logpoints import LogPoints

@@ -8,13 +8,8 @@ from typing import cast
 from trainer_tui.core.sides import NO_CAPABILITY
 from trainer_tui.errors import StateError
 from trainer_tui.model import Artifact, Capability, JobRef, Model
-from trainer_tui.providers.base import (
-    HasArtifacts,
-    HasBundle,
-    HasPipeline,
-    HasProvenance,
-    Provider,
-)
+from trainer_tui.providers.base import Provider
+from trainer_tui.providers.capabilities import HasArtifacts, HasBundle, HasPipeline, HasProvenance
 
 Open = Callable[[str], Awaitable[Provider]]
 """A profile's name → its provider."""

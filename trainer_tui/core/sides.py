@@ -31,14 +31,8 @@ from trainer_tui.model import (
     ModelPage,
     Status,
 )
-from trainer_tui.providers.base import (
-    Facts,
-    HasArtifacts,
-    HasConfig,
-    HasEvents,
-    HasModels,
-    Provider,
-)
+from trainer_tui.providers.base import Facts, Provider
+from trainer_tui.providers.capabilities import HasArtifacts, HasConfig, HasEvents, HasModels
 
 if TYPE_CHECKING:
     from trainer_tui.core.logfile.spool import Spool

@@ -25,7 +25,8 @@ from trainer_tui.core.rows import DownloadRow
 from trainer_tui.errors import NetworkError, NotFoundError, ProtocolError, TrainerError
 from trainer_tui.model import Artifact
 from trainer_tui.paths import write_atomic
-from trainer_tui.providers.base import DownloadHead, HasArtifacts, Provider
+from trainer_tui.providers.base import DownloadHead, Provider
+from trainer_tui.providers.capabilities import HasArtifacts
 from trainer_tui.sanitize import filename
 
 URL_EXPIRED = "URL_EXPIRED"

@@ -112,7 +112,7 @@ def open_provider(context: Context) -> Kaos:
 
 
 class Kaos:
-    """See :class:`trainer_tui.providers.base.Provider` and the capability protocols there."""
+    """See :class:`~trainer_tui.providers.base.Provider`, and ``capabilities`` beside it."""
 
     facts = FACTS
 

@@ -102,7 +102,7 @@ def open_provider(context: Context) -> Roboflow:
 
 
 class Roboflow(Models):
-    """See :class:`trainer_tui.providers.base.Provider` and the capability protocols there."""
+    """See :class:`~trainer_tui.providers.base.Provider`, and ``capabilities`` beside it."""
 
     facts = FACTS
 

@@ -217,7 +217,7 @@ def queue_downloads(app: TrainerApp, ref: JobRef, artifacts: Sequence[Artifact] 
     runtime = app.runtime
 
     async def ask() -> Sequence[Artifact]:
-        from trainer_tui.providers.base import HasArtifacts
+        from trainer_tui.providers.capabilities import HasArtifacts
 
         provider = await runtime.provider(ref.profile)
         if not isinstance(provider, HasArtifacts):

@@ -207,7 +207,7 @@ class TextScreen(TextChecked):
         runtime = self.console.runtime
 
         async def ask() -> Mapping[str, str] | None:
-            from trainer_tui.providers.base import HasDatasets
+            from trainer_tui.providers.capabilities import HasDatasets
 
             provider = await runtime.provider(profile)
             return await provider.dataset_states() if isinstance(provider, HasDatasets) else None
