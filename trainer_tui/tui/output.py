@@ -337,10 +337,12 @@ class LeanApp(App[Any]):
         sequence = shadow.flush()
         cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
         place = (cursor.x, cursor.y)
-        if not sequence and place == self._shadow_cursor:
-            return
+        # In the corner nobody wants it: it is hidden, wherever it is.
+        if place != (0, 0) and (sequence or place != self._shadow_cursor):
+            sequence += f"\x1b[{place[1] + 1};{place[0] + 1}H"
         self._shadow_cursor = place
-        sequence += f"\x1b[{place[1] + 1};{place[0] + 1}H"
+        if not sequence:
+            return
         self._begin_update()
         driver.write(sequence)
         self._end_update()
