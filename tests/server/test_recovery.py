@@ -137,6 +137,9 @@ def test_a_request_survives_the_server(server: LocalServer) -> None:
     """A job asked to end just before the kill ends, as what it was asked for."""
     script = "trap 'echo got it' INT; echo started; while [ ! -e go ]; do sleep 0.02; done; exit 1"
     job = begun(server, shell(script))
+    os.kill(
+        server.supervisor(job["id"])["supervisor"]["pid"], signal.SIGSTOP
+    )  # nor is this in the way
     server.client.post(f"/v1/jobs/{job['id']}/cancel")
     server.kill()
     server.start(*SLOTS)

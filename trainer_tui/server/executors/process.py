@@ -104,6 +104,7 @@ class ProcessExecutor:
         keeper = Process.read(claim.get("supervisor")) if claim else None
         if keeper is not None:
             keeper.signal(signal.SIGUSR1)
+            keeper.signal(signal.SIGCONT)  # whoever stopped it; it is to hear this
 
     def signal_orphan(self, folder: JobFolder, sight: Sight, number: signal.Signals) -> None:
         group = _group(sight.state, folder.id)

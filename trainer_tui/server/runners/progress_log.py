@@ -137,7 +137,7 @@ class Reader:
             try:
                 told = self._ask(position.offset) or {}
             except OSError:
-                self._close()
+                self._lost()
         if told:
             self._slow += told["slow"]
             position = replace(position, offset=told["offset"])
@@ -192,7 +192,7 @@ class Reader:
         return found
 
     def _lost(self) -> None:
-        """It died, or is as good as dead: as bad as a line that takes too long."""
+        """It died, does not answer, or cannot be started: as bad as a line that takes too long."""
         self._slow += 1
         self._close()
 
