@@ -8,6 +8,7 @@ import pytest
 
 from tests.tui.fake import NOW
 from trainer_tui.config import PollSettings
+from trainer_tui.config_secrets import CredentialError
 from trainer_tui.core.poller import ProfileState
 from trainer_tui.core.schedule import phase_of
 from trainer_tui.errors import (
@@ -50,7 +51,8 @@ def test_a_service_that_is_well_needs_no_word() -> None:
         (error_for(422, Complaint(), service="S", profile="p"), "422, request refused"),
         (error_for(404, Complaint(), service="S", profile="p"), "404, no such address"),
         (AuthError("the profile p has no token"), "no token"),
-        (ConfigError("$X is not set", code="NO_CREDENTIAL"), "no credential"),
+        (CredentialError("$X is not set"), "no credential"),
+        (ConfigError("base_url has a query"), "profile not usable"),
         (NetworkError("refused", code="CONNECT"), "no connection"),
         (NetworkError("self-signed", code="TLS"), "TLS not trusted"),
         (NetworkError("20 s", code="TIMEOUT"), "no answer"),
@@ -88,3 +90,5 @@ def test_from_120_columns_the_bar_tells_the_reason_and_no_name_moves() -> None:
     again = (NOW + timedelta(seconds=40)).astimezone()
     assert f"comfy: 429, again at {again:%H:%M:%S} — P" in line(120, slow)
     assert "not authorised" in line(80, refused) and "401" not in line(80, refused)
+    assert "error 502" in line(80, ServiceError("bad gateway", status=502))
+    assert "not authorised" in line(80, CredentialError("$X is not set"))

@@ -92,7 +92,7 @@ def retry_after(error: TrainerError, failures: int, chance: float) -> float:
 
 def phase_of(error: TrainerError) -> Phase:
     """The state of a profile whose last question ended in this error."""
-    if isinstance(error, AuthError):
+    if error.exit_code == AuthError.exit_code:  # refused, or the credential cannot be had
         return "unauthorized"
     if isinstance(error, RateLimitError):
         return "rate_limited"

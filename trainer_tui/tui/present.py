@@ -318,6 +318,8 @@ def profile_word(state: ProfileState, now: datetime, *, since: bool = True) -> s
         "loading": "connecting" if state.last_ok is None else "",
     }
     word = words.get(state.phase, "")
+    if state.phase == "error" and (status := getattr(state.error, "status", None)):
+        word = f"error {status}"
     if state.phase == "rate_limited" and state.next_at is not None and state.next_at > now:
         return f"{word} until {clock(state.next_at, now)}"
     if since and word and state.phase not in {"paused", "loading"} and state.last_ok is not None:
