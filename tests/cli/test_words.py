@@ -103,6 +103,7 @@ def test_help_is_quick() -> None:
         (["config", "check", "--config", "no.toml"], "there is no config file no.toml"),
         (["config", "show", "--config", "/tmp"], "/tmp is no plain file"),
         (["profiles", "--config", "no.toml"], "there is no config file no.toml"),
+        (["profiles", "--profile", "loca"], "there is no profile 'loca'; did you mean 'local'?"),
         (["submit", "/no/such.yaml", "--yes"], "/no/such.yaml cannot be read: No such file"),
         (["submit", "-", "--set", "steps", "--yes"], "--set takes PATH=VALUE"),
         (["submit", "-", "--profile", "nope", "--yes"], "there is no profile 'nope'"),

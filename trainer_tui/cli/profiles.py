@@ -62,6 +62,8 @@ def _list(context: CliContext) -> int:
     config = context.config
     profiles = dict(config.profiles)
     profiles.setdefault(LOCAL, config.profile(LOCAL))
+    if context.profile is not None:
+        profiles = {context.profile: config.profile(context.profile)}
     values = [_value(profile) for profile in profiles.values()]
     if context.json:
         context.print_json(values)
