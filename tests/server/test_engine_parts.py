@@ -402,7 +402,6 @@ def test_a_record_comes_back_from_the_disk_as_it_was() -> None:
         gpu_count=2,
         slot_gpus=(1, 2),
         requested="stop",
-        requested_at=NOW,
         started_at=NOW,
         finished_at=NOW + timedelta(seconds=1),
         error=JobError("m", "c"),

@@ -255,7 +255,6 @@ class Engine:
                 gpu_count=self.scheduler.gpu_count(runner, gpu),
                 progress=_with_more(record),
                 requested=None,
-                requested_at=None,
                 started_at=None,
                 finished_at=None,
                 error=None,
@@ -336,18 +335,15 @@ class Engine:
 
     def _end(self, record: JobRecord, act: Act) -> JobRecord:
         """Ask a job that has not ended to end."""
-        now = self.now()
         if record.status is Status.QUEUED:
-            record = record.replace(requested=act, requested_at=now, finished_at=now)
+            record = record.replace(requested=act, finished_at=self.now())
             ended = Status.CANCELED if act == "cancel" else Status.INTERRUPTED
             return self.watch.end(record, ended, None)
         if record.requested in (act, "cancel"):
             return record
         self._executor.ask(self.disk.folder(record.id), record.launch, act)
         # A full disk must not keep anybody from ending what fills it.
-        record = self.book.put_anyway(
-            record.replace(status=Status.STOPPING, requested=act, requested_at=now)
-        )
+        record = self.book.put_anyway(record.replace(status=Status.STOPPING, requested=act))
         record = self.book.tell(record, EventKind.ACT, f"{act} asked for")
         self.watch.wake()
         return record

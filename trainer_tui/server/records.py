@@ -48,7 +48,6 @@ class JobRecord:
     slot_gpus: tuple[int, ...] = ()
     requested: Act | None = None
     """What it is being ended for."""
-    requested_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     pid: int | None = None
@@ -105,7 +104,7 @@ class JobRecord:
             if key in values and type(values[key]) not in kinds:
                 raise ValueError(f"its {key} is {values[key]!r}")
         values["status"] = Status(values["status"])
-        for key in ("created_at", "started_at", "finished_at", "requested_at"):
+        for key in ("created_at", "started_at", "finished_at"):
             if values.get(key) is not None:
                 values[key] = parse_time(values[key])
         values["slot_gpus"] = tuple(values.get("slot_gpus") or ())

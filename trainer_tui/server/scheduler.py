@@ -85,9 +85,7 @@ class Scheduler:
         try:
             engine.executor.record(folder, self._order(record, number, slot))
             record = engine.book.put(
-                record.replace(
-                    status=Status.PREPARING, launch=number, requested=None, requested_at=None
-                )
+                record.replace(status=Status.PREPARING, launch=number, requested=None)
             )
             engine.executor.start(folder, number)
         except Exception as error:
