@@ -128,7 +128,7 @@ async def test_what_was_sent_or_set_aside_begins_another_edit(tmp_path: Path, do
 
 async def test_the_difference_and_dropping(tmp_path: Path) -> None:
     """Where the rows are short, the line below says what the draft under the cursor changes; d
-    shows it; x asks, and no keeps it."""
+    shows it; x asks, and no keeps it. Of a job that is gone the text begins a new one."""
     app = EditApp(tmp_path)
     fill(app)
     async with app.run_test(size=SIZE) as pilot:
@@ -155,6 +155,10 @@ async def test_the_difference_and_dropping(tmp_path: Path) -> None:
         await until(pilot, lambda: app.screen is screen)
         await until(pilot, lambda: len(screen.list.drafts) == 3)
         assert "e" not in {d.id for d in app.store.drafts()}
+        app.board.held.clear()
+        await pilot.press("end", "enter")
+        await until(pilot, lambda: isinstance(app.screen, NewTextScreen))
+        assert "comfy/j1 is gone" in app.said[-1]
 
 
 def test_what_a_draft_changes_is_said_in_a_few_words() -> None:

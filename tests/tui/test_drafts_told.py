@@ -9,20 +9,21 @@ from tests.tui.console import make, running, screen_text, until
 from tests.tui.fake import NOW, FakeRuntime, few
 from trainer_tui.core.rows import Draft
 from trainer_tui.errors import TrainerError
-from trainer_tui.model import Status
+from trainer_tui.model import JobRef, Status
 from trainer_tui.tui.screens.drafts import DraftsScreen
 from trainer_tui.tui.unsent import Unsent
 
 
 async def test_an_unsent_edit_is_told_at_the_start(tmp_path: Path) -> None:
-    """The top line counts what is not sent and opens it; the Overview of the job says from when
-    its edit is and the key, or why it cannot be sent now; whoever resumes the job is told; once
-    it is dropped nobody is."""
+    """The top line counts what is not sent, but of jobs that are gone, and opens it; the Overview
+    of the job says from when its edit is and the key, or why it cannot be sent now; whoever
+    resumes the job is told; once it is dropped nobody is."""
     jobs = few()
     failed = next(job for job in jobs if job.status is Status.FAILED)
     running_job = next(job for job in jobs if job.status is Status.RUNNING)
     runtime = FakeRuntime(jobs)
-    for number, ref in enumerate((failed.ref, failed.ref, running_job.ref, None)):
+    gone = JobRef("comfy", "gone")
+    for number, ref in enumerate((failed.ref, failed.ref, running_job.ref, None, gone)):
         kind = "new" if ref is None else "edit"
         when = NOW - timedelta(minutes=12 + number)
         runtime.store.put_draft(Draft(str(number), "comfy", "a: 2", when, kind, ref, "a: 1"))
@@ -50,12 +51,12 @@ def test_a_store_that_cannot_be_read_changes_nothing() -> None:
     store = FakeRuntime().store
     store.put_draft(Draft("n", "comfy", "a: 2", NOW, "new"))
     unsent = Unsent()
-    assert unsent.read(store)
-    assert not unsent.read(store)
+    assert unsent.read(store, bool)
+    assert not unsent.read(store, bool)
 
     class Broken:
         def drafts(self, ref: object = None) -> list[Draft]:
             raise TrainerError("the disk is gone")
 
-    assert not unsent.read(Broken())  # type: ignore[arg-type]
+    assert not unsent.read(Broken(), bool)  # type: ignore[arg-type]
     assert unsent.badge == "1 not sent :drafts"

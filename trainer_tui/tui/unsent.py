@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,13 @@ class Unsent:
         self.edits: dict[JobRef, datetime] = {}
         """Job → when its newest edit was typed last."""
 
-    def read(self, store: DraftTable) -> bool:
-        """Look again; whether that differs. A store that cannot be read leaves it as it was."""
+    def read(self, store: DraftTable, known: Callable[[JobRef], object]) -> bool:
+        """Look again; whether that differs. A store that cannot be read leaves it as it was.
+
+        Edits of jobs that are not ``known`` any more wait for nobody.
+        """
         try:
-            found = unsent(store)
+            found = [draft for draft in unsent(store) if draft.ref is None or known(draft.ref)]
         except TrainerError:
             return False
         before = self.count, self.edits

@@ -169,14 +169,13 @@ class DraftsScreen(Screen[None], InConsole):
         return pieces
 
     def _title(self, draft: Draft, full: bool = True) -> str:
+        entry = self.console.board.get(draft.ref) if draft.ref is not None else None
+        name = entry.job.name if entry is not None else self._first.get(f"name {draft.id}")
+        if not name:
+            name = name_of(draft.text) if len(draft.text) < LARGE else "a large one"
+            self._first[f"name {draft.id}"] = name
         if draft.ref is None:
-            name = self._first.get(f"name {draft.id}")
-            if name is None:
-                name = name_of(draft.text) if len(draft.text) < LARGE else "a large one"
-                self._first[f"name {draft.id}"] = name
             return f"{name}  {draft.profile}"
-        entry = self.console.board.get(draft.ref)
-        name = entry.job.name if entry is not None and entry.job.name else draft.ref.id
         return f"{name}  {draft.ref if full else draft.ref.profile}"
 
     def _base(self, draft: Draft) -> tuple[str, str]:
@@ -242,7 +241,8 @@ class DraftsScreen(Screen[None], InConsole):
             return
         entry = app.board.get(draft.ref)
         if entry is None:
-            app.say(f"{draft.ref} is not known here any more; d shows the text.", "warning")
+            app.say(f"{draft.ref} is gone: its text begins a new job.", "warning")
+            self._open_new(draft)
             return
         reason = app.why_not(entry.job, Act.EDIT)
         if reason is not None:

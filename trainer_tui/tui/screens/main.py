@@ -329,6 +329,6 @@ class MainScreen(Screen[None], InConsole):
     def seen_again(self) -> None:
         """Show what may have become another meanwhile: texts that were written and not sent."""
         app = self.console
-        if app.begun and app.unsent.read(app.store):
+        if app.begun and app.unsent.read(app.store, app.board.get):
             self._show_detail()
         self.renew()
