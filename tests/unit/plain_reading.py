@@ -73,7 +73,7 @@ def _walk(text: str, look: Sgr) -> tuple[list[tuple[str, Sgr]], Sgr]:
             at += 1
             while at < len(text) and " " <= text[at] <= "/":
                 at += 1
-            if at < len(text) and ("0" <= text[at] <= "Z" or "\\" <= text[at] <= "~"):
+            if at < len(text) and "0" <= text[at] <= "~":
                 at += 1
         else:
             at += 1

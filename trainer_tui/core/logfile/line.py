@@ -37,7 +37,7 @@ _ASCII_SPECIAL = bytes(b for b in range(0x20) if b != 0x0A) + b"\x7f"
 _ESCAPE = re.compile(
     r"(?:\x1b\[|\x9b)(?P<args>[0-?]*)[ -/]*(?P<final>[@-~])?"
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\r\n]*(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-Z\\^-~]?"
+    r"|\x1b[ -/]*[0-~]?"
 )
 _OPENER = re.compile("[\x1b\x90\x98\x9b\x9d-\x9f]")
 _SGR = re.compile(rb"(?:\x1b\[|\xc2\x9b)[0-?]*[ -/]*m")
@@ -122,7 +122,9 @@ def _last_state(raw: bytes) -> tuple[int, int]:
     # Many states without text: all at once. No escape sequence has a return in it.
     seen = _seen(raw[:end])
     empty = len(seen) - len(seen.rstrip("\r"))
-    if empty:
+    if empty == len(seen):
+        end = raw.index(b"\r")
+    elif empty:
         end = len(raw[:end].rsplit(b"\r", empty)[0])
     return raw.rfind(b"\r", 0, end) + 1, end
 
