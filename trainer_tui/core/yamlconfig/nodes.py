@@ -10,6 +10,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate, count
+from operator import add
 from typing import Literal
 
 ScalarKind = Literal["null", "bool", "int", "float", "str"]
@@ -232,7 +234,11 @@ class Lines:
     __slots__ = ("starts",)
 
     def __init__(self, text: str) -> None:
-        self.starts = [0, *(m.end() for m in re.finditer(r"\r\n|\n|\r", text))]
+        if "\r" in text:
+            self.starts = [0, *(m.end() for m in re.finditer(r"\r\n|\n|\r", text))]
+        else:
+            self.starts = [0, *map(add, accumulate(map(len, text.split("\n"))), count(1))]
+            self.starts.pop()  # the last line has no end
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset."""

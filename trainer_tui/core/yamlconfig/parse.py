@@ -317,8 +317,10 @@ class _Builder:
                 self._duplicate(key, parent, first)
 
     def _duplicate(self, key: Scalar, parent: Mapping, first: int) -> None:
-        if not self.found.full:
-            self.twice.append((parent, first, len(self.found.kept)))
+        if self.found.full:
+            self.found.more += 1
+            return
+        self.twice.append((parent, first, len(self.found.kept)))
         name, line = clean(key.text, limit=80), parent.items[first][0].line
         message = f"the key '{name}' is here twice; the first is in line {line}"
         self._say("yaml-duplicate-key", key, message, "only the last one counts: delete the first")

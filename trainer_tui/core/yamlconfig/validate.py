@@ -27,7 +27,7 @@ TRAINING_JOBS = frozenset({"extension", "train"})
 USUAL_TRAINERS = frozenset({"sd_trainer", "diffusion_trainer", "ui_trainer"})
 _MAX_ERRORS = 2_000
 """What is looked at of what the library finds; the rest is only counted."""
-_MAX_COUNTED = 8_000
+_MAX_COUNTED = 2_000
 _LIMITS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _ASSERTIONS = _LIMITS | {"type", "enum", "required", "x-usual"}
 

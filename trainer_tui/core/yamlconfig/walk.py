@@ -104,6 +104,9 @@ class Walk:
             or any(dotted == extra or dotted.endswith(f".{extra}") for extra in self.extra_keys)
         ):
             return
+        if self.found.full:
+            self.found.more += 1
+            return
         shown = clean(name, limit=60)
         guess = self._nearest(name, [*known, *self._extras(path)])
         edit = None
