@@ -50,7 +50,7 @@ def test_any_curve_makes_well_formed_xml(
 ) -> None:
     """Whatever the values and the names, a parser reads the file, and no number is NaN."""
     lines = [Line(name, series(values), "min", (3,)), Line("lr", series(values[::-1]))]
-    drawn = chartsvg.draw(Scene(lines, name, axis, None, log, weight, UTC))
+    drawn = chartsvg.draw(Scene(lines, name, axis, None, log, weight, UTC, 320, 240))
     root = ET.fromstring(drawn)
     for line in root.iter(f"{SVG}polyline"):
         numbers = line.get("points", "").replace(",", " ").split()
@@ -98,12 +98,13 @@ def test_a_picture_follows_the_readers_light_or_dark_setting() -> None:
     assert "sans-serif" in drawn
 
 
-def test_a_spike_among_a_million_points_is_in_the_picture() -> None:
+def test_a_spike_among_many_points_is_in_the_picture() -> None:
     """Each column of pixels keeps its extremes, and the file stays small."""
-    values = [1.0] * 1_000_000
-    values[500_000] = 9.0
+    count = 200_000
+    values = [1.0] * count
+    values[count // 2] = 9.0
     made = Series("loss")
-    made.extend(Points("loss", range(len(values)), values, [START + n for n in range(len(values))]))
+    made.extend(Points("loss", range(count), values, [START] * count))
     drawn = chartsvg.draw(Scene([Line("loss", made)]))
     heights = [
         float(pair.split(",")[1])

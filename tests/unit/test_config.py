@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -393,19 +394,24 @@ def test_a_damaged_managed_file_is_told_and_kept(paths: Paths) -> None:
     assert paths.managed_profiles.read_text() == "[profiles.c\n"
 
 
-def _add_some(home: str, first: int) -> None:
-    for number in range(first, first + 8):
-        add_profile(Paths.under(Path(home)), {"name": f"p{number}", "provider": "runcomfy"})
+ADDING = """
+import sys
+from pathlib import Path
+from trainer_tui.config_write import add_profile
+from trainer_tui.paths import Paths
+first = int(sys.argv[2])
+for number in range(first, first + 8):
+    add_profile(Paths.under(Path(sys.argv[1])), {"name": f"p{number}", "provider": "runcomfy"})
+"""
 
 
 def test_two_programs_do_not_lose_one_anothers_profiles(tmp_path: Path) -> None:
     """Read, change and write happen under a lock: of two at once all profiles are there."""
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_add_some, args=(str(tmp_path), n)) for n in (0, 8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
+    workers = [
+        subprocess.Popen([sys.executable, "-c", ADDING, str(tmp_path), first])
+        for first in ("0", "8")
+    ]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
     assert set(load(Paths.under(tmp_path)).profiles) == {f"p{n}" for n in range(16)}
 
 

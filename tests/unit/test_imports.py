@@ -165,11 +165,30 @@ def test_providers_import_the_http_client_only_inside_functions(name: str) -> No
         assert not (heavy and top and not typing), f"{module} imports {imported} at its top"
 
 
-def loaded_by(statement: str) -> set[str]:
-    """The top-level names and our own modules that a statement loads in a fresh interpreter."""
-    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+CONFIG = "trainer_tui.core.yamlconfig"
+FACTS = (
+    "from trainer_tui.config import provider_names\n"
+    "from trainer_tui.providers import base\n"
+    "for name in provider_names(): base.facts(name)"
+)
+
+
+def loaded_by(*statements: str) -> list[set[str]]:
+    """The modules that a fresh interpreter has loaded after each statement, run one by one."""
+    told = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+    code = "\n".join(f"{statement}\n{told}" for statement in statements)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(json.loads(ran.stdout))
+    return [set(json.loads(line)) for line in ran.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """What is loaded by the config package, then also by the facts of the providers, then also by
+    the runtime, then by all headless modules."""
+    headless = [m for m in MODULES if part_of(m) in {"core", "providers", "ground"}]
+    everything = "\n".join(f"import {name}" for name in headless)
+    stages = loaded_by(f"import {CONFIG}", FACTS, "import trainer_tui.core.runtime", everything)
+    return dict(zip(("config", "facts", "runtime", "headless"), stages, strict=True))
 
 
 HEAVY = {
@@ -186,10 +205,9 @@ HEAVY = {
 }
 
 
-def test_the_core_starts_light() -> None:
+def test_the_core_starts_light(loaded: dict[str, set[str]]) -> None:
     """The console's first frame needs the runtime, and none of the heavy packages."""
-    loaded = loaded_by("import trainer_tui.core.runtime")
-    assert loaded & (HEAVY | {"tree_sitter", "safetensors", "platformdirs"}) == set()
+    assert loaded["runtime"] & (HEAVY | {"tree_sitter", "safetensors", "platformdirs"}) == set()
 
 
 def test_the_headless_parts_load_no_interface_and_no_server() -> None:
@@ -206,39 +224,38 @@ def test_the_headless_parts_load_no_interface_and_no_server() -> None:
     assert not wrong
 
 
-def test_all_headless_modules_together_load_no_interface_and_no_server() -> None:
+def test_all_headless_modules_together_load_no_interface_and_no_server(
+    loaded: dict[str, set[str]],
+) -> None:
     """The same proven by loading them all in one fresh interpreter."""
-    names = [m for m in MODULES if part_of(m) in {"core", "providers", "ground"}]
-    loaded = loaded_by("; ".join(f"import {name}" for name in names))
     # (rich is left out: the HTTP client's own command line loads it where it is installed)
-    assert loaded & {"textual", "starlette", "uvicorn", "numpy", "PIL"} == set()
-    assert not any(name.startswith(("trainer_tui.tui", "trainer_tui.server")) for name in loaded)
+    names = loaded["headless"]
+    assert names & {"textual", "starlette", "uvicorn", "numpy", "PIL"} == set()
+    assert not any(name.startswith(("trainer_tui.tui", "trainer_tui.server")) for name in names)
 
 
-def test_provider_facts_are_read_without_the_http_client() -> None:
+def test_provider_facts_are_read_without_the_http_client(loaded: dict[str, set[str]]) -> None:
     """Reading every provider's facts loads no HTTP client and no TLS."""
-    loaded = loaded_by(
-        "from trainer_tui.config import provider_names\n"
-        "from trainer_tui.providers import base; [base.facts(n) for n in provider_names()]"
-    )
-    assert loaded & {"httpx", "httpcore", "yaml"} == set()
+    assert loaded["facts"] & {"httpx", "httpcore", "yaml"} == set()
 
 
 def test_the_server_loads_neither_textual_nor_the_core() -> None:
     """The server's process is its own program: ground and server only."""
     pytest.importorskip("starlette")
-    loaded = loaded_by("import trainer_tui.server.app")
+    (loaded,) = loaded_by("import trainer_tui.server.app")
     ours = {part_of(name) for name in loaded if name.startswith("trainer_tui.")}
     assert ours <= {"ground", "server"} and "textual" not in loaded and "httpx" not in loaded
 
 
-def test_the_config_package_can_be_imported_by_two_threads_at_once() -> None:
+def test_the_config_package_can_be_imported_by_two_threads_at_once(
+    loaded: dict[str, set[str]],
+) -> None:
     """What the package loads by itself is imported from it alone, and never imports it back.
 
     Else one thread holds the package and wants the module, another the module and the package.
     """
-    name = "trainer_tui.core.yamlconfig"
-    own = {one for one in loaded_by(f"import {name}") if one.startswith(f"{name}.")}
+    name = CONFIG
+    own = {one for one in loaded["config"] if one.startswith(f"{name}.")}
     assert f"{name}.setvalue" in own
     for module, path in MODULES.items():
         wanted = {found for found, _, typing in imports(path) if not typing}

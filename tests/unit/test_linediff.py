@@ -67,7 +67,7 @@ def test_ten_thousand_lines_with_many_differences_are_quick() -> None:
 def test_lines_that_all_repeat_are_quick() -> None:
     """Two long texts of a hundred lines in no order end in a bounded time."""
     chance = random.Random(5)
-    old, new = ([f"line {chance.randrange(100)}" for _ in range(10_000)] for _ in range(2))
+    old, new = ([f"line {chance.randrange(100)}" for _ in range(5_000)] for _ in range(2))
     began = time.thread_time()
     assert applied(old, new) == new
-    assert time.thread_time() - began < 5.0
+    assert time.thread_time() - began < 2.5

@@ -84,16 +84,16 @@ def test_a_catastrophic_pattern_holds_nobody_up(scanner: Scanner, hostile: Path)
 
 
 def test_lines_that_take_too_long_are_given_up(scanner: Scanner, tmp_path: Path) -> None:
-    """A few hostile lines are told as skipped; the rest is searched."""
+    """A hostile line is told as skipped; the rest is searched."""
     path = tmp_path / "log"
-    path.write_text(f"aaa\n{HOSTILE}\n-\n{HOSTILE}\naa\n")
+    path.write_text(f"aaa\n{HOSTILE}\naa\n")
     told = Told()
     with (
         closing(LogFile.open(path)) as log,
         closing(Search(log, CATASTROPHE, notify=told, scanner=scanner)) as search,
     ):
         settle(search, told)
-        assert (search.count, search.skipped) == (2, 2)
+        assert (search.count, search.skipped) == (2, 1)
 
 
 def test_cancelling_stops_the_work(scanner: Scanner, hostile: Path) -> None:
@@ -228,13 +228,13 @@ def test_what_is_near_the_reader_is_looked_at_first(tmp_path: Path) -> None:
 def test_notify_is_called_now_and_then_only(scanner: Scanner, tmp_path: Path) -> None:
     """However much is found, there are at most about 20 calls a second."""
     path = tmp_path / "log"
-    path.write_bytes(b"x\n" * 1_000_000)
+    path.write_bytes(b"x\n" * 400_000)
     told = Told()
     with (
         closing(LogFile.open(path)) as log,
         closing(Search(log, compile_pattern("x"), notify=told, scanner=scanner)) as search,
     ):
         settle(search, told)
-        assert search.count == 1_000_000
+        assert search.count == 400_000
         pauses = [b - a for a, b in zip(told.times, told.times[1:], strict=False)]
         assert not pauses or min(pauses) > 0.03

@@ -217,7 +217,6 @@ while True:
 
 def test_a_writer_that_is_killed_loses_only_the_last_of_it(tmp_path: Path) -> None:
     """kill -9 at any moment: what the next run finds is right, and it goes on from there."""
-    expected = b"".join(b"line %09d\n" % n for n in range(2_000_000))
     before = 0
     for _ in range(4):
         with subprocess.Popen(
@@ -232,7 +231,8 @@ def test_a_writer_that_is_killed_loses_only_the_last_of_it(tmp_path: Path) -> No
         assert spool.next >= before and spool.next % 15 == 0
         before = spool.next
         assert spool.source.gaps == ()
-        assert spool.path.read_bytes()[:before] == expected[:before]
+        expected = b"".join(b"line %09d\n" % n for n in range(before // 15))
+        assert spool.path.read_bytes()[:before] == expected
         spool.close()
     assert before > 0
 

@@ -175,20 +175,20 @@ def test_the_first_line_at_a_time(entries: list[tuple[int | None, str]], seconds
 
 def test_a_time_is_found_with_few_looks() -> None:
     """In a long log, half of it without times, few thousand lines are read at most."""
-    entries: list[tuple[int | None, str]] = [(n, "x") for n in range(50_000)]
-    entries[20_000:40_000] = [(None, "progress")] * 20_000
+    entries: list[tuple[int | None, str]] = [(n, "x") for n in range(25_000)]
+    entries[10_000:20_000] = [(None, "progress")] * 10_000
     lines = log_of(entries)
-    for seconds in (0, 7, 19_999, 20_000, 40_000, 49_999):
+    for seconds in (0, 7, 9_999, 10_000, 20_000, 24_999):
         lines.read = 0
         found = find_time(lines, DAY + timedelta(seconds=seconds))
         assert found is not None
-        wanted = seconds if seconds < 20_000 else max(seconds, 40_000)
+        wanted = seconds if seconds < 10_000 else max(seconds, 20_000)
         assert found == lines.positions[wanted]
         assert lines.read < 8_000
-    assert find_time(lines, DAY + timedelta(seconds=50_000)) is None
-    entries[45_000:50_000] = [(None, "progress")] * 5_000
+    assert find_time(lines, DAY + timedelta(seconds=25_000)) is None
+    entries[22_500:25_000] = [(None, "progress")] * 2_500
     lines = log_of(entries)
-    assert find_time(lines, DAY + timedelta(seconds=20_000)) == lines.positions[40_000]
+    assert find_time(lines, DAY + timedelta(seconds=10_000)) == lines.positions[20_000]
 
 
 def test_a_log_without_times_is_not_read_to_its_end() -> None:

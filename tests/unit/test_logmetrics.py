@@ -318,7 +318,7 @@ _LINES = [
 _CHOSEN = st.tuples(st.sampled_from(_LINES), st.lists(st.sampled_from(b"0123456789")))
 
 
-@given(st.lists(_CHOSEN, min_size=2))
+@given(st.lists(_CHOSEN, min_size=2, max_size=6))
 def test_lines_of_one_shape_say_the_same_as_each_alone(
     chosen: list[tuple[bytes, list[int]]],
 ) -> None:

@@ -127,13 +127,13 @@ async def test_a_service_without_metrics_has_those_of_its_log(rig: Rig) -> None:
 async def test_it_is_told_when_all_of_the_past_was_read(rig: Rig) -> None:
     """However many pieces it came in; what is written from then on is new."""
     rig.lacks(Capability.METRICS)
-    rig.provider.log = b"".join(b"step %d loss: 0.5 %s\n" % (n, b"." * 90) for n in range(20_000))
+    rig.provider.log = b"".join(b"step %d loss: 0.5 %s\n" % (n, b"." * 990) for n in range(2_000))
     assert len(rig.provider.log) > logpoints.PIECE
     await rig.looks(6)
     past = rig.news()
     assert [message.more for message in past] == [True] * (len(past) - 1) + [False]
     assert len(past) > 2
-    rig.provider.log += b"step 20000 loss: 0.4\n"
+    rig.provider.log += b"step 2000 loss: 0.4\n"
     await rig.looks()
     (new,) = rig.news()
     assert not new.more
@@ -270,7 +270,7 @@ async def test_patience_that_a_service_asks_for_is_kept(rig: Rig) -> None:
 
 async def test_history_is_told_in_pieces_that_leave_the_loop_to_others(rig: Rig) -> None:
     """Much history comes as arrays, in several messages, with other work in between."""
-    count = 100_000
+    count = 40_000
     rig.store.set_metrics_cursor(
         REF, 0, [Metric("loss", step, step / 2) for step in range(count)] + [Metric("lr", 1, 0.1)]
     )
@@ -288,8 +288,8 @@ async def test_history_is_told_in_pieces_that_leave_the_loop_to_others(rig: Rig)
     task.cancel()
     messages = rig.news()
     assert [message.reset for message in messages] == [True] + [False] * (len(messages) - 1)
-    assert len(messages) >= 10
-    assert turns >= 10
+    assert len(messages) >= 4
+    assert turns >= 4
     assert all(isinstance(one, Points) for message in messages for one in message.metrics[:-1])
     held = SeriesSet()
     for message in messages:
@@ -358,13 +358,13 @@ async def test_a_log_of_this_machine_is_read_as_a_file(tmp_path: Path) -> None:
     points = _points(store, FileLog(path, lambda: False))
     assert await _all(points) == []
     with path.open("wb") as file:
-        for step in range(60_000):  # more than one piece
-            file.write(b"step %d loss: 0.5\n" % step)
+        for step in range(6_000):  # more than one piece
+            file.write(b"step %d loss: 0.5 %s\n" % (step, b"." * 180))
     assert path.stat().st_size > PIECE
-    assert len(await _all(points)) == 60_000
+    assert len(await _all(points)) == 6_000
     with path.open("ab") as file:
-        file.write(b"step 60000 loss: 0.25\n")
-    assert await _all(points) == [("loss", 60_000, 0.25)]
+        file.write(b"step 6000 loss: 0.25\n")
+    assert await _all(points) == [("loss", 6_000, 0.25)]
     path.unlink()
     path.write_bytes(b"step 3 loss: 0.125\n")
     assert await _all(points) == [("loss", 3, 0.125)]

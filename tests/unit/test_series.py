@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from datetime import UTC, datetime
 
 import pytest
@@ -74,7 +75,7 @@ def _plain_columns(points: list[Point], axis: Axis, left: float, right: float, n
         joined=[False] * n,
     )
     along = _plain(points, axis)
-    edges = [min(left + (right - left) * i / n, right) for i in range(n)]
+    edges = [min(left + (right - left) * i / n, right) for i in range(n)]  # rising
     line: int | None = None
     inside = [i for i, (x, *_) in enumerate(along) if left <= x <= right]
     below = sum(x < left for x, *_ in along)
@@ -82,7 +83,7 @@ def _plain_columns(points: list[Point], axis: Axis, left: float, right: float, n
         line = below - 1
     for i in inside:
         x, _, value, _ = along[i]
-        column = max(c for c in range(n) if edges[c] <= x)
+        column = bisect_right(edges, x) - 1
         if not math.isfinite(value):
             found.odd[column] |= NAN if value != value else ABOVE if value > 0 else BELOW
             continue

@@ -108,13 +108,13 @@ def is_kept(text: str, path: tuple[str | int, ...], value: object) -> None:
 def test_every_path_of_the_real_configs(config: Path, shape: str) -> None:
     """Each scalar in turn, list items included, gets another value.
 
-    Each in two of the six shapes, the last one, where the shapes differ most, in all of them;
+    Each in one of the six shapes, the last one, where the shapes differ most, in all of them;
     HYPOTHESIS_PROFILE=thorough tries each in all.
     """
     text = SHAPES[shape](config.read_bytes().decode())
     leaves = [path for path, node in values(parse(text)) if isinstance(node, Scalar)]
     assert len(leaves) > 40
-    shift, every = list(SHAPES).index(shape), 1 if settings().max_examples > 100 else 3
+    shift, every = list(SHAPES).index(shape), 1 if settings().max_examples > 100 else 6
     for number, path in enumerate(leaves):
         if number % every == shift % every or path == leaves[-1]:
             is_kept(text, path, VALUES[number % len(VALUES)])
@@ -124,13 +124,13 @@ def test_every_path_of_the_real_configs(config: Path, shape: str) -> None:
 def test_every_way_to_write_a_value(shape: str) -> None:
     """Quoted and block texts, flow and block lists, anchors and tags: each with each value.
 
-    Each place gets each value in two of the six shapes, the last one, where the shapes differ
+    Each place gets each value in one of the six shapes, the last one, where the shapes differ
     most, in all of them; HYPOTHESIS_PROFILE=thorough tries everything.
     """
     text = SHAPES[shape](EXTRA)
     leaves = [path for path, node in values(parse(text)) if isinstance(node, Scalar)]
     assert len(leaves) >= 25
-    shift, every = list(SHAPES).index(shape), 1 if settings().max_examples > 100 else 3
+    shift, every = list(SHAPES).index(shape), 1 if settings().max_examples > 100 else 6
     for number, path in enumerate(leaves):
         mine = VALUES if path == leaves[-1] else VALUES[(number + shift) % every :: every]
         for value in mine:
