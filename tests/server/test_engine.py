@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from trainer_tui.server.runners.base import (
 )
 from trainer_tui.server.settings import ServerSettings
 from trainer_tui.server.slots import GpuInfo
-from trainer_tui.server.supervisor import read_json
+from trainer_tui.server.supervisor import group_alive, read_json
 
 pytestmark = pytest.mark.anyio
 Open = Callable[..., Any]
@@ -465,16 +466,19 @@ async def test_a_submit_that_cannot_be_written_makes_no_job(
 
 
 async def test_a_job_whose_folder_is_taken_away_ends(make: Open) -> None:
-    """Deleted by hand under a running job: its slot is free again, the engine goes on."""
+    """Deleted by hand under a running job: its processes are ended, wherever there is a /proc to
+    find them by, its slot is free again, the engine goes on."""
     engine = await make()
     job = await submit(engine)
     record = await started(engine, job)
     state = read_json(engine.folder(job).state)
     assert state is not None
     shutil.rmtree(engine.folder(job).root)
-    os.killpg(record.pid, signal.SIGKILL)
-    os.kill(state["supervisor"]["pid"], signal.SIGKILL)
+    if sys.platform != "linux":
+        os.killpg(record.pid, signal.SIGKILL)
+        os.kill(state["supervisor"]["pid"], signal.SIGKILL)
     assert (await ended(engine, job)).status is Status.INTERRUPTED
+    assert not group_alive(record.pid, state["supervisor"]["pid"])
     assert (await ended(engine, await submit(engine, "true"))).status is Status.SUCCEEDED
 
 

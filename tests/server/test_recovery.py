@@ -134,12 +134,11 @@ def test_an_orphan_that_ignores_all_is_killed(idle_server: LocalServer) -> None:
 
 
 def test_a_request_survives_the_server(server: LocalServer) -> None:
-    """A job asked to end just before the kill ends, as what it was asked for."""
+    """A job asked to end just before the kill ends, as what it was asked for; nor is a supervisor
+    in the way that somebody has stopped."""
     script = "trap 'echo got it' INT; echo started; while [ ! -e go ]; do sleep 0.02; done; exit 1"
     job = begun(server, shell(script))
-    os.kill(
-        server.supervisor(job["id"])["supervisor"]["pid"], signal.SIGSTOP
-    )  # nor is this in the way
+    os.kill(server.supervisor(job["id"])["supervisor"]["pid"], signal.SIGSTOP)
     server.client.post(f"/v1/jobs/{job['id']}/cancel")
     server.kill()
     server.start(*SLOTS)

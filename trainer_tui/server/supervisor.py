@@ -366,7 +366,7 @@ class Supervisor:
             try:
                 self._write()
             except OSError:
-                if write_over(self.folder / "state.json", self.state):
+                if write_over(self.folder / "state.json", self.state) or not self.folder.is_dir():
                     return
                 time.sleep(1.0)
             else:

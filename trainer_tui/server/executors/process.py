@@ -73,7 +73,9 @@ class ProcessExecutor:
         gone = started is not None and started.poll() is not None
         claim = supervisor.read_json(folder.root / f"claim-{number}.json")
         if claim is None or _is_void(claim):
-            gone = gone or not folder.root.is_dir()
+            if not folder.root.is_dir():
+                # Taken away by somebody, with all that told who it was; its processes may go on.
+                return Sight(Phase.ORPHAN if supervisor.strays(folder.id) else Phase.VANISHED, {})
             return Sight(Phase.VANISHED if gone else Phase.UNCLAIMED, {})
         keeper = Process.read(claim.get("supervisor"))
         # The order matters: what is written last is written before the supervisor goes.
@@ -110,6 +112,8 @@ class ProcessExecutor:
         group = _group(sight.state, folder.id)
         if group is not None:
             group.signal(number)
+        else:
+            supervisor.signal_strays(folder.id, 0, number)
 
     def forget(self, folder: JobFolder, number: int) -> None:
         started = self._started.pop((folder.id, number), None)
