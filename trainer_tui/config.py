@@ -7,12 +7,13 @@ without a config file starts without, writing the profiles that the console itse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from trainer_tui.config_problem import Problem, did_you_mean
 from trainer_tui.errors import ConfigError
 from trainer_tui.paths import Paths
 
@@ -261,27 +262,6 @@ class Config:
         return bool(self.profiles)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake in a config file."""
-
-    file: Path
-    message: str
-    """Without the place."""
-    line: int | None = None
-    """From 1."""
-    column: int | None = None
-    """From 1."""
-    key: str = ""
-    """Dotted name, or empty for the whole file."""
-
-    def __str__(self) -> str:
-        place = self.file.name
-        if self.line is not None:
-            place += f":{self.line}"
-        return f"{place}: {self.key + ': ' if self.key else ''}{self.message}"
-
-
 class ConfigFileError(ConfigError):
     """The files hold mistakes; ``problems`` has them all, the message is the first."""
 
@@ -319,12 +299,3 @@ def provider_names() -> tuple[str, ...]:
     shared = {"base", "capabilities", "http", "table"}
     found = {file.stem for file in (Path(__file__).parent / "providers").glob("[!_]*.py")}
     return tuple(sorted(found - shared))
-
-
-def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """``; did you mean 'provider'?`` when one of the known names is near, else nothing."""
-    from difflib import get_close_matches
-
-    names = {str(each).lower(): str(each) for each in known}
-    near = get_close_matches(name.lower(), names, n=1, cutoff=cutoff)
-    return f"; did you mean {names[near[0]]!r}?" if near else ""

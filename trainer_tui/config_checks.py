@@ -6,12 +6,13 @@ A check raises ``ValueError`` with what was expected, in the words that follow "
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from trainer_tui.config import HealthRule, MetricPattern, Secret, did_you_mean
+from trainer_tui.config import HealthRule, MetricPattern, Secret
+from trainer_tui.config_problem import did_you_mean, unknown
 
 Check = Callable[[object], object]
 
@@ -256,10 +257,3 @@ def secret(base: Path) -> Check:
         return found
 
     return check
-
-
-def unknown(name: str, known: Iterable[str]) -> str:
-    """The message for a key that does not exist."""
-    known = sorted(known)
-    near = did_you_mean(name, known)
-    return f"unknown key{near}" if near else f"unknown key; known are {', '.join(known)}"

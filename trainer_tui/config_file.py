@@ -6,11 +6,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trainer_tui import config_checks as checks
-from trainer_tui.config import Problem
 from trainer_tui.config_positions import KeyPath, Place, nearest_place, positions
+from trainer_tui.config_problem import Problem, unknown
+
+if TYPE_CHECKING:
+    from trainer_tui.config_checks import Check
 
 _LARGEST = 4 << 20  # bytes; a config is written by hand
 
@@ -116,7 +118,7 @@ class ConfigFile:
     def values(
         self,
         prefix: KeyPath,
-        known: Mapping[str, checks.Check],
+        known: Mapping[str, Check],
         table: Mapping[str, object],
         *,
         strict: bool = True,
@@ -130,5 +132,5 @@ class ConfigFile:
                 except ValueError as error:
                     self.problem((*prefix, key), str(error))
             elif strict:
-                self.problem((*prefix, key), checks.unknown(key, known))
+                self.problem((*prefix, key), unknown(key, known))
         return values

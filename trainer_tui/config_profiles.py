@@ -13,11 +13,11 @@ from trainer_tui.config import (
     ConfigFileError,
     Profile,
     Secret,
-    did_you_mean,
     provider_names,
 )
 from trainer_tui.config_file import ConfigFile
 from trainer_tui.config_positions import KeyPath
+from trainer_tui.config_problem import did_you_mean, unknown
 from trainer_tui.config_secrets import readable_by_others
 from trainer_tui.errors import ConfigError
 
@@ -60,7 +60,7 @@ def _profile(file: ConfigFile, path: KeyPath) -> Profile | None:
     known = profile_keys(file.base)
     for key in table:
         if key not in known and key != "options":
-            file.problem((*path, key), checks.unknown(key, {*known, "options"}))
+            file.problem((*path, key), unknown(key, {*known, "options"}))
     values = file.values(path, known, table, strict=False)
     if "provider" not in table:
         if name not in provider_names():

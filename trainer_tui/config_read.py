@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from trainer_tui import config_checks as checks
-from trainer_tui.config import COLUMNS, Config, Problem, did_you_mean
+from trainer_tui.config import COLUMNS, Config
 from trainer_tui.config_file import ConfigFile
+from trainer_tui.config_problem import Problem, did_you_mean
 from trainer_tui.config_profiles import read_profiles
 from trainer_tui.paths import Paths
 

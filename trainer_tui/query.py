@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from trainer_tui.config import did_you_mean
+from trainer_tui.config_problem import did_you_mean
 from trainer_tui.model import Job
 from trainer_tui.query_terms import Terms
 from trainer_tui.query_text import KEYWORD, Match, Named, Node, QuerySyntaxError

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from trainer_tui.config import did_you_mean
+from trainer_tui.config_problem import did_you_mean
 from trainer_tui.model import Job, Status
 from trainer_tui.query_text import (
     FIELD,

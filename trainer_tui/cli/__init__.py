@@ -138,7 +138,7 @@ def _refuse_missing(file: Path) -> None:
     """Raise ConfigError for a config file that was named and is not one."""
     if file.is_file():
         return
-    from trainer_tui.config import did_you_mean
+    from trainer_tui.config_problem import did_you_mean
     from trainer_tui.errors import ConfigError
 
     if file.exists():

@@ -109,7 +109,7 @@ def gpu_of(facts: Facts, gpu_type: str | None, gpu_count: int | None) -> Gpu | N
     if gpu_count is not None and not 1 <= gpu_count <= 64:
         raise UsageError("--gpu-count takes a number from 1 to 64")
     if gpu_type is not None and facts.gpu_types and gpu_type not in facts.gpu_types:
-        from trainer_tui.config import did_you_mean
+        from trainer_tui.config_problem import did_you_mean
 
         raise UsageError(
             f"{facts.title} has no GPU {gpu_type!r}{did_you_mean(gpu_type, facts.gpu_types)}",

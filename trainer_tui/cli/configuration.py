@@ -9,7 +9,8 @@ from pathlib import Path
 
 from trainer_tui.cli.context import DONE, CliContext
 from trainer_tui.cli.parser import Nested
-from trainer_tui.config import Config, Problem, Profile, Secret
+from trainer_tui.config import Config, Profile, Secret
+from trainer_tui.config_problem import Problem
 from trainer_tui.errors import ConfigError
 
 

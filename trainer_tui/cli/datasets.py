@@ -254,7 +254,7 @@ def named(name: str, known: Sequence[Dataset], *, needed: str = "") -> Dataset |
             code="AMBIGUOUS_NAME",
         )
     if not found and needed:
-        from trainer_tui.config import did_you_mean
+        from trainer_tui.config_problem import did_you_mean
 
         near = did_you_mean(name, [each.name for each in known])
         raise NotFoundError(

@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)' \(", message)
         if unknown is not None:
-            from trainer_tui.config import did_you_mean
+            from trainer_tui.config_problem import did_you_mean
 
             near = did_you_mean(unknown[1], [command.name for command in COMMANDS])
             raise UsageError(
@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
     def _plainly(self, message: str) -> str:
         """argparse's words for a wrong value in ours, with the nearest name."""
-        from trainer_tui.config import did_you_mean
+        from trainer_tui.config_problem import did_you_mean
 
         said = message.removeprefix("argument ")
         if found := re.fullmatch(r"(.+): invalid (int|float) value: (.*)", said, re.DOTALL):

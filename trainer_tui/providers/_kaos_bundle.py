@@ -49,7 +49,7 @@ def read(submission: Submission) -> Wanted:
     told = _mapping(submission.config_text)
     for key in told:
         if key not in KEYS:
-            from trainer_tui.config import did_you_mean
+            from trainer_tui.config_problem import did_you_mean
 
             near = did_you_mean(str(key), KEYS)
             shown = sanitize.line(key, limit=60)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer_tui import sanitize
-from trainer_tui.config import did_you_mean
+from trainer_tui.config_problem import did_you_mean
 from trainer_tui.errors import UsageError
 from trainer_tui.model import Job
 from trainer_tui.providers import _roboflow_answers as answers

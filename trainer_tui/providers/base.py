@@ -26,7 +26,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from trainer_tui.config import Profile, did_you_mean, provider_names
+from trainer_tui.config import Profile, provider_names
+from trainer_tui.config_problem import did_you_mean
 from trainer_tui.errors import ConfigError
 from trainer_tui.model import (
     Account,

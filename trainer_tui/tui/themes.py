@@ -25,9 +25,8 @@ from pathlib import Path
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from trainer_tui.config import Problem, did_you_mean
-from trainer_tui.config_checks import unknown
 from trainer_tui.config_file import ConfigFile
+from trainer_tui.config_problem import Problem, did_you_mean, unknown
 from trainer_tui.errors import ConfigError
 
 DEFAULT = "midnight"
