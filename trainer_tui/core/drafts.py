@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from trainer_tui.core.rows import Draft
+from trainer_tui.core.rows import Draft, Values
 from trainer_tui.model import JobRef
 
 WRITE_AFTER = 0.3
@@ -36,12 +36,10 @@ class DraftTable(Protocol):
     def discard_draft(self, draft_id: str) -> None: ...
 
 
-class Values(Protocol):
+class PlaceTable(Values, Protocol):
     """Another part of it."""
 
     def drafts(self, ref: JobRef | None = None) -> list[Draft]: ...
-    def get_value(self, key: str, default: Any = None) -> Any: ...
-    def set_value(self, key: str, value: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Place:
     """The job whose config it began from."""
 
 
-def put_place(store: Values, draft_id: str, place: Place) -> None:
+def put_place(store: PlaceTable, draft_id: str, place: Place) -> None:
     """Keep a new job's place beside its draft; those of drafts that are gone are dropped."""
     held = store.get_value(_PLACES, {})
     known = {draft.id for draft in store.drafts()}
@@ -65,7 +63,7 @@ def put_place(store: Values, draft_id: str, place: Place) -> None:
     store.set_value(_PLACES, places)
 
 
-def place_of(store: Values, draft_id: str) -> Place:
+def place_of(store: PlaceTable, draft_id: str) -> Place:
     """The place that was kept for a draft."""
     held = store.get_value(_PLACES, {}).get(draft_id)
     names = {field.name for field in fields(Place)}
@@ -81,7 +79,7 @@ class Spot:
     below: int = 0
 
 
-def put_spot(store: Values, draft_id: str, spot: Spot) -> None:
+def put_spot(store: PlaceTable, draft_id: str, spot: Spot) -> None:
     """Keep where somebody is in a draft."""
     held = store.get_value(_SPOTS, {})
     held.pop(draft_id, None)
@@ -89,7 +87,7 @@ def put_spot(store: Values, draft_id: str, spot: Spot) -> None:
     store.set_value(_SPOTS, dict(kept) | {draft_id: [spot.row, spot.column, spot.below]})
 
 
-def spot_of(store: Values, draft_id: str) -> Spot | None:
+def spot_of(store: PlaceTable, draft_id: str) -> Spot | None:
     """Where somebody was in a draft, where that was kept."""
     held = store.get_value(_SPOTS, {}).get(draft_id)
     return Spot(*held) if held else None

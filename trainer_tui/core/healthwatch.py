@@ -9,7 +9,7 @@ job, also when the console is closed and opened again meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trainer_tui.config import HealthRule, HealthSettings
 from trainer_tui.core import units
@@ -18,6 +18,7 @@ from trainer_tui.core.board import Board, Delta, Entry
 from trainer_tui.core.clock import Clock
 from trainer_tui.core.health import WORDS, Ailment, Finding, LossWatch
 from trainer_tui.core.messages import Ailing, Message
+from trainer_tui.core.rows import Values
 from trainer_tui.errors import NotFoundError, StateError, TrainerError
 from trainer_tui.model import Event, EventKind, Job, JobRef, Metric, Status
 
@@ -40,7 +41,7 @@ _AGAIN, _AGAIN_AT_MOST = 15.0, 300.0
 many each time."""
 
 
-class History(Protocol):
+class History(Values, Protocol):
     """What the store knows and keeps."""
 
     def metrics(
@@ -48,10 +49,6 @@ class History(Protocol):
     ) -> Sequence[Metric]: ...
 
     def add_event(self, event: Event) -> None: ...
-
-    def get_value(self, key: str, default: Any = None) -> Any: ...
-
-    def set_value(self, key: str, value: Any) -> None: ...
 
 
 class HealthWatch:

@@ -1,4 +1,4 @@
-"""What the store keeps besides jobs: drafts of configs, and downloads."""
+"""What the store keeps besides jobs: drafts of configs, downloads, and values by name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from trainer_tui.model import ArtifactKind, JobRef
+
+
+class Values(Protocol):
+    """The part of the store that keeps anything JSON can say under a name of its own."""
+
+    def get_value(self, key: str, default: Any = None) -> Any: ...
+    def set_value(self, key: str, value: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainer_tui.core.rows import Values
 
 KEY = "session"
-
-
-class Values(Protocol):
-    """The part of the store that keeps it."""
-
-    def get_value(self, key: str, default: Any = None) -> Any: ...
-
-    def set_value(self, key: str, value: Any) -> None: ...
 
 
 @dataclass(slots=True)
