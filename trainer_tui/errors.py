@@ -81,7 +81,23 @@ class NotFoundError(TrainerError):
     exit_code = 4
 
 
-class AuthError(TrainerError):
+class _AnsweredError(TrainerError):
+    """An error that an HTTP status may have told."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        title: str | None = None,
+        hint: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, title=title, hint=hint, code=code)
+        self.status = status
+
+
+class AuthError(_AnsweredError):
     """The credential is missing, wrong, or lacks a right.
 
     ``status`` is the HTTP status that said so, or ``None`` when nothing was asked.
@@ -90,20 +106,8 @@ class AuthError(TrainerError):
     default_title = "Not authorised"
     exit_code = 5
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        title: str | None = None,
-        hint: str | None = None,
-        code: str | None = None,
-    ) -> None:
-        super().__init__(message, title=title, hint=hint, code=code)
-        self.status = status
 
-
-class ServiceError(TrainerError):
+class ServiceError(_AnsweredError):
     """The service answered with an error.
 
     ``status`` is the HTTP status, or ``None`` when the error came inside a 200 answer.
@@ -111,18 +115,6 @@ class ServiceError(TrainerError):
 
     default_title = "The service reported an error"
     exit_code = 6
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        title: str | None = None,
-        hint: str | None = None,
-        code: str | None = None,
-    ) -> None:
-        super().__init__(message, title=title, hint=hint, code=code)
-        self.status = status
 
 
 class RateLimitError(ServiceError):
