@@ -31,7 +31,7 @@ from tests.server.prefork import PROGRAM, SERVER, Forked
 from tests.server.prefork import run as run_to_end
 from trainer_tui.__main__ import main
 from trainer_tui.paths import Paths
-from trainer_tui.server import connections
+from trainer_tui.server import connections, service
 from trainer_tui.server.connections import MOST_ON_TCP, Connection
 from trainer_tui.server.signing import Signer
 
@@ -145,6 +145,15 @@ async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
     closed.clear()
     connection._too_late()
     assert not closed.is_set()
+
+
+@pytest.mark.anyio
+async def test_a_server_notices_that_its_folder_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for again and again while it is there; then the server ends."""
+    monkeypatch.setattr(service, "LOOK_FOR_FOLDER", 0)
+    folder = Mock(is_dir=Mock(side_effect=[True, True, False]))
+    await service.vanished(folder)
+    assert folder.is_dir.call_count == 3
 
 
 def test_the_token_is_written_nowhere(idle_server: LocalServer) -> None:

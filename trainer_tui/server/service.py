@@ -31,6 +31,9 @@ from trainer_tui.server.signing import Signer
 
 _log = logging.getLogger("trainer_tui.server")
 LOG_SIZE = 512 * 1024
+LOOK_FOR_FOLDER = 300.0
+"""Seconds between two looks for the server's own folder. Without it nobody finds the server again,
+and whoever took it away wants it no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,20 @@ class _Server(uvicorn.Server):
         loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal went; stay
         await self.on_tick(0)
         self._ready()
+        folder = self._engine.settings.folder
+        gone = loop.create_task(vanished(folder))
+        gone.add_done_callback(lambda _: over.set())
         await over.wait()
+        if gone.done():
+            _log.warning("%s was taken away: there is nothing left to serve", folder)
+        gone.cancel()
         self._engine.hub.close()  # open event streams would hold the end up
+
+
+async def vanished(folder: Path) -> None:
+    """Wait until a folder is gone, which is looked for once in a while."""
+    while folder.is_dir():  # noqa: ASYNC110, ASYNC240 (no event tells of it; it is one stat)
+        await asyncio.sleep(LOOK_FOR_FOLDER)
 
 
 def serve(
