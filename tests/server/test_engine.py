@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -414,8 +415,11 @@ async def test_a_record_that_cannot_be_written_is_written_later(
     await until(lambda: '"succeeded"' in engine.folder(job).record.read_text())
 
 
-async def test_a_queued_job_waits_for_room_on_the_disk(make: Open, runner: ShellRunner) -> None:
-    """A full disk fails no job that has not begun: it is started when there is room."""
+async def test_a_queued_job_waits_for_room(
+    make: Open, runner: ShellRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk fails no job that has not begun: it is started when there is room; nor does a
+    system with no room for another process."""
     engine = await make()
     runner.launch_error = OSError(28, "No space left on device")
     job = await submit(engine, "true")
@@ -425,6 +429,16 @@ async def test_a_queued_job_waits_for_room_on_the_disk(make: Open, runner: Shell
     runner.launch_error = None
     for each in (job, other):
         assert (await ended(engine, each)).status is Status.SUCCEEDED
+
+    def full(folder: JobFolder, number: int) -> Never:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.executor, "start", full)
+        job = await submit(engine, "true")
+        assert engine.get(job).status is Status.QUEUED
+    record = await ended(engine, job)
+    assert (record.status, record.launch) == (Status.SUCCEEDED, 2)
 
 
 @pytest.mark.parametrize(

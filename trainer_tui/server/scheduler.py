@@ -16,7 +16,11 @@ from trainer_tui.server.runners.base import GpuUse, Runner, Slot
 if TYPE_CHECKING:
     from trainer_tui.server.engine import Engine
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+# Of the disk, for files that are open, for processes, of the memory.
+_NO_ROOM = (
+    *(errno.ENOSPC, errno.EDQUOT),
+    *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM),
+)
 _log = logging.getLogger("trainer_tui.server")
 
 
@@ -26,7 +30,7 @@ class Scheduler:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.no_room = False
-        """Whether a job waits because the disk had no room for its start."""
+        """Whether a job waits because the system had no room for its start."""
 
     def gpu_count(self, runner: Runner, gpu: Gpu | None) -> int:
         """How many GPUs a job gets. Raises UsageError (``NO_GPU``)."""
@@ -52,7 +56,7 @@ class Scheduler:
         before, self.no_room = self.no_room, False
         self._start_queued()
         if self.no_room and not before:
-            _log.warning("the disk is full: jobs wait in the queue until there is room")
+            _log.warning("the system is full: jobs wait in the queue until there is room")
             self._engine.watch.wake()
 
     def _start_queued(self) -> None:
@@ -91,8 +95,9 @@ class Scheduler:
         except Exception as error:
             # Also a runner's own mistake: it must not hold up the jobs behind this one.
             engine.pool.give_back(slot.gpus)
-            full = isinstance(error, OSError) and error.errno in _NO_ROOM
-            if full and record.status is Status.QUEUED:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                if record.status is Status.PREPARING:
+                    engine.book.put_anyway(record.replace(status=Status.QUEUED, slot_gpus=()))
                 self.no_room = True  # nobody's fault, and it may pass: the job keeps its place
                 return
             expected = isinstance(error, TrainerError | OSError)
