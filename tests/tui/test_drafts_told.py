@@ -36,7 +36,7 @@ async def test_an_unsent_edit_is_told_at_the_start(tmp_path: Path) -> None:
         await until(pilot, lambda: "An edit of its config (12m ago) was not" in screen_text(app))
         await pilot.press("escape")
         app.main.table.select(running_job.ref)
-        await until(pilot, lambda: "14m ago: it cannot be sent now," in screen_text(app))
+        await until(pilot, lambda: "14m ago; dog_portrait_lora is running" in screen_text(app))
         top = screen_text(app).split("\n")[0]
         await pilot.click("#status", offset=(top.index(":drafts"), 0))
         await until(pilot, lambda: isinstance(app.screen, DraftsScreen))

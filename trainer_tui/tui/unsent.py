@@ -51,6 +51,4 @@ def of_job(app: TrainerApp, ref: JobRef, key: str) -> str:
         return ""
     said = f"an edit of its config, {ago(when, app.now())}"
     why = "this console is read-only" if app.read_only else app.why_not(entry.job, Act.EDIT)
-    if why is None:
-        return f"{said}: {key} goes on with it"
-    return f"{said}: it cannot be sent now, {why}; :drafts shows it"
+    return f"{said}: {key} goes on with it" if why is None else f"{said}; {why}"
