@@ -69,6 +69,7 @@ def test_what_is_refused(server: LocalServer) -> None:
         (config(server.home / "nowhere"), "cannot be read"),
         (config(Path("relative")), "absolute path"),
         (config(folder, params={"lr": []}), "is empty"),
+        (config(folder, params={"lr": ["X"]}).replace('"X"', "1e999"), "no NaN, infinity"),
         (config(folder, params={"a": list(range(100)), "b": list(range(100))}), "too many"),
         (config(folder, epochs=3), "config.epochs: unknown"),
         (json.dumps({"job": "bundle"}), "config: missing"),

@@ -113,6 +113,11 @@ def grid(value: object) -> Grid:
     for key, values in found.items():
         if not values:
             raise UsageError(f"The list of {sanitize.line(key, limit=60)!r} is empty.")
+    try:
+        json.dumps(found, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        message = "Hyper-parameters must be what JSON has a word for: no NaN, infinity or date."
+        raise UsageError(message) from None
     count = math.prod(len(values) for values in found.values())
     if count > MAX_PARTITIONS:
         raise UsageError(f"{count:,} combinations are too many; at most {MAX_PARTITIONS} are run.")
