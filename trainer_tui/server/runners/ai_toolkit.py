@@ -32,7 +32,7 @@ from trainer_tui.server.settings import ServerSettings
 # `my_lora:  48%|████▊     | 960/2000 [22:05<23:58,  1.38s/it, lr: 1.0e-04 loss: 3.120e-01]`
 # Bars for sampling and caching look alike but have no "lr:" behind them.
 TQDM = re.compile(
-    r"(?P<percent>\d+)%\|[^|]*\|\s*(?P<current>\d+)/(?P<total>\d+)\s*\[[^\]]*?"
+    r"(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<current>\d+)/(?P<total>\d+)\s*\[[^\]]*?"
     r"lr:\s*(?P<lr>[0-9.eE+-]+)(?:[^\]]*?loss:\s*(?P<loss>[0-9.eE+-]+|nan|inf))?"
 )
 # samples/{milliseconds}__{step:09d}_{index}.jpg
