@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core import chartsvg, curvecsv
 from trainer_tui.core.chartsvg import Line, Scene
 from trainer_tui.core.columns import Axis
@@ -38,6 +39,7 @@ def texts(root: ET.Element) -> str:
     return " ".join("".join(node.itertext()) for node in root.iter(f"{SVG}text"))
 
 
+@HALF
 @given(
     st.lists(st.floats(), max_size=60),
     st.text(max_size=20),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.config import (
     COLUMNS,
     Config,
@@ -443,6 +444,7 @@ def test_finding_positions_never_fails_or_hangs(text: str) -> None:
     assert isinstance(positions(text), dict)
 
 
+@HALF
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=5),

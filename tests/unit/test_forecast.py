@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core.estimate import Estimate
 from trainer_tui.core.forecast import compared, forecast, resume_words, span
 from trainer_tui.core.pace import Pace, pace_of
@@ -130,6 +131,7 @@ KEYS = (
 )  # fmt: skip
 
 
+@HALF
 @given(
     st.dictionaries(st.sampled_from(KEYS), WILD),
     st.dictionaries(st.sampled_from(KEYS), WILD),

@@ -8,6 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core import linediff
 from trainer_tui.core.linediff import differences
 
@@ -24,12 +25,14 @@ def applied(old: list[str], new: list[str]) -> list[str]:
     return out + old[at:]
 
 
+@HALF
 @given(LINES, LINES)
 def test_what_differs_makes_one_into_the_other(old: list[str], new: list[str]) -> None:
     """The old lines with the differences put in are the new ones."""
     assert applied(old, new) == new
 
 
+@HALF
 @given(LINES, LINES, st.integers(1, 60))
 def test_cutting_at_single_lines_says_the_same_of_it(
     old: list[str], new: list[str], small: int

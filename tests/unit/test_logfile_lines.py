@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit import plain_reading
+from tests.unit.examples import HALF
 from trainer_tui.core.logfile import document, finder, index, rawfile
 from trainer_tui.core.logfile import line as line_module
 from trainer_tui.core.logfile.document import LogFile
@@ -124,6 +125,7 @@ def small(block: int) -> Iterator[None]:
 BLOCKS = st.sampled_from([4, 16, 64, 256 << 10])
 
 
+@HALF
 @given(data=LOGS, block=BLOCKS)
 def test_lines_are_those_of_a_plain_reading(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int
@@ -133,6 +135,7 @@ def test_lines_are_those_of_a_plain_reading(
         check(log, data)
 
 
+@HALF
 @given(pieces=st.lists(LOGS, max_size=6), block=BLOCKS)
 def test_growth_in_pieces_of_any_size(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], block: int
@@ -156,6 +159,7 @@ def test_growth_in_pieces_of_any_size(
                     assert log.line(position) == told
 
 
+@HALF
 @given(data=LOGS, cuts=st.lists(st.integers(0, 200), max_size=6), block=BLOCKS)
 def test_gaps_are_lines_and_can_be_filled(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int], block: int

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from tests.unit.loglines import ListLines
 from trainer_tui.core.logfile import stream
 from trainer_tui.core.logfile.document import Change, LogFile
@@ -75,6 +76,7 @@ entries = st.lists(
 )
 
 
+@HALF
 @given(st.lists(entries, min_size=1, max_size=4))
 def test_lines_come_in_the_order_of_time(logs: list[list[Entry]]) -> None:
     """As sorting all of them would give it; what says no time stays with the one before."""
@@ -85,6 +87,7 @@ def test_lines_come_in_the_order_of_time(logs: list[list[Entry]]) -> None:
     assert positions == sorted(set(positions))
 
 
+@HALF
 @given(st.lists(entries, min_size=1, max_size=4))
 def test_read_in_one_go_it_is_the_same(logs: list[list[Entry]]) -> None:
     """The generator for printing gives the lines that the view shows."""
@@ -92,6 +95,7 @@ def test_read_in_one_go_it_is_the_same(logs: list[list[Entry]]) -> None:
     assert [(line.origin, line.text) for line in in_order(times)] == plainly(logs)
 
 
+@HALF
 @given(
     st.lists(entries, min_size=1, max_size=3),
     st.lists(st.floats(0, 1), max_size=8),
@@ -121,6 +125,7 @@ def test_wherever_it_is_looked_at_first(
             assert mine == [told(*entry) for entry in log]
 
 
+@HALF
 @given(st.lists(entries, min_size=1, max_size=3), st.data())
 def test_what_grows_keeps_its_positions(logs: list[list[Entry]], data: st.DataObject) -> None:
     """Lines that come later never move those that are there, and fall where their time says."""

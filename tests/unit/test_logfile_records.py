@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core.logfile.records import LONGEST, MOST_FIELDS, Level, record_of
 
 MOMENT = datetime(2026, 11, 20, 14, 3, 5, tzinfo=UTC)
@@ -97,6 +98,7 @@ def test_escapes_spelled_in_json_do_not_reach_the_terminal() -> None:
     assert record.fields == (("k\ufffd", "vw"),)
 
 
+@HALF
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -125,6 +127,7 @@ def test_any_object_is_a_record(value: dict[str, object], ascii: bool) -> None:
     }
 
 
+@HALF
 @given(st.text() | st.from_regex(r"[a-z=\"{}:\[\],0-9\\ ]{0,60}", fullmatch=True))
 def test_any_line_is_survived(text: str) -> None:
     """Whatever a line holds, there is an answer."""

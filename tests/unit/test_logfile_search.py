@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from tests.unit.loglines import ListLines
 from tests.unit.searching import Told, hits, settle, small_and_patient, spans, texts, walk
 from tests.unit.test_logfile_lines import LOGS
@@ -67,6 +68,7 @@ def searched(log: LogFile, text: str | None, scanner: Scanner, origin: int = 0) 
     return search
 
 
+@HALF
 @given(LOGS, PATTERNS, st.integers(0, 200))
 def test_hits_are_the_lines_that_match(
     scanner: Scanner, folder: Path, data: bytes, pattern: Pattern, origin: int
@@ -94,6 +96,7 @@ def test_hits_are_the_lines_that_match(
             assert search.spans(position) == spans(pattern, text)[:200]
 
 
+@HALF
 @given(LOGS, PATTERNS, st.lists(st.integers(0, 400), max_size=6))
 def test_what_is_written_later_is_found_too(
     scanner: Scanner, folder: Path, data: bytes, pattern: Pattern, cuts: list[int]
@@ -118,6 +121,7 @@ def test_what_is_written_later_is_found_too(
         assert walk(partial(search.after, wrap=False), -1) == hits(pattern, texts(data))
 
 
+@HALF
 @given(LOGS, PATTERNS, st.data())
 def test_gaps_are_not_searched_until_they_are_filled(
     scanner: Scanner, folder: Path, data: bytes, pattern: Pattern, draw: st.DataObject

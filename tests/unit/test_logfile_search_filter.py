@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from tests.unit.searching import Told, hits, settle, small_and_patient, texts, walk
 from tests.unit.test_logfile_lines import LOGS
 from trainer_tui.core.logfile import search as search_module
@@ -72,6 +73,7 @@ def shown(filtered: Filtered) -> list[tuple[int, str]]:
     return [(position, filtered.line(position).text) for position in positions]
 
 
+@HALF
 @given(LOGS, PATTERNS, st.integers(0, 3), st.integers(0, 200))
 def test_a_filter_shows_what_a_plain_reading_gives(
     scanner: Scanner, folder: Path, data: bytes, pattern: Pattern, context: int, origin: int
@@ -113,6 +115,7 @@ def test_a_filter_shows_what_a_plain_reading_gives(
             assert filtered.near(1.0) == (found[-1] if found else None)
 
 
+@HALF
 @given(LOGS, LOGS, PATTERNS, st.integers(0, 2))
 def test_a_filter_grows_with_the_log(
     scanner: Scanner, folder: Path, before: bytes, more: bytes, pattern: Pattern, context: int

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from tests.unit.test_logfile_lines import LOGS
 from trainer_tui.core.logfile import neighbours
 from trainer_tui.core.logfile.bulk import WHOLE, texts
@@ -58,6 +59,7 @@ _ANY = st.text(alphabet="aAbBiIsSkKßİſK 01.xX,-\ufffd", max_size=6)
 LINES = st.one_of(st.lists(_ASCII, max_size=9), st.lists(_ANY, max_size=9))
 
 
+@HALF
 @given(EXPRESSIONS, st.sampled_from([0, re.IGNORECASE]), st.lists(LINES, min_size=3, max_size=6))
 def test_many_lines_at_once(expression: str, flags: int, logs: list[list[str]]) -> None:
     """Whatever the expression, the quick ways find the lines in which it matches, and only them."""
@@ -84,6 +86,7 @@ def test_many_lines_at_once(expression: str, flags: int, logs: list[list[str]]) 
             assert not matcher.rules_out(text.encode())
 
 
+@HALF
 @given(
     LOGS,
     st.sampled_from(
@@ -102,6 +105,7 @@ def test_bytes_that_are_ruled_out_hold_no_hit(data: bytes, expression: str) -> N
             assert not any(map(matcher.plan.regex.search, found))
 
 
+@HALF
 @given(LOGS)
 def test_many_lines_are_resolved_like_each(data: bytes) -> None:
     """The text of many lines is that of each, one after the other."""

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from tests.unit.test_logfile_file import shown
 from tests.unit.test_logfile_lines import wait_for
 from trainer_tui.core.logfile import spool as spool_module
@@ -57,6 +58,7 @@ def _numbers(pairs: list[tuple[int, int]]) -> set[int]:
     return {number for start, stop in pairs for number in range(start, stop)}
 
 
+@HALF
 @given(
     log=st.binary(max_size=120),
     cuts=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 60), st.booleans()), max_size=12),

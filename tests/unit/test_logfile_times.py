@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from tests.unit.loglines import ListLines
 from trainer_tui.core.logfile.moments import since_epoch, time_of
 from trainer_tui.core.logfile.stamps import WIDTHS, Stamp, parse_when, stamp
@@ -157,6 +158,7 @@ def log_of(entries: Sequence[tuple[int | None, str]]) -> ListLines:
     )
 
 
+@HALF
 @given(
     st.lists(st.tuples(st.none() | st.integers(0, 50), st.sampled_from(["x", "", "y" * 30]))),
     st.integers(-1, 52),

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core import logpatterns
 from trainer_tui.core.logmetrics import MAX_KEYS, MAX_STATE, Reader
 from trainer_tui.core.ownpatterns import Own
@@ -280,6 +281,7 @@ def test_what_is_no_metric_gives_none() -> None:
     assert _read(_log("nothing")) == []
 
 
+@HALF
 @given(st.sampled_from(NAMES), st.lists(st.integers(0, 4000), max_size=12))
 def test_pieces_cut_anywhere_give_the_same(name: str, cuts: list[int]) -> None:
     """However the bytes come in, also inside of a character or an escape sequence."""
@@ -293,6 +295,7 @@ def test_pieces_cut_anywhere_give_the_same(name: str, cuts: list[int]) -> None:
     assert _same([(p.key, p.step, p.value) for p in found], _read(data))
 
 
+@HALF
 @given(st.sampled_from(NAMES), st.integers(0, 4000))
 def test_a_later_reader_goes_on_where_one_stopped(name: str, cut: int) -> None:
     """What is kept between two runs of the program is enough."""
@@ -318,6 +321,7 @@ _LINES = [
 _CHOSEN = st.tuples(st.sampled_from(_LINES), st.lists(st.sampled_from(b"0123456789")))
 
 
+@HALF
 @given(st.lists(_CHOSEN, min_size=2, max_size=6))
 def test_lines_of_one_shape_say_the_same_as_each_alone(
     chosen: list[tuple[bytes, list[int]]],

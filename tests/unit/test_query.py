@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.errors import NotFoundError, UsageError
 from trainer_tui.model import Gpu, Job, JobError, JobRef, Progress, Status
 from trainer_tui.query import EMPTY, parse, strangers
@@ -205,6 +206,7 @@ def test_any_text_is_read_or_refused_in_place(text: str) -> None:
         query.matches(JOBS[0], NOW)
 
 
+@HALF
 @given(_texts, st.lists(_jobs, max_size=4))
 def test_the_plain_spelling_means_the_same(text: str, jobs: list[Job]) -> None:
     """``str`` of a filter reads back as the same filter, and is its own plain spelling."""
@@ -256,6 +258,7 @@ def test_usual_patterns_are_taken(pattern: str) -> None:
     compile_pattern(pattern)
 
 
+@HALF
 @given(
     st.lists(
         st.sampled_from(["a", "b", ".", "*", "+", "?", "(", ")", "|", "{1,3}", "{2}", "[ab]", "^",

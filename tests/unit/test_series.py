@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core.columns import Axis, Columns
 from trainer_tui.core.points import Points, better, by_time
 from trainer_tui.core.pyramid import ABOVE, BELOW, BLOCK, NAN
@@ -125,6 +126,7 @@ def _made(points: list[Point]) -> Series:
     return series
 
 
+@HALF
 @given(_points, st.integers(-50, 410), st.integers(0, 300), st.integers(0, 3))
 def test_columns_are_what_a_look_at_each_point_gives(
     points: list[Point], left: int, width: int, quarter: int
@@ -133,6 +135,7 @@ def test_columns_are_what_a_look_at_each_point_gives(
     _check(_made(points), points, Axis.STEP, left + quarter / 4, left + quarter / 4 + width)
 
 
+@HALF
 @given(_points, st.integers(-50, 1010), st.integers(0, 1000), st.sampled_from(Axis))
 def test_columns_by_time_are_what_a_look_at_each_point_gives(
     points: list[Point], left: int, width: int, axis: Axis
@@ -142,6 +145,7 @@ def test_columns_by_time_are_what_a_look_at_each_point_gives(
     _check(_made(points), points, axis, left + shift, left + width + shift)
 
 
+@HALF
 @given(_runs(), st.floats(0, 1), st.floats(0, 1), st.sampled_from(Axis))
 def test_long_runs_hold_too(points: list[Point], one: float, other: float, axis: Axis) -> None:
     """Windows over many blocks, holes of NaN over whole blocks, and a resume."""
@@ -152,6 +156,7 @@ def test_long_runs_hold_too(points: list[Point], one: float, other: float, axis:
     _check(series, points, axis, extent[0] + left, extent[0] + right)
 
 
+@HALF
 @given(st.lists(_runs(), min_size=2, max_size=4), st.sampled_from(Axis))
 def test_what_comes_between_two_looks_is_taken_in(runs: list[list[Point]], axis: Axis) -> None:
     """A series that was drawn and then grew, or changed, is drawn as one that had it all."""
@@ -166,6 +171,7 @@ def test_what_comes_between_two_looks_is_taken_in(runs: list[list[Point]], axis:
         _check(series, points, axis, left, right)
 
 
+@HALF
 @given(_points)
 def test_arrays_last_and_best(points: list[Point]) -> None:
     """The arrays are by step; the best is the first of the finite ones that has that value."""
@@ -218,6 +224,7 @@ def test_the_newest_point_is_the_last_also_after_a_resume(at_once: bool) -> None
     assert timeless.last == (1, 0.5)
 
 
+@HALF
 @given(_runs())
 def test_the_best_of_many_is_the_first_of_the_best(points: list[Point]) -> None:
     """Also where the best stands in a block that no level above covers yet."""
@@ -230,6 +237,7 @@ def test_the_best_of_many_is_the_first_of_the_best(points: list[Point]) -> None:
     assert series.best("max") == (high and (high[1], -high[0]))
 
 
+@HALF
 @given(_points, st.integers(-60, 420), st.sampled_from(Axis))
 def test_the_point_at_a_place_is_the_nearest(points: list[Point], x: int, axis: Axis) -> None:
     """A cursor reads the nearest point, on every axis."""
@@ -261,6 +269,7 @@ def _plain_average(points: list[Point], weight: float) -> list[float]:
     return out
 
 
+@HALF
 @given(st.lists(_runs(), min_size=1, max_size=3), st.sampled_from([0.5, 0.9]))
 def test_the_moving_average_grows_with_its_series(runs: list[list[Point]], weight: float) -> None:
     """Appended to, replaced, inserted into: the average is as if computed at once."""
@@ -299,6 +308,7 @@ def test_no_smoothing_is_the_series_itself() -> None:
     assert series.smoothed(0.0) is series
 
 
+@HALF
 @given(st.lists(_runs(), min_size=1, max_size=3), st.booleans())
 def test_many_points_at_once_are_as_one_by_one(runs: list[list[Point]], shift: bool) -> None:
     """Arrays that follow on, overlap, or are out of order."""

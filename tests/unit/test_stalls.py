@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core.series import Series
 from trainer_tui.core.stalls import Stall, Stalls
 
@@ -74,6 +75,7 @@ def test_without_times_nothing_is_known() -> None:
     assert Stalls(series).find() == ()
 
 
+@HALF
 @given(st.lists(st.sampled_from((1.0, 10.0, 500.0, 5000.0)), min_size=4, max_size=60), st.data())
 def test_growing_finds_what_looking_at_all_finds(pauses: list[float], data: st.DataObject) -> None:
     """Asked at any time in between, a pause that was found stays found, and none is twice."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core.threeway import Agreed, Conflict, conflicts, joined, merge
 
 BASE = "a: 1\nb: 2\nc: 3\nd: 4\n"
@@ -81,6 +82,7 @@ def test_every_line_comes_from_a_side(base: str, mine: str, theirs: str) -> None
         assert set(text.split("\n")) <= known | {""}
 
 
+@HALF
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=12), st.data())
 def test_edits_apart_never_conflict(numbers: list[int], data: st.DataObject) -> None:
     """Each side changes lines of its own, line for line: all changes are in, none conflicts."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core import ticks
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -51,6 +52,7 @@ def test_ticks_are_round(low: float, high: float, count: int, found: list[str]) 
     assert ticks.labels(ticks.ticks(low, high, count)) == found
 
 
+@HALF
 @given(finite, finite, st.integers(1, 12))
 def test_ticks_lie_inside(one: float, other: float, count: int) -> None:
     """Every tick is inside its axis, whatever the axis."""

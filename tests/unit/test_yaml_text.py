@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Offset
 
+from tests.unit.examples import HALF
 from trainer_tui.core.yamlconfig.find import finder
 from trainer_tui.errors import UsageError
 from trainer_tui.tui.check_child import CheckChild
@@ -20,6 +21,7 @@ from trainer_tui.tui.widgets.yaml_view import FoldedView
 TEXTS = st.text(alphabet="ab \n\r\t:é漢", max_size=40)
 
 
+@HALF
 @given(TEXTS, st.data())
 def test_a_document_keeps_every_byte(text: str, data: st.DataObject) -> None:
     """After any edit the text is the old one with that range replaced, and its width is right."""
@@ -66,6 +68,7 @@ def test_only_lines_that_differ_are_replaced() -> None:
     assert found[0][0] >= 1 and found[1][0] <= 3
 
 
+@HALF
 @given(st.integers(1, 30), st.data())
 def test_the_view_shows_what_is_not_folded(count: int, data: st.DataObject) -> None:
     """Rows and their places agree with a plain list of the rows that are not hidden."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core.yamlconfig import Document, Scalar, get_value, parse, set_value, written
 from trainer_tui.core.yamlconfig.nodes import value_start
 from trainer_tui.core.yamlconfig.values import data, values
@@ -137,6 +138,7 @@ def test_every_way_to_write_a_value(shape: str) -> None:
             is_kept(text, path, value)
 
 
+@HALF
 @given(
     st.sampled_from(CONFIGS),
     st.sampled_from(list(SHAPES)),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core.yamlconfig import (
     changes,
     diff,
@@ -36,6 +37,7 @@ VALUES = (
 )
 
 
+@HALF
 @given(st.sampled_from(LEAVES), VALUES)
 def test_every_other_byte_stays(leaf: tuple[str, tuple[str | int, ...]], value: object) -> None:
     """Whatever value is put wherever in a real config, all bytes around it are as they were."""
