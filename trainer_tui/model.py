@@ -73,6 +73,10 @@ class JobRef:
     def __str__(self) -> str:
         return f"{self.profile}/{self.id}"
 
+    def __hash__(self) -> int:
+        # Thousands are looked up at a time, and few ids are of two profiles.
+        return hash(self.id)
+
     @classmethod
     def parse(cls, text: str) -> JobRef:
         """Read ``profile/id`` (the id may itself hold slashes).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from trainer_tui.model import JobRef, Status
@@ -182,5 +183,6 @@ class JobList:
         return moved
 
     def _reorder(self) -> None:
-        self.order = sorted(self._keys, key=self._keys.__getitem__, reverse=self.reverse)
+        pairs = sorted(self._keys.items(), key=itemgetter(1), reverse=self.reverse)
+        self.order = [ref for ref, _ in pairs]
         self._index = None
