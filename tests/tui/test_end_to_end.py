@@ -263,7 +263,9 @@ async def test_the_server_dies_and_comes_back(server: Server, tmp_path: Path) ->
         await seen.says("no connection")
         assert "outlives_local" in seen.text and "outlives_comfy" in seen.text
         server.start()
-        await seen.until(lambda: "no connection" not in seen.text, "the console to recover by itself")
+        await seen.until(
+            lambda: "no connection" not in seen.text, "the console to recover by itself"
+        )
         for ref in refs:
             await seen.is_(ref, Status.RUNNING)
         names = [entry.job.name for entry in seen.app.board.entries()]
