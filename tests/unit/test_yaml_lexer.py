@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.tui.yaml_lexer import START, Lexed, lex, visible
 
 CONFIGS = sorted((Path(__file__).parent.parent / "fixtures" / "configs").glob("*.yaml"))
@@ -64,8 +65,14 @@ def test_a_change_is_followed_from_its_row_on() -> None:
     lines[0] = "a: 'open"
     lexed.changed(0)
     assert lexed.spans(lines, 2) == [(0, 4, "string")]
+    lines[0] = "a: 1"
+    lexed.changed(0)
+    assert lexed.spans(lines, 1)[0][2] == "key"
+    lexed.changed(0)
+    assert lexed.spans(lines, 2)[0][2] == "key", "also where only the rows above it were looked at"
 
 
+@HALF
 @given(st.data())
 def test_edits_are_coloured_as_if_read_anew(data: st.DataObject) -> None:
     """After any edits, and looks at any rows between them, a row has the colours it ought to."""

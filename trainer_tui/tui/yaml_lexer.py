@@ -155,7 +155,7 @@ class Lexed:
     def __init__(self) -> None:
         self._states: list[State] = [START]  # what each row begins in
         self._good = 0  # up to this row they are right
-        self._touched = 0  # up to this row lines have changed since
+        self._touched = 0  # up to this row lines, or what they begin in, have changed since
         self._kept = 0  # up to this row they were right before
 
     def changed(self, top: int, bottom: int = -1, now: int = -1) -> None:
@@ -196,6 +196,7 @@ class Lexed:
                 states[at + 1] = left
                 self._good = at + 1
                 self._kept = max(self._kept, at + 1)
+                self._touched = max(self._touched, at + 1)  # the row below began otherwise
         return states[row]
 
 
