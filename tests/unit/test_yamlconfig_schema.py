@@ -6,13 +6,13 @@ import copy
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from trainer_tui.core import yamlconfig
 from trainer_tui.core.yamlconfig import check, parse, schema, validate
@@ -79,6 +79,8 @@ def parts(one: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_the_file_is_a_sound_schema() -> None:
     """It is JSON Schema of 2020-12, with no keyword that is misspelt and would mean nothing."""
+    from jsonschema import Draft202012Validator
+
     Draft202012Validator.check_schema(schema.read())
     for part in parts(schema.read()):
         assert set(part) <= KEYWORDS
@@ -105,6 +107,8 @@ def test_alternatives_differ_in_type() -> None:
 
 def test_older_spellings_and_usual_values_fit() -> None:
     """What a fix writes is known and allowed."""
+    from jsonschema import Draft202012Validator
+
     for part in parts(schema.load()):
         for name, one in part.get("properties", {}).items():
             if one.get("deprecated"):
@@ -159,10 +163,12 @@ def spots(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from spots(inner, (*path, step))
 
 
-TREES = [data(parse(file.read_text()).root) for file in CONFIGS]
-PLAIN = Draft202012Validator(
-    schema.load(), format_checker=None
-)  # alternatives as the file has them
+@cache
+def tree_of(config: Path) -> object:
+    """A config as data."""
+    return data(parse(config.read_text()).root)
+
+
 ODD = st.sampled_from(
     [None, True, 0, -1, 5, 512, 10**9, 0.5, -0.5, "x", "lora", [], [1], ["x"], [[1]], {}, {"a": 1},
      [{"folder_path": "x"}], {"folder_path": 1}]
@@ -173,7 +179,9 @@ ODD = st.sampled_from(
 @settings(deadline=None)
 def test_deciding_by_type_says_the_same_as_the_file(draw: st.DataObject) -> None:
     """The schema that is validated with finds fault with the same trees as the one in the file."""
-    tree: Any = copy.deepcopy(draw.draw(st.sampled_from(TREES)))
+    from jsonschema import Draft202012Validator
+
+    tree: Any = copy.deepcopy(tree_of(draw.draw(st.sampled_from(CONFIGS))))
     for _ in range(draw.draw(st.integers(0, 2))):
         found = list(spots(tree))
         path = found[draw.draw(st.integers(0, len(found) - 1))]
@@ -182,7 +190,8 @@ def test_deciding_by_type_says_the_same_as_the_file(draw: st.DataObject) -> None
             holder = holder[step]
         holder[path[-1]] = draw.draw(ODD)
     lazy = Draft202012Validator(validate._lazy(schema.load()))
-    assert lazy.is_valid(tree) == PLAIN.is_valid(tree)
+    plain = Draft202012Validator(schema.load())  # alternatives as the file has them
+    assert lazy.is_valid(tree) == plain.is_valid(tree)
 
 
 def test_nothing_heavy_is_imported_before_a_config_is_checked() -> None:
