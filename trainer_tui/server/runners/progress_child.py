@@ -27,10 +27,10 @@ GROUPS = ("current", "total", "percent", "loss", "lr")
 BLOCK = 1024 * 1024
 """Bytes that one answer looks at, at most."""
 _MAX_LINE = 4096
-_TICK = 0.05
+_TICK = 0.02
 """Seconds of work between two looks at the clock."""
 _LINE_TICKS = 2
-_ANSWER_TICKS = 6
+_ANSWER_TICKS = 10
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _LINE = re.compile(rb"[^\r\n]+")
 
