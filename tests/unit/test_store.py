@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from trainer_tui.core import metricrows, schema
 from trainer_tui.core.columns import Axis
 from trainer_tui.core.points import Points
@@ -87,7 +88,7 @@ jobs = st.builds(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(HALF, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(jobs, max_size=4, unique_by=lambda j: j.ref))
 def test_jobs_come_back_as_they_were(store: Store, found: list[Job]) -> None:
     """Whatever a provider may say of a job, the store gives it back equal, extras in order."""

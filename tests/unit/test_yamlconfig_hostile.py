@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.examples import HALF
 from tests.unit.hostile_yaml import QUARTER, RECIPES, Recipe
 from trainer_tui.core import yamlconfig
 from trainer_tui.core.yamlconfig import check
@@ -91,7 +92,7 @@ PIECES = st.sampled_from(
     st.lists(st.tuples(PIECES, st.sampled_from([1, 1, 2, 7, 300, 5_000])), max_size=8),
     st.sampled_from(PROVIDERS),
 )
-@settings(suppress_health_check=list(HealthCheck))
+@settings(HALF, suppress_health_check=list(HealthCheck))
 def test_random_large_texts(
     small: Small, recipe: list[tuple[str, int]], provider: str | None
 ) -> None:
