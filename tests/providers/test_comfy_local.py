@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.conftest import comfy as comfy_profile
 from tests.providers.support import context, eventually
+from tests.server import prefork
 from trainer_tui.config import Secret
 from trainer_tui.errors import AuthError, NotFoundError, StateError, TrainerError
 from trainer_tui.model import ArtifactKind, Capability, Job, JobRef, Status
@@ -54,7 +54,7 @@ def cloud() -> Iterator[Cloud]:
         reading, writing = os.pipe()
         argv = [sys.executable, "-m", "trainer_tui.server", "--state", str(home / "state")]
         argv += ["--socket", str(home / "s"), "--port", "0", "--token-file", str(home / "token")]
-        process = subprocess.Popen([*argv, "--ready-fd", str(writing)], pass_fds=[writing])
+        process = prefork.popen([*argv, "--ready-fd", str(writing)], pass_fds=[writing])
         os.close(writing)
         with os.fdopen(reading) as ready:
             where = json.loads(ready.readline())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -17,6 +16,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.providers.support import context, eventually
+from tests.server import prefork
 from tests.server.conftest import end_leftovers
 from tests.server.kaos_clients import TRAIN, WAITS
 from tests.unit.test_bundles import source_folder
@@ -56,7 +56,7 @@ def here() -> Iterator[Here]:
         argv = [sys.executable, "-m", "trainer_tui.server", "--state", str(home / "state")]
         argv += ["--socket", str(home / "s"), "--port", "0", "--token-file", str(home / "token")]
         argv += ["--cpu-slots", "3", "--grace", "30", "--ready-fd", str(writing)]
-        process = subprocess.Popen(argv, pass_fds=[writing])
+        process = prefork.popen(argv, pass_fds=[writing])
         os.close(writing)
         with os.fdopen(reading) as ready:
             where = json.loads(ready.readline())

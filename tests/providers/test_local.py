@@ -18,6 +18,7 @@ import pytest
 
 from tests.faults.server import FAULTS, HostileServer, cut_short, in_turn, json_answer, raw_answer
 from tests.providers.support import TOKEN, context, eventually
+from tests.server import prefork
 from trainer_tui.config import Secret
 from trainer_tui.errors import (
     AuthError,
@@ -71,8 +72,9 @@ class Home:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    """One server for all tests of this module; it ends with them."""
-    with tempfile.TemporaryDirectory(prefix="tt-") as folder:
+    """One server for all tests of this module, started as in use, supervisors and jobs included;
+    it ends with them."""
+    with prefork.for_real(), tempfile.TemporaryDirectory(prefix="tt-") as folder:
         path = Path(folder)
         yield Home(path)
         stop_server(path)

@@ -18,11 +18,13 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from tests.server import prefork
 from tests.server.prefork import SERVER, Forked
 from trainer_tui.server.supervisor import group_alive, read_json, start_time
 
 T = TypeVar("T")
 ENDED = ("succeeded", "interrupted", "failed", "canceled")
+prefork.take_over()
 
 
 def wait_for(probe: Callable[[], T], what: str = "it", seconds: float = 60.0) -> T:

@@ -1,16 +1,15 @@
 """Programs that are forked from a process that has imported them already.
 
 Most of the time to start a server or a trainer goes into importing it. Here one process imports
-them once and is forked for each run, which is a process like any other: with a pid, an environment
-and streams of its own, to be killed at any moment. It outlives nobody: when the tests end, however
-they do, so does what they started.
+them once and is forked for each run (``original.py``), which is a process like any other: with a
+pid, an environment and streams of its own, to be killed at any moment. It outlives nobody: when the
+tests end, however they do, so does what they started.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import io
 import json
 import os
@@ -19,15 +18,16 @@ import signal
 import socket
 import subprocess
 import sys
-import termios
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from pkgutil import iter_modules
 from tempfile import TemporaryFile
-from typing import IO, Any, NoReturn
+from types import SimpleNamespace
+from typing import IO, Any
+
+from trainer_tui.providers import _autostart
+from trainer_tui.server import supervisor
+from trainer_tui.server.executors import process as executor
 
 SERVER = (
     "trainer_tui.server.__main__",
@@ -39,12 +39,87 @@ SERVER = (
     "python_multipart.multipart",
     "PIL.Image",
 )
-PROGRAM = ("trainer_tui.__main__", "trainer_tui.cli", "trainer_tui.core", *SERVER)
+PROGRAM = (
+    "trainer_tui.__main__",
+    "trainer_tui.cli",
+    "trainer_tui.core",
+    "trainer_tui.core.yamlconfig",
+    "trainer_tui.providers",
+    "jsonschema.validators",
+    *SERVER,
+)
 SMOKE = ("trainer_tui.server.runners.smoke.__main__", "trainer_tui.server.runners.smoke")
+BUNDLE = ("trainer_tui.server.runners.bundle_child",)
+SUPERVISOR = ("trainer_tui.server.supervisor",)
 """A program: the module with its ``main``, then what ``main`` imports. Of a package, all of it."""
+_BY_COMMAND = {
+    ("-m", "trainer_tui.server"): SERVER,
+    ("-m", "trainer_tui.server.runners.smoke"): SMOKE,
+    ("-m", "trainer_tui.server.runners.bundle_child"): BUNDLE,
+    ("-I", "-S", supervisor.__file__): SUPERVISOR,
+}
 
 
-# -- in the tests -------------------------------------------------------------------------------
+def program_of(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]] | None:
+    """The program that a command line would start, and its arguments; ``None`` for others."""
+    for words, program in _BY_COMMAND.items():
+        if tuple(argv[: 1 + len(words)]) == (sys.executable, *words):
+            return program, list(argv[1 + len(words) :])
+    return None
+
+
+def popen(argv: Sequence[str], **how: Any) -> Any:
+    """As :class:`subprocess.Popen`, but forked where it is one of the programs above."""
+    found = program_of(argv)
+    if found is None:
+        return subprocess.Popen(argv, **how)
+    program, arguments = found
+    if program is SUPERVISOR:  # what it will start is imported too, so that it can fork that
+        launch = json.loads((Path(arguments[0]) / "launch.json").read_bytes())
+        program += (program_of(launch["argv"]) or ((), []))[0]
+    ready = None
+    if "--ready-fd" in arguments:
+        at = arguments.index("--ready-fd")
+        ready = int(arguments[at + 1])
+        del arguments[at : at + 2]
+    with Path(os.devnull).open("r+b") as nothing:
+        streams = []
+        for place, name in enumerate(("stdin", "stdout", "stderr")):
+            given = how.get(name)
+            if given is None:
+                given = place
+            elif given == subprocess.DEVNULL:
+                given = nothing.fileno()
+            elif given == subprocess.STDOUT:
+                given = streams[1]
+            streams.append(given if isinstance(given, int) else given.fileno())
+        return Forked(
+            program,
+            arguments,
+            os.environ if how.get("env") is None else how["env"],
+            ready_fd=ready,
+            streams=streams,
+            session=how.get("start_new_session", False),
+            cwd=how.get("cwd"),
+        )
+
+
+def take_over() -> None:
+    """Have this process fork the servers and supervisors that it starts."""
+    shim = SimpleNamespace(**{**vars(subprocess), "Popen": popen})
+    for module in (_autostart, executor):
+        module.subprocess = shim  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def for_real() -> Iterator[None]:
+    """Start them as they are started in use."""
+    for module in (_autostart, executor):
+        module.subprocess = subprocess  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        take_over()
 
 
 class Forked:
@@ -56,9 +131,10 @@ class Forked:
         arguments: Sequence[str],
         env: Mapping[str, str],
         *,
-        ready_fd: bool = False,
+        ready_fd: bool | int | None = False,
         streams: Sequence[int] | None = None,
         terminal: bool = False,
+        session: bool = False,
         cwd: Path | None = None,
     ) -> None:
         """Start it.
@@ -67,46 +143,53 @@ class Forked:
             program: One of the tuples above.
             arguments: Its command line, without its name.
             env: All its variables.
-            ready_fd: There is a pipe ``ready`` that the program writes to.
+            ready_fd: There is a pipe ``ready`` that the program writes to; or the one to use.
             streams: Its standard input, output and error; else nothing, and what ``said`` reads.
             terminal: They are a terminal, which it is to have for itself.
+            session: It leads a session of its own.
             cwd: Where it runs; else here.
         """
         self.returncode: int | None = None
+        self._lock = threading.Lock()
         with contextlib.ExitStack() as stack:
-            self._out = stack.enter_context(TemporaryFile())
-            self._err = stack.enter_context(TemporaryFile())
-            nothing = stack.enter_context(Path(os.devnull).open("rb"))
-            given = [nothing.fileno(), self._out.fileno(), self._err.fileno()]
-            if streams is not None:
-                given = list(streams)
+            if streams is None:
+                self._out = stack.enter_context(TemporaryFile())
+                self._err = stack.enter_context(TemporaryFile())
+                nothing = stack.enter_context(Path(os.devnull).open("rb"))
+                streams = [nothing.fileno(), self._out.fileno(), self._err.fileno()]
+            given = list(streams)
             self._ended, ended = _pipe(stack)
             writers = [ended]
-            if ready_fd:
+            if ready_fd is True:
                 self.ready, ready = _pipe(stack)
                 writers.append(ready)
+            elif ready_fd:
+                writers.append(os.dup(ready_fd))
             wish = {
                 **{"program": program, "argv": arguments, "env": dict(env)},
-                **{"cwd": str(cwd or Path.cwd()), "terminal": terminal},
+                **{"cwd": str(cwd or Path.cwd()), "terminal": terminal, "session": session},
             }
             try:
-                self.pid = _Original.here().fork(wish, [*given, *writers])
+                self.pid = Original.here().fork(wish, [*given, *writers])
             finally:
                 for fd in writers:
                     os.close(fd)
             self._streams = stack.pop_all()
 
-    def poll(self, seconds: float = 0) -> int | None:
+    def poll(self, seconds: float | None = 0) -> int | None:
         """How it ended, as of a ``Popen``; ``None`` while it runs."""
         if self.returncode is None and select.select([self._ended], [], [], seconds)[0]:
-            self.returncode = int(self._ended.read())
+            with self._lock:
+                if self.returncode is None:
+                    # Nothing is told where the process that is forked was ended first.
+                    self.returncode = int(self._ended.read() or -signal.SIGKILL)
         return self.returncode
 
-    def wait(self, seconds: float) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         """Wait for its end."""
-        code = self.poll(seconds)
+        code = self.poll(timeout)
         if code is None:
-            raise TimeoutError(f"process {self.pid} still runs after {seconds:.0f} s")
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
         return code
 
     def said(self) -> tuple[str, str]:
@@ -120,17 +203,18 @@ class Forked:
 
     def kill(self) -> None:
         """``kill -9``."""
-        self._signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
     def terminate(self) -> None:
         """SIGTERM."""
-        self._signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def interrupt(self) -> None:
         """SIGINT, as of ctrl-C."""
-        self._signal(signal.SIGINT)
+        self.send_signal(signal.SIGINT)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
+        """Any signal, while it runs."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -183,29 +267,38 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], int]:
     return stack.enter_context(os.fdopen(reader, "rb")), writer
 
 
-class _Original:
-    """The process that is forked."""
+class Original:
+    """A way to the process that is forked."""
 
-    _one: _Original | None = None
+    _one: Original | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, wishes: socket.socket) -> None:
         self._lock = threading.Lock()
-        self._wishes, theirs = socket.socketpair()
+        self._wishes = wishes
+        Original._one = self
+
+    @classmethod
+    def here(cls) -> Original:
+        """The one of this process; where it was not forked itself, started when first wanted."""
+        return cls._one or cls._started()
+
+    @classmethod
+    def _started(cls) -> Original:
+        ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.server.prefork", str(theirs.fileno())],
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.server.original", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[2],
             )
-        atexit.register(self._close)
 
-    @classmethod
-    def here(cls) -> _Original:
-        """The one of this process, started when it is first wanted."""
-        if cls._one is None:
-            cls._one = cls()
-        return cls._one
+        def close() -> None:
+            ours.close()
+            process.wait(60)
+
+        atexit.register(close)
+        return cls(ours)
 
     def fork(self, wish: Mapping[str, object], fds: Sequence[int]) -> int:
         """Fork it; gives the pid."""
@@ -217,129 +310,3 @@ class _Original:
         if not answer:
             raise AssertionError("the process to fork is gone")
         return int.from_bytes(answer)
-
-    def _close(self) -> None:
-        self._wishes.close()
-        self._process.wait(60)
-
-
-# -- in the process that is forked --------------------------------------------------------------
-
-
-def _read(wishes: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """The next wish and what came with it; ``None``: there will be none."""
-    head, fds, _, _ = socket.recv_fds(wishes, 8, 8)
-    if not head:
-        return None
-    text = b""
-    while len(text) < int.from_bytes(head):
-        text += wishes.recv(int.from_bytes(head) - len(text))
-    for fd in fds:
-        os.set_inheritable(fd, False)
-    return json.loads(text), fds
-
-
-def _import(name: str) -> None:
-    """Import a module; of a package also the modules that are directly in it."""
-    for _, inner, _ in iter_modules(getattr(import_module(name), "__path__", ())):
-        import_module(f"{name}.{inner}")
-
-
-def _become(wish: Mapping[str, Any], fds: Sequence[int]) -> NoReturn:
-    """Be what was wished for, to its end."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.clear()
-    os.environ.update(wish["env"])
-    os.chdir(wish["cwd"])
-    *streams, ended = fds[:4]
-    ready = fds[4:]
-    if wish["terminal"]:
-        os.setsid()
-        fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
-    for place, fd in enumerate(streams):
-        os.dup2(fd, place)
-    _open_streams()
-    argv = list(wish["argv"])
-    for fd in ready:
-        argv += ["--ready-fd", str(fd)]
-    for fd in {*streams, ended}:
-        os.close(fd)
-    sys.exit(import_module(wish["program"][0]).main(argv))
-
-
-def _open_streams() -> None:
-    """As Python does it at its start: a line at a time to a terminal."""
-    for place, name in enumerate(("stdin", "stdout", "stderr")):
-        stream = os.fdopen(
-            place,
-            "w" if place else "r",
-            buffering=1 if place == 2 or os.isatty(place) else -1,
-            encoding="utf-8",
-            errors="backslashreplace" if place == 2 else "strict",
-            closefd=False,
-        )
-        for each in (name, f"__{name}__"):
-            setattr(sys, each, stream)
-
-
-def _reap(running: dict[int, int]) -> None:
-    """Tell how those ended that did."""
-    while running:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
-            return
-        told = running.pop(pid)
-        with contextlib.suppress(BrokenPipeError):
-            os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
-        os.close(told)
-
-
-def main(fd: int) -> None:
-    """Fork at every wish, until nobody is there to wish."""
-    import gc
-
-    running: dict[int, int] = {}  # where to tell how each ended
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    wishes = socket.socket(fileno=fd)
-    while True:
-        ready, _, _ = select.select([fd, reader], [], [])
-        if reader in ready:
-            with contextlib.suppress(BlockingIOError):
-                os.read(reader, 4096)
-            _reap(running)
-        if fd not in ready:
-            continue
-        found = _read(wishes)
-        if found is None:
-            break
-        wish, fds = found
-        for name in wish["program"]:
-            _import(name)
-        gc.freeze()
-        pid = os.fork()
-        if pid == 0:
-            wishes.close()
-            for each in (reader, writer, *running.values()):
-                os.close(each)
-            _become(wish, fds)
-        running[pid] = fds[3]
-        for each in (*fds[:3], *fds[4:]):
-            os.close(each)
-        wishes.sendall(pid.to_bytes(8))
-    for pid in running:
-        os.kill(pid, signal.SIGKILL)
-    limit = time.monotonic() + 10
-    while running and time.monotonic() < limit:
-        _reap(running)
-        time.sleep(0.01)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

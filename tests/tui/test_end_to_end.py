@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.server import prefork
 from tests.server.conftest import end_leftovers
 from tests.tui.console import screen_text
 from trainer_tui.config import load
@@ -42,7 +42,7 @@ class Server:
 
     home: Path
     port: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: prefork.Forked | None = None
     folders: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -51,7 +51,7 @@ class Server:
         argv = [sys.executable, "-m", "trainer_tui.server", "--state", str(self.home / "state")]
         argv += ["--socket", str(self.home / "s"), "--port", str(self.port), "--cpu-slots", "2"]
         argv += ["--token-file", str(self.home / "token"), "--ready-fd", str(writing)]
-        self.process = subprocess.Popen(argv, pass_fds=[writing])
+        self.process = prefork.popen(argv, pass_fds=[writing])
         os.close(writing)
         with os.fdopen(reading) as ready:
             self.port = int(json.loads(ready.readline())["tcp"].rpartition(":")[2])
