@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -70,22 +68,6 @@ def test_methods_and_capabilities_agree(name: str, tmp_path: Path) -> None:
         assert isinstance(provider, protocol) == (capability in provider.facts.capabilities), (
             capability
         )
-
-
-def test_facts_cost_no_heavy_import(name: str) -> None:
-    """The first frame reads the facts; httpx and the rest are not loaded for that."""
-    heavy = ["httpx", "textual", "yaml", "starlette", "ssl", "http.client", "certifi", "keyring"]
-    code = (
-        "import sys\n"
-        "from trainer_tui.providers import base\n"
-        f"base.facts({name!r})\n"
-        f"print([m for m in {heavy!r} if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    # asyncio brings ssl; everything that uses it does.
-    assert set(eval(done.stdout)) <= {"ssl"}
 
 
 def test_opening_asks_nothing(name: str, tmp_path: Path) -> None:

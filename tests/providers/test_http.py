@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -384,3 +386,25 @@ async def test_not_found_is_not_found(server: HostileServer, http: Http) -> None
     with pytest.raises(NotFoundError) as caught:
         await http.json("GET", "/v1")
     assert caught.value.code == "40451"
+
+
+def test_what_is_loaded_when() -> None:
+    """The first frame reads the facts of all services: httpx and the rest are not loaded for that;
+    nor the command line of httpx with it, ever."""
+    heavy = ["httpx", "textual", "yaml", "starlette", "ssl", "http.client", "certifi", "keyring"]
+    code = (
+        "import sys\n"
+        "from trainer_tui.config import provider_names\n"
+        "from trainer_tui.providers import base\n"
+        "for name in provider_names(): base.facts(name)\n"
+        f"print([m for m in {heavy!r} if m in sys.modules])\n"
+        "import trainer_tui.providers.http\n"
+        "print([m for m in ('httpx', 'click', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    facts, http = done.stdout.splitlines()
+    # asyncio brings ssl; everything that uses it does.
+    assert set(eval(facts)) <= {"ssl"}
+    assert eval(http) == ["httpx"]
