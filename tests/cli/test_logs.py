@@ -7,7 +7,6 @@ import os
 import select
 import socket
 import socketserver
-import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, Cli, Ran
+from tests.cli.conftest import Cli, Ran
 from tests.server.conftest import WAITS, python, wait_for
 from trainer_tui.cli import logfeed
 from trainer_tui.paths import Paths
@@ -296,19 +295,11 @@ def test_a_reader_that_goes_away_ends_it_quietly(local: Cli) -> None:
     """``| head -1`` ends the program without a word, also in the middle of a search."""
     job = local.ended_job("endless", "seq 1 200000")
     for more in ([], ["--grep", "1"], ["--json"]):
-        process = subprocess.Popen(
-            [*PROGRAM, "logs", job["ref"], *more],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=local.environment(),
-            cwd=local.home,
-        )
-        assert process.stdout is not None and process.stderr is not None
-        assert process.stdout.readline() in (b"1\n", b'{"line": "1"}\n')
-        process.stdout.close()
-        assert process.wait(60) == 141
-        assert process.stderr.read() == b""
-        process.stderr.close()
+        with local.started("logs", job["ref"], *more) as process:
+            assert process.stdout.readline() in ("1\n", '{"line": "1"}\n')
+            process.stdout.close()
+            assert process.wait(60) == 141
+            assert process.stderr.read() == ""
 
 
 def test_long_lines_are_cut_and_say_by_how_much(local: Cli, logs: Any) -> None:

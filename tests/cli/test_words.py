@@ -72,8 +72,8 @@ def test_help_is_quick() -> None:
         return used() - before
 
     seconds("-m", "trainer_tui", "--help")  # compiles what is not compiled yet
-    over = [seconds("-m", "trainer_tui", "--help") - seconds("-c", "pass") for _ in range(7)]
-    assert min(over) < 0.080 * 2  # twice the goal: the machine may be busy
+    over = (seconds("-m", "trainer_tui", "--help") - seconds("-c", "pass") for _ in range(7))
+    assert any(each < 0.080 * 2 for each in over)  # twice the goal: the machine may be busy
 
 
 @pytest.mark.parametrize(
