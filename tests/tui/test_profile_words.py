@@ -92,3 +92,23 @@ def test_from_120_columns_the_bar_tells_the_reason_and_no_name_moves() -> None:
     assert "not authorised" in line(80, refused) and "401" not in line(80, refused)
     assert "error 502" in line(80, ServiceError("bad gateway", status=502))
     assert "not authorised" in line(80, CredentialError("$X is not set"))
+
+
+def test_a_profile_in_trouble_is_not_among_those_left_out() -> None:
+    """Too narrow for all: they keep their order, those that are well go first, and where one that
+    is not must go as well the count has its mark."""
+    bar = StatusBar(UNICODE, lambda: NOW, PollSettings())
+    error = NetworkError("refused", code="CONNECT")
+    bar.states = {
+        name: ProfileState(name, "runcomfy", "offline" if ill else "ok", error if ill else None)
+        for name, ill in (("first", False), ("second", False), ("third", True), ("fourth", False))
+    }
+
+    def line(width: int) -> str:
+        return "".join(piece.text for piece in bar.pieces(width)).rstrip()
+
+    assert line(50) == " trainer-tui   ● first   ✗ third   +2        idle"
+    assert line(38) == " trainer-tui   ✗ third   +3      idle"
+    assert line(28) == " trainer-tui   +4 ✗    idle"
+    bar.states["third"] = ProfileState("third", "runcomfy", "ok")
+    assert line(50) == " trainer-tui   ● first   ● second   +2       idle"

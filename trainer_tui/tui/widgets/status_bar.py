@@ -102,18 +102,25 @@ class StatusBar(PieceLine):
         return [*pieces, Piece("  ")]
 
     def _fewer(self, groups: list[list[Piece]], room: int) -> list[list[Piece]]:
-        kept: list[list[Piece]] = []
-        for number, group in enumerate(groups):
-            rest = len(groups) - number
-            more = f" +{rest}"
-            need = width_of(group) + (len(more) if rest > 1 else 0)
-            if need > room:
-                if len(more) <= room:
-                    kept.append([Piece(more, "text-muted")])
+        """Those that fit, where they stand, in trouble before the others; how many more there
+        are, and whether something is wrong with one of them."""
+        states = list(self.states.values())
+        order = sorted(range(len(groups)), key=lambda place: states[place].error is None)
+        reserve = len(f" +{len(groups)}") + (2 if states[order[0]].error else 0)
+        kept = []
+        for place in order:
+            if width_of(groups[place]) + reserve > room:
                 break
-            kept.append(group)
-            room -= width_of(group)
-        return kept
+            kept.append(place)
+            room -= width_of(groups[place])
+        out = [groups[place] for place in sorted(kept)]
+        more, colour, first = f" +{len(order) - len(kept)}", "text-muted", states[order[len(kept)]]
+        if first.error is not None:
+            shape, colour = present.profile_shape(first, self.glyphs)
+            more += f" {shape}"
+        if len(more) <= room:
+            out.append([Piece(more, colour, key="app.profiles")])
+        return out
 
     def _right(self) -> list[Piece]:
         running = sum(state.running for state in self.states.values())
