@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ from typing import Any
 import pytest
 
 from trainer_tui.core.datasetupload import Sent, Upload, gather, send
-from trainer_tui.errors import AuthError, NetworkError, ServiceError, TrainerError, UsageError
+from trainer_tui.errors import (
+    AuthError,
+    NetworkError,
+    NotFoundError,
+    ServiceError,
+    TrainerError,
+    UsageError,
+)
+from trainer_tui.providers._counted import Counted
 from trainer_tui.providers.base import Dataset
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +27,10 @@ SIZE = 10
 
 
 class Service:
-    """A service that keeps names; ``fails`` says how a file fares, by its name and the try."""
+    """A service that keeps names; ``fails`` says how a file fares, by its name and the try.
+
+    What is called ``changing`` is written to while it is sent.
+    """
 
     def __init__(self, fails: Callable[[str, int], TrainerError | None]) -> None:
         self.fails = fails
@@ -32,6 +44,8 @@ class Service:
         if (error := self.fails(file.name, number)) is not None:
             raise error
         moved(SIZE, SIZE)
+        if file.stem == "changing":
+            file.write_bytes(b"another one")
         self.kept[file.name] = SIZE
 
 
@@ -57,7 +71,7 @@ def test_the_plain_files_of_a_folder_are_chosen(tmp_path: Path) -> None:
     (pics / "masks").mkdir()
     (pics / ".aitk_size.json").write_text("{}")
     (pics / "a  b\u00e9.txt").write_text("a dog")
-    found = gather([pics])
+    found = gather([pics, pics / "00.png"])
     assert [file.name for file in found.files] == ["00.png", "01.png", "a  b\u00e9.txt"]
     assert found.left_out == "1 hidden file, 1 folder"
     (pics / "masks" / "00.png").write_text("x")
@@ -69,9 +83,10 @@ def test_the_plain_files_of_a_folder_are_chosen(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             gather(paths)
-    (pics / "a\x1b[31m.png").write_text("x")
-    with pytest.raises(UsageError, match="characters in its name"):
-        gather([pics])
+    for name in ("a\x1b[31m.png", 'a".png', "a\\.png"):
+        (pics / name).write_text("x")
+        with pytest.raises(UsageError, match="characters in its name"):
+            gather([pics / name])
 
 
 async def test_an_upload_goes_on_where_it_broke_off(tmp_path: Path) -> None:
@@ -119,3 +134,31 @@ async def test_a_file_that_is_refused_does_not_end_the_upload(tmp_path: Path) ->
     hopeless = await sent_to(Service(lambda n, _: bad), files, Sent(note))
     assert hopeless.stopped is bad and len(hopeless.refused) < 30
     assert len(hopeless.refused) + len(hopeless.left) == 60
+
+
+async def test_what_changes_or_expires_on_the_way_is_sent_again(tmp_path: Path) -> None:
+    """A signed address that is too old is asked for anew; a file that was written to while it was
+    sent is told, and the same upload sends it once more."""
+    pics = folder(tmp_path, 1)
+    (pics / "changing.png").write_bytes(b"." * SIZE)
+    files = gather([pics]).files
+    sent = Sent(tmp_path / "d1.jsonl")
+    old = NotFoundError("no longer good", code="URL_EXPIRED")
+    upload = await sent_to(Service(lambda name, number: old if number == 1 else None), files, sent)
+    assert (upload.sent, list(upload.refused)) == (["00.png"], ["changing.png"])
+    assert upload.stopped is None and "changed" in str(upload.refused["changing.png"])
+    told = Dataset("d1", "dogs", "DRAFT", files={file.name: file.stat().st_size for file in files})
+    for dataset in (DRAFT, told):
+        assert [file.name for file in files if not sent.has(file, dataset)] == ["changing.png"]
+
+
+def test_a_file_is_sent_as_long_as_it_was_said_to_be(tmp_path: Path) -> None:
+    """What is written to it meanwhile stays behind; what is taken away is no end of it."""
+    file = tmp_path / "a.png"
+    file.write_bytes(b"x" * 30)
+    with file.open("rb") as opened:
+        body = Counted(opened, 10, None)
+        assert (body.seek(0, os.SEEK_END), body.seek(0)) == (10, 0)
+        assert (body.read(4), body.read(), body.read()) == (b"x" * 4, b"x" * 6, b"")
+        with pytest.raises(UsageError, match="shorter"):
+            list(Counted(opened, 31, None))

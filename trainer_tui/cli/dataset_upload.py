@@ -12,8 +12,9 @@ from trainer_tui.cli.datasets import MOUNT, Account, dataset_value, files, named
 from trainer_tui.cli.jsontext import error_value
 from trainer_tui.cli.sending import Sending
 from trainer_tui.core.datasetupload import Found, Upload, gather, send
-from trainer_tui.errors import TrainerError
+from trainer_tui.errors import TrainerError, UsageError
 from trainer_tui.providers.base import Dataset
+from trainer_tui.sanitize import line as clean
 
 _LOOKS = 30
 """Times, a second apart, that are waited for an upload to become READY."""
@@ -27,21 +28,27 @@ async def upload(account: Account, name: str, paths: Sequence[str], *, again: bo
     found = await asyncio.to_thread(_gathered, paths)
     dataset = named(name, await account.provider.list_datasets())
     todo = list(found.files)
-    if dataset is not None:
-        dataset = await account.fresh(dataset)
-        sent = account.sent(dataset)
-        todo = [file for file in todo if again or not sent.has(file, dataset)]
+    try:
+        if dataset is not None:
+            dataset = await account.fresh(dataset)
+            sent = account.sent(dataset)
+            todo = [file for file in todo if again or not sent.has(file, dataset)]
+        size = sum(file.stat().st_size for file in todo)
+    except OSError as error:
+        raise UsageError(f"{clean(error.filename)}: {error.strerror}") from error
     missing = set(todo)
     there = [file.name for file in found.files if file not in missing]
-    size = sum(file.stat().st_size for file in todo)
     if todo and not _may_send(account, name, dataset, found, len(todo), size):
         context.say("nothing was sent")
         return FAILED
     if dataset is None:
         dataset = await account.provider.create_dataset(name)
     outcome = await _send(account, dataset, todo, size)
-    if outcome.stopped is None:
-        dataset = await _settled(account, dataset)
+    if outcome.stopped is None and (outcome.sent or not outcome.refused):
+        try:
+            dataset = await _settled(account, dataset)
+        except TrainerError as error:
+            outcome.stopped = error
     return _report(account, dataset, outcome, there)
 
 

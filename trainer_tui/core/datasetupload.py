@@ -90,11 +90,12 @@ def gather(paths: Iterable[Path]) -> Found:
 def _take(file: Path, chosen: dict[str, Path]) -> None:
     name = file.name
     shown = sanitize.line(name, limit=120)
-    if sanitize.text(name) != name or not name.isprintable():
+    # A form has no way of naming the last two that every server reads alike.
+    if sanitize.text(name) != name or not name.isprintable() or set(name) & {'"', "\\"}:
         raise UsageError(f"{shown!r} has characters in its name that cannot be sent")
     if not file.is_file():
         raise UsageError(f"{shown} is no plain file")
-    if name in chosen:
+    if name in chosen and not file.samefile(chosen[name]):
         raise UsageError(f"two files are named {shown!r}; a dataset is one flat folder")
     chosen[name] = file
 
@@ -123,7 +124,7 @@ class Sent:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._noted: dict[str, list[int]] = {}
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             for line in file.read_text().splitlines():
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     told = json.loads(line)
@@ -182,6 +183,9 @@ async def send(
             try:
                 stamp = _stamp(file)
                 await _one(provider, dataset.id, file, moved, pauses)
+                sent.note(file, stamp)
+                if _stamp(file) != stamp:
+                    raise UsageError("it changed while it was sent")
             except OSError as error:
                 upload.refused[file.name] = UsageError(error.strerror or "cannot be read")
             except TrainerError as error:
@@ -193,7 +197,6 @@ async def send(
                     upload.stopped = upload.stopped or error
                     upload.left.append(file.name)
             else:
-                sent.note(file, stamp)
                 upload.sent.append(file.name)
 
     await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(waiting)))))
@@ -229,6 +232,8 @@ def _passes(error: TrainerError) -> bool:
         return True
     if isinstance(error, ServiceError):
         return (error.status or 0) >= 500
+    if error.code == "URL_EXPIRED":  # each try asks for another signed address
+        return True
     return isinstance(error, NetworkError) and error.code != "TLS"
 
 

@@ -242,7 +242,7 @@ class Fetcher:
         if foreign and expired:
             return NotFoundError(
                 f"the address of the file at {origin} is no longer good ({response.status})",
-                hint="The list of artifacts must be asked again for a fresh one.",
+                hint="Ask again: what is signed for a while is given anew.",
                 code="URL_EXPIRED",
             )
         return _complaints.error_for(
