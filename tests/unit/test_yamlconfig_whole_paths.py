@@ -61,3 +61,18 @@ def test_odd_names_are_quoted_and_an_anchor_stays(tmp_path: Path) -> None:
     path = "config.process.0.datasets.0"
     assert get_value(changed, f"{path}.folder_path") == str(odd / "dog")
     assert get_value(changed, f"{path}.control_path") == ["masks", str(odd / "dog")]
+
+
+def test_the_disk_says_what_lies_above_a_link(tmp_path: Path) -> None:
+    """The folder above a linked one is where the link leads; an anchor on something else, such as
+    the job's name, keeps its value."""
+    for folder in ("far/inside", "far/dog", "dog"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "inside")
+    text = CONFIG.format(folder="link/../dog").replace('"gone"', "*x")
+    text = text.replace("config:", "config:\n  name: &x dog")
+    changed, _ = whole_paths(text, tmp_path)
+    path = "config.process.0.datasets.0"
+    assert get_value(changed, f"{path}.folder_path") == str(tmp_path / "far" / "dog")
+    assert get_value(changed, f"{path}.control_path") == ["masks", str(tmp_path / "dog")]
+    assert get_value(changed, "config.name") == "dog"

@@ -29,30 +29,42 @@ def whole_paths(text: str, base: Path) -> tuple[str, list[tuple[str, str]]]:
 
     Gives the text, every other byte as it was, and old and new path of each that was changed.
     """
-    document = parsed(text)
     edits: dict[int, Edit] = {}
     moved: list[tuple[str, str]] = []
-    for scalar in _paths(document):
-        if scalar.style in ("|", ">") or VARIABLE.search(scalar.text):
+    nodes = list(_paths(parsed(text)))
+    named = {id(node) for node in nodes if isinstance(node, Scalar)}
+    for node in nodes:
+        scalar = resolve(node)
+        if node is not scalar and id(scalar) in named:
+            continue  # `*x`, and what it stands for is written out itself
+        if not isinstance(scalar, Scalar) or not (path := _whole(scalar, base)):
             continue
-        start = value_start(text, scalar)
-        found = path_of(scalar.text, base)
-        if start in edits or found is None or _whole(scalar.text) or not found.exists():
-            continue
-        path = os.path.normpath(base.absolute() / scalar.text)
-        written = render(path, style=scalar.style or None, flow=True, wants_text=True)
-        edits[start] = Edit(start, scalar.end, written)
-        moved.append((scalar.text, path))
+        start = value_start(text, node)
+        style = node.style if isinstance(node, Scalar) else ""
+        if start not in edits:
+            written = render(path, style=style or None, flow=True, wants_text=True)
+            edits[start] = Edit(start, node.end, written)
+            moved.append((scalar.text, path))
     for _, edit in sorted(edits.items(), reverse=True):
         text = edit.apply(text)
     return text, moved
 
 
-def _whole(path: str) -> bool:
-    return path.startswith("~") or Path(path).is_absolute()
+def _whole(scalar: Scalar, base: Path) -> str:
+    """The whole path of what a value names from a folder; empty where it names nothing there."""
+    text = scalar.text
+    if not text or not isinstance(scalar.data, str) or scalar.style in ("|", ">"):
+        return ""
+    if VARIABLE.search(text) or text.startswith("~") or Path(text).is_absolute():
+        return ""
+    found = path_of(text, base.absolute())
+    if found is None or not found.exists():
+        return ""
+    # What lies above a link is not what its name says: only the disk knows.
+    return str(found.resolve() if ".." in found.parts else found)
 
 
-def _paths(document: Document) -> Iterator[Scalar]:
+def _paths(document: Document) -> Iterator[AnyNode]:
     """Values that are the path of something to be read."""
     nodes: list[AnyNode | None] = []
     for process in processes(document):
@@ -60,10 +72,8 @@ def _paths(document: Document) -> Iterator[Scalar]:
             nodes += [dataset.get("folder_path"), dataset.get("dataset_path")]
             nodes += [node for node, _ in beside(dataset)]
         model = resolve(process.get("model"))
-        name = resolve(model.get("name_or_path")) if isinstance(model, Mapping) else None
+        node = model.get("name_or_path") if isinstance(model, Mapping) else None
+        name = resolve(node)
         if isinstance(name, Scalar) and name.text.startswith(("./", "../")):
-            nodes.append(name)
-    for node in nodes:
-        value = resolve(node)
-        if isinstance(value, Scalar) and value.text and isinstance(value.data, str):
-            yield value
+            nodes.append(node)
+    yield from (node for node in nodes if node is not None)
