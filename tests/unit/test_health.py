@@ -279,10 +279,13 @@ def test_a_rule_of_another_profile_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_followed_curve_counts_too(tmp_path: Path) -> None:
-    """A NaN between two looks at the job is seen in its points."""
+    """A NaN between two looks at the job is seen in its points, if they count what the service
+    counts: two counts in turn would be a new beginning each time."""
     ward = Ward(tmp_path)
     ward.step(10, 0.5)
     ref = ward.entry.job.ref
+    ward.health.points(ref, [Metric("loss", 120, math.nan, unit="epoch")])
+    assert ward.entry.finding is None
     ward.health.points(ref, [Metric("lr", 11, math.nan), Metric("loss", 11, math.nan)])
     assert ward.entry.finding.ailment is Ailment.NAN
 

@@ -105,10 +105,13 @@ class HealthWatch:
         entry = self._board.get(ref)
         if entry is None or entry.stale or entry.job.status is not Status.RUNNING:
             return
-        watch = self._watch(entry.job)
+        watch, done = self._watch(entry.job), entry.job.progress
+        told = done is not None and entry.job.loss is not None and not entry.borrowed
         for metric in metrics:
             if metric.key not in LOSSES or metric.key != self._keys.setdefault(ref, metric.key):
                 continue
+            if done is not None and told and metric.unit != done.unit:
+                continue  # one loss cannot be judged by two counts, and that one always comes
             if isinstance(metric, Metric):
                 watch.add(metric.step, metric.value, metric.unit)
             else:
