@@ -138,7 +138,9 @@ class Version:
 
 
 def _loss(epoch: Mapping[str, float]) -> float | None:
-    """An epoch's losses, added up as Roboflow's own client does."""
+    """An epoch's losses, added up as Roboflow's own client does, where it does not tell the sum."""
+    if "loss" in epoch:
+        return epoch["loss"]
     losses = [value for key, value in epoch.items() if key.endswith("loss")]
     return sum(losses) if losses else None
 
