@@ -7,7 +7,6 @@ there stays as it is, for the check to tell.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
