@@ -34,16 +34,24 @@ _CAUGHT = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGHUP, signal.SIGTERM)
 
 
 def _read(wishes: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """The next wish and what came with it; ``None``: there will be none."""
+    """The next wish and what came with it; ``None``: there will be none.
+
+    Who asks may be killed over it.
+    """
+    fds: list[int] = []
+    text = b""
     try:
         head, fds, _, _ = socket.recv_fds(wishes, 8, 8)
+        while head and len(text) < int.from_bytes(head):
+            text += (more := wishes.recv(int.from_bytes(head) - len(text)))
+            if not more:
+                head = b""
     except ConnectionResetError:
-        return None
+        head = b""
     if not head:
+        for fd in fds:
+            os.close(fd)
         return None
-    text = b""
-    while len(text) < int.from_bytes(head):
-        text += wishes.recv(int.from_bytes(head) - len(text))
     for fd in fds:
         os.set_inheritable(fd, False)
     return json.loads(text), fds
@@ -243,7 +251,8 @@ class _Forker:
         self.running[pid] = fds[3]
         for fd in (*fds[:3], *fds[4:]):
             os.close(fd)
-        asker.sendall(pid.to_bytes(8))
+        with contextlib.suppress(OSError):  # it may be killed by now
+            asker.sendall(pid.to_bytes(8))
 
     def end(self) -> None:
         """End who is left."""
