@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import re
@@ -32,7 +33,7 @@ from tests.server.prefork import run as run_to_end
 from trainer_tui.__main__ import main
 from trainer_tui.paths import Paths
 from trainer_tui.server import connections, service
-from trainer_tui.server.connections import MOST_ON_TCP, Connection
+from trainer_tui.server.connections import MOST_SILENT, Connection
 from trainer_tui.server.signing import Signer
 
 TOKEN = "t0p-s3cret-tökén"
@@ -113,20 +114,24 @@ def test_a_large_body_is_refused_whether_announced_or_not(tcp: httpx.Client) -> 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
 
 
-def test_silent_connections_keep_nobody_out(tcp_server: LocalServer, tcp: httpx.Client) -> None:
-    """Of those on TCP that say nothing a few are kept; the Unix socket is answered as ever."""
+def test_silent_connections_keep_nobody_out(tcp_server: LocalServer) -> None:
+    """Of those on TCP that say nothing the newest are kept, and further ones are answered."""
+    origin = json.loads(tcp_server.info_file.read_text())["tcp"]
+    place = ("127.0.0.1", urlsplit(origin).port)
     with contextlib.ExitStack() as stack:
         silent = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", tcp.base_url.port or 0)))
-            for _ in range(MOST_ON_TCP + 10)
+            stack.enter_context(socket.create_connection(place)) for _ in range(MOST_SILENT + 10)
         ]
         assert tcp_server.client.get("/v1/info").status_code == 200
 
-        def closed() -> bool:
-            return len(select.select(silent, [], [], 0)[0]) >= 10
+        def closed() -> list[socket.socket]:
+            return select.select(silent, [], [], 0)[0]
 
-        wait_for(closed, "those that are too many to be closed")
-    wait_for(lambda: tcp.get("/v1/info", headers=bearer(TOKEN)).status_code == 200, "room")
+        wait_for(lambda: len(closed()) >= 10, "those that are too many to be closed")
+        with client_of(origin) as one, client_of(origin) as other:
+            for client in (one, other, one):
+                assert client.get("/v1/info", headers=bearer(TOKEN)).status_code == 200
+        assert set(closed()) <= set(silent[:20])
 
 
 @pytest.mark.anyio
@@ -148,12 +153,17 @@ async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
 
 
 @pytest.mark.anyio
-async def test_a_server_notices_that_its_folder_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked for again and again while it is there; then the server ends."""
-    monkeypatch.setattr(service, "LOOK_FOR_FOLDER", 0)
-    folder = Mock(is_dir=Mock(side_effect=[True, True, False]))
-    await service.vanished(folder)
-    assert folder.is_dir.call_count == 3
+@pytest.mark.parametrize("end", [FileNotFoundError(), Mock(st_ino=2, st_dev=1)])
+async def test_a_server_notices_that_its_folder_is_gone(
+    monkeypatch: pytest.MonkeyPatch, end: object
+) -> None:
+    """Its lock is looked for again and again while it is there, or a network's folder does not
+    answer; the server ends where it is gone or another's."""
+    monkeypatch.setattr(service, "LOOK_FOR_LOCK", 0)
+    ours = Mock(st_ino=1, st_dev=1)
+    lock = Mock(stat=Mock(side_effect=[ours, ours, OSError(errno.ESTALE, "stale"), end]))
+    await service.vanished(lock)
+    assert lock.stat.call_count == 4
 
 
 def test_the_token_is_written_nowhere(idle_server: LocalServer) -> None:

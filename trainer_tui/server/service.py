@@ -31,9 +31,9 @@ from trainer_tui.server.signing import Signer
 
 _log = logging.getLogger("trainer_tui.server")
 LOG_SIZE = 512 * 1024
-LOOK_FOR_FOLDER = 300.0
-"""Seconds between two looks for the server's own folder. Without it nobody finds the server again,
-and whoever took it away wants it no more."""
+LOOK_FOR_LOCK = 300.0
+"""Seconds between two looks for the server's own lock. Without it, or the folder that it is in,
+nobody finds the server again, and whoever took it away wants it no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _Server(uvicorn.Server):
         await self.on_tick(0)
         self._ready()
         folder = self._engine.settings.folder
-        gone = loop.create_task(vanished(folder))
+        gone = loop.create_task(vanished(folder / "server.lock"))
         gone.add_done_callback(lambda _: over.set())
         await over.wait()
         if gone.done():
@@ -89,10 +89,20 @@ class _Server(uvicorn.Server):
         self._engine.hub.close()  # open event streams would hold the end up
 
 
-async def vanished(folder: Path) -> None:
-    """Wait until a folder is gone, which is looked for once in a while."""
-    while folder.is_dir():  # noqa: ASYNC110, ASYNC240 (no event tells of it; it is one stat)
-        await asyncio.sleep(LOOK_FOR_FOLDER)
+async def vanished(path: Path) -> None:
+    """Wait until a file is gone or another one, which is looked for once in a while."""
+    ours = path.stat()  # noqa: ASYNC240 (no event tells of it; it is one stat)
+    while _is(path, ours):  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_FOR_LOCK)
+
+
+def _is(path: Path, known: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), known)
+    except FileNotFoundError:
+        return False
+    except OSError:  # a folder on a network that does not answer now is not gone
+        return True
 
 
 def serve(
