@@ -55,13 +55,13 @@ class _Clock:
         if self._armed and self._line_ticks >= _LINE_TICKS:
             raise _TooLong
 
-    def search(self, pattern: str, line: bytes) -> re.Match[str] | None:
+    def search(self, pattern: re.Pattern[str], line: bytes) -> re.Match[str] | None:
         """The first match in a line. Raises _TooLong."""
         text = _ESCAPES.sub("", line[:_MAX_LINE].decode("utf-8", "replace"))
         self._line_ticks = 0
         try:
             self._armed = True
-            found = re.compile(pattern).search(text)
+            found = pattern.search(text)
             self._armed = False
         except BaseException:
             self._armed = False
@@ -86,6 +86,7 @@ def search(log: str, offset: int, pattern: str) -> dict[str, Any]:
     if whole < len(data) - _MAX_LINE:
         whole = len(data)
     answer: dict[str, Any] = {"found": [], "slow": 0, "size": size}
+    compiled = re.compile(pattern)
     clock = _Clock()
     try:
         taken, more = whole, start + len(data) < size
@@ -95,7 +96,7 @@ def search(log: str, offset: int, pattern: str) -> dict[str, Any]:
                 taken, more = min(whole, line.start()), True
                 break
             try:
-                match = clock.search(pattern, line[0])
+                match = clock.search(compiled, line[0])
             except _TooLong:
                 answer["slow"] += 1
                 continue

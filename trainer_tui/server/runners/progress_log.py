@@ -167,7 +167,11 @@ class Reader:
 
     def _ask(self, offset: int) -> Mapping[str, Any] | None:
         """The next answer, or ``None`` where it takes longer. Raises OSError."""
-        process = self._process or self._start()
+        try:
+            process = self._process or self._start()
+        except OSError:  # no room for another process; there may be at the next look
+            time.sleep(_WAIT)
+            return None
         assert process.stdin is not None
         assert process.stdout is not None
         if self._asked is None:
@@ -192,7 +196,7 @@ class Reader:
         return found
 
     def _lost(self) -> None:
-        """It died, does not answer, or cannot be started: as bad as a line that takes too long."""
+        """It died or does not answer: as bad as a line that takes too long."""
         self._slow += 1
         self._close()
 
