@@ -6,6 +6,7 @@ On the disk, below ``kaos`` in the server's folder, one folder a workspace: ``wo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -64,7 +65,8 @@ class Workspaces:
         self._now = now
         self._lock = threading.Lock()
         for left in folder.glob("*/bundles/.*"):  # that an earlier server did not live to take in
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                left.unlink()
 
     def names(self) -> list[str]:
         """All there are, sorted."""
