@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Never
 
@@ -479,19 +480,24 @@ async def test_a_submit_that_cannot_be_written_makes_no_job(
     assert list(engine.settings.jobs.iterdir()) == []
 
 
-async def test_a_job_whose_folder_is_taken_away_ends(make: Open) -> None:
+async def test_a_job_whose_folder_is_taken_away_ends(
+    make: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Deleted by hand under a running job: its processes are ended, wherever there is a /proc to
-    find them by, its slot is free again, the engine goes on."""
+    find them by, its slot is free again, the engine goes on. It does not end before it began,
+    though the clock is set back meanwhile."""
     engine = await make()
     job = await submit(engine)
     record = await started(engine, job)
     state = read_json(engine.folder(job).state)
     assert state is not None
+    monkeypatch.setattr(engine, "now", lambda: record.started_at - timedelta(hours=1))
     shutil.rmtree(engine.folder(job).root)
     if sys.platform != "linux":
         os.killpg(record.pid, signal.SIGKILL)
         os.kill(state["supervisor"]["pid"], signal.SIGKILL)
-    assert (await ended(engine, job)).status is Status.INTERRUPTED
+    found = await ended(engine, job)
+    assert (found.status, found.finished_at) == (Status.INTERRUPTED, record.started_at)
     assert not group_alive(record.pid, state["supervisor"]["pid"])
     assert (await ended(engine, await submit(engine, "true"))).status is Status.SUCCEEDED
 

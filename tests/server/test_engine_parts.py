@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,11 @@ from hypothesis import strategies as st
 
 from trainer_tui.errors import NotFoundError
 from trainer_tui.model import Gpu, JobError, Progress, Status
+from trainer_tui.providers import _autostart
 from trainer_tui.server.configs import parse
+from trainer_tui.server.executors import process
+from trainer_tui.server.executors.base import Phase
+from trainer_tui.server.executors.process import ProcessExecutor
 from trainer_tui.server.files import RangeError, inside, parse_range
 from trainer_tui.server.reading import read_log, read_metrics
 from trainer_tui.server.records import Ids, JobRecord, from_seconds
@@ -24,7 +30,7 @@ from trainer_tui.server.runners.progress_child import search
 from trainer_tui.server.settings import ServerSettings
 from trainer_tui.server.signing import Signer
 from trainer_tui.server.slots import GpuInfo, Pool, find_gpus, parse_gpus
-from trainer_tui.server.supervisor import read_json
+from trainer_tui.server.supervisor import MARK, read_json
 from trainer_tui.server.verdict import error_line, vanished, verdict
 
 LIMITS = st.integers(1, 5)
@@ -115,9 +121,42 @@ def test_what_a_job_leaves_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path
     assert files.read_new(pipe, 0) == (b"", 0)
     assert search(str(pipe), 0, "(?P<current>.)")["found"] == []
     assert read_json(pipe) is None
+    opened = len(list(Path("/dev/fd").iterdir()))
+    assert read_json(tmp_path) is None
+    assert len(list(Path("/dev/fd").iterdir())) == opened
     odd.write_bytes((5000).to_bytes(8, "little") + b"[" * 5000)
     assert files.checkpoint_entries(JobFolder(tmp_path), [odd])[0].step is None
     assert from_seconds(1e13).year == 1970  # some file systems keep times of no year
+
+
+def test_a_job_is_not_over_where_no_file_can_be_opened(tmp_path: Path) -> None:
+    """What cannot be read then tells nothing; it is looked at again."""
+    folder, executor = JobFolder(tmp_path), ProcessExecutor()
+    claimed = {"supervisor": {"pid": 1 << 30, "start_time": "then"}}
+    (tmp_path / "claim-1.json").write_text(json.dumps(claimed))
+    executor._started[folder.id, 1] = Mock()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            executor.look(folder, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    folder.state.write_text(json.dumps({"launch": 1, "finished_at": "now"}))
+    assert executor.look(folder, 1).phase is Phase.ENDED
+
+
+def test_what_is_started_within_a_job_for_others_is_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that a job's terminal was the first to need, and the supervisors of that server's
+    jobs: they do not bear the mark by which a job's daemons are found."""
+    monkeypatch.setenv(MARK, "outer")
+    started = Mock()
+    monkeypatch.setattr(process, "subprocess", started)
+    ProcessExecutor().start(JobFolder(tmp_path), 1)
+    assert MARK not in started.Popen.call_args.kwargs["env"]
+    assert MARK not in _autostart._environment(Mock())
 
 
 def test_files_that_are_not_there_yet_are_empty(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -190,6 +191,25 @@ def test_a_daemon_ends_with_its_job(run: Run, folder: Path) -> None:
     assert "bye" in (folder / "log.txt").read_text()
 
 
+def test_who_left_the_group_is_told_by_its_leader_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launcher hands its SIGINT on to workers in sessions of their own: two would end one that
+    saves what it has. Stronger signals they get at once."""
+    sent: list[tuple[str, signal.Signals]] = []
+    for name in ("signal_group", "signal_strays"):
+        monkeypatch.setattr(supervisor, name, lambda *a, by=name: sent.append((by, a[-1])))
+    keeper = supervisor.Supervisor(tmp_path, 1)
+    keeper.child = Mock(returncode=None)
+    for _ in range(2):
+        keeper._escalate(7, 1, 1)
+    assert sent == [
+        ("signal_group", signal.SIGINT),
+        ("signal_group", signal.SIGTERM),
+        ("signal_strays", signal.SIGTERM),
+    ]
+
+
 def test_a_request_that_was_there_first_starts_nothing(run: Run, folder: Path) -> None:
     """A job canceled before its supervisor came is never begun."""
     supervisor.write_json(folder / "request.json", {"launch": 1, "act": "cancel"})
@@ -298,10 +318,10 @@ def test_a_full_disk_does_not_hide_how_a_job_ended(
     begun.state["supervisor"] = None  # it is this process, which must not be ended as a leftover
     begun.state["requested"] = "a word that makes the first text longer than the last" * 9
     begun._write()
-    begun.state |= {"requested": None, "started_at": "2999-01-01T00:00:00.000000Z"}
+    begun.state["requested"] = None
     monkeypatch.setattr(supervisor, "_write_beside", full)
     begun._end(3)
     state = read_json(folder / "state.json")
     assert state is not None
     assert (state["exit_code"], state["requested"]) == (3, None)
-    assert state["finished_at"] == state["started_at"]  # the clock was set back meanwhile
+    assert state["finished_at"]

@@ -185,8 +185,11 @@ def _spawn(paths: Paths, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _environment(paths: Paths) -> dict[str, str]:
-    """Ours, and the config file that is in use here, for the server's own settings."""
-    environment = dict(os.environ)
+    """Ours, and the config file that is in use here, for the server's own settings.
+
+    Started from within a job, the server is none of its daemons, which end with it.
+    """
+    environment = {key: value for key, value in os.environ.items() if key != "TRAINER_TUI_JOB"}
     if paths.config_file.exists():
         environment["TRAINER_TUI_CONFIG"] = str(paths.config_file)
     return environment

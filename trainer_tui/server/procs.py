@@ -80,4 +80,5 @@ class Group:
         """Send a signal to all of it."""
         if self._together():
             signal_group(self.leader.pid, number)
-        signal_strays(self.job, self.leader.pid, number)
+        if number is not signal.SIGINT or not self.leader.alive():  # it hands that on itself
+            signal_strays(self.job, self.leader.pid, number)

@@ -11,7 +11,8 @@ comes late starts nothing. So a job is never started twice, whoever is killed wh
 
 The job's process leads a process group of its own inside the supervisor's session. To end it:
 SIGINT to the group, after ``grace`` seconds SIGTERM, after ``kill_after`` more SIGKILL. The same
-for those of its processes that left the group, which are known by ``TRAINER_TUI_JOB``.
+for those of its processes that left the group, which are known by ``TRAINER_TUI_JOB``; but SIGINT
+only once the leader is gone, which hands it on to its workers itself.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # typing and tempfile would cost a third of the time to start
 COURTESY = 1.0
 """Seconds that the rest of the group has to end after its leader did, before it is told to."""
 STAGES = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+MARK = "TRAINER_TUI_JOB"
+"""The variable that all processes of a job inherit; its value is the job's id."""
 
 
 def utc_now() -> str:
@@ -74,7 +77,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object from a file; ``None`` when it is not there or is none."""
     try:
         # A job may have left a pipe in its place, which is not to be waited for.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(path, "rb", opener=lambda p, f: os.open(p, f | os.O_NONBLOCK)) as file:
             found = json.loads(file.read())
     except (OSError, ValueError, RecursionError, TypeError):
         return None
@@ -152,7 +155,7 @@ def strays(job: str) -> list[int]:
     """The processes of a job, by the variable that all of them inherit: also those that left its
     group and session, as daemons do. Empty where there is no /proc.
     """
-    mark, found = f"TRAINER_TUI_JOB={job}".encode(), []
+    mark, found = f"{MARK}={job}".encode(), []
     for name in os.listdir("/proc") if sys.platform == "linux" else ():  # noqa: PTH208
         if not name.isdigit() or int(name) == os.getpid():
             continue
@@ -335,15 +338,19 @@ class Supervisor:
             self.deadline = time.monotonic() + (grace if self.stage == 0 else kill_after)
             self.state["sent"] = STAGES[self.stage].name
             self._write_if_possible()
-        number, child = STAGES[self.stage], self.child
+        number = STAGES[self.stage]
+        led = self.child is not None and self.child.returncode is None
         # Of a group that is over another may have the number by now.
-        if (child is not None and child.returncode is None) or group_alive(group, os.getsid(0)):
+        if led or group_alive(group, os.getsid(0)):
             signal_group(group, number)
-        signal_strays(self.folder.name, group, number)
+        if not led or number is not signal.SIGINT:
+            signal_strays(self.folder.name, group, number)
 
     def _end_group(self, group: int, grace: float, kill_after: float) -> None:
         """End what the leader left behind, so that the slot is really free."""
         session = os.getsid(0)
+        if self.stage == 0:
+            signal_strays(self.folder.name, group, STAGES[0])
         limit, pause = time.monotonic() + COURTESY, 0.01
         while group_alive(group, session) or strays(self.folder.name):
             if time.monotonic() >= limit:
@@ -360,8 +367,7 @@ class Supervisor:
             self.state["signal"] = -exit_code
         else:
             self.state["exit_code"] = exit_code
-        # A clock that is set back meanwhile lets no job end before it began.
-        self.state["finished_at"] = max(utc_now(), self.state["started_at"] or "")
+        self.state["finished_at"] = utc_now()
         for _ in range(60):  # the disk may be full for a while; this must not be lost
             try:
                 self._write()

@@ -119,14 +119,11 @@ class Watch:
     def end(self, record: JobRecord, status: Status, error: JobError | None) -> JobRecord:
         """Enter how a job ended."""
         engine = self._engine
+        finished = record.finished_at or engine.now()
+        # A clock that was set back meanwhile lets no job end before it began.
+        finished = max(finished, record.started_at or finished)
         record = engine.book.put_anyway(
-            record.replace(
-                status=status,
-                error=error,
-                pid=None,
-                slot_gpus=(),
-                finished_at=record.finished_at or engine.now(),
-            )
+            record.replace(status=status, error=error, pid=None, slot_gpus=(), finished_at=finished)
         )
         kind = EventKind.ERROR if status is Status.FAILED else EventKind.STATUS
         text = f"{status}: {error.message}" if error is not None else str(status)
@@ -178,7 +175,11 @@ class Watch:
         looks = []
         for each in watched:
             folder = self._engine.disk.folder(each.id)
-            sight = self._engine.executor.look(folder, each.launch)
+            try:
+                sight = self._engine.executor.look(folder, each.launch)
+            except OSError:
+                self._complain(each, "job %s could not be looked at")
+                continue
             # After the sight: what a job wrote last is seen when its end is.
             observed = self._observe(each, folder)
             over = sight.phase in (Phase.ENDED, Phase.VANISHED)

@@ -36,7 +36,7 @@ class ProcessExecutor:
                 old.unlink(missing_ok=True)
         # Room for a wish, so that a job can be ended though the disk is full by then.
         supervisor.write_json(folder.request, {})
-        environment = {"PYTHONUNBUFFERED": "1", "TRAINER_TUI_JOB": folder.id}
+        environment = {"PYTHONUNBUFFERED": "1", supervisor.MARK: folder.id}
         environment.update(order.env)
         environment.update(order.launch.env)
         supervisor.write_json(
@@ -61,6 +61,8 @@ class ProcessExecutor:
         self._started[folder.id, number] = subprocess.Popen(
             argv,
             cwd=folder.root,
+            # A server that was started from within a job is none of that job's, nor is this.
+            env={key: value for key, value in os.environ.items() if key != supervisor.MARK},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -76,7 +78,7 @@ class ProcessExecutor:
             if not folder.root.is_dir():
                 # Taken away by somebody, with all that told who it was; its processes may go on.
                 return Sight(Phase.ORPHAN if supervisor.strays(folder.id) else Phase.VANISHED, {})
-            return Sight(Phase.VANISHED if gone else Phase.UNCLAIMED, {})
+            return _vanished({}) if gone else Sight(Phase.UNCLAIMED, {})
         keeper = Process.read(claim.get("supervisor"))
         # The order matters: what is written last is written before the supervisor goes.
         alive = keeper is not None and keeper.alive()
@@ -86,8 +88,9 @@ class ProcessExecutor:
         if alive:
             return Sight(Phase.ALIVE, state)
         group = _group(state, folder.id)
-        orphan = group is not None and group.alive()
-        return Sight(Phase.ORPHAN if orphan else Phase.VANISHED, state)
+        if group is not None and group.alive():
+            return Sight(Phase.ORPHAN, state)
+        return _vanished(state)
 
     def void(self, folder: JobFolder, number: int) -> bool:
         if supervisor.claim(folder.root, number, {"void": True}):
@@ -131,10 +134,18 @@ class ProcessExecutor:
         key = (info.st_ino, info.st_mtime_ns, info.st_size)
         known = self._states.get(folder.state)
         if known is None or known[0] != key:
-            found = supervisor.read_json(folder.state) or {}
+            found = supervisor.read_json(folder.state)
+            if found is None:
+                return {}
             known = (key, found)
             self._states[folder.state] = known
         return known[1] if known[1].get("launch") == number else {}
+
+
+def _vanished(state: Mapping[str, Any]) -> Sight:
+    """It left nothing. Raises OSError where no file can be opened: so nothing was read, either."""
+    Path(os.devnull).open().close()
+    return Sight(Phase.VANISHED, state)
 
 
 def _is_void(claim: Mapping[str, Any] | None) -> bool:
