@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.panes import NOW, REF, PaneApp, entry
+from tests.tui.waiting import until
 from trainer_tui.core.messages import ArtifactsArrived, Aspect, AspectFailed, DownloadChanged
 from trainer_tui.core.rows import DownloadPhase, DownloadRow
 from trainer_tui.errors import NetworkError
@@ -115,11 +116,16 @@ async def test_marked_files_are_downloaded() -> None:
 
 
 async def test_without_marks_what_the_cursor_is_on() -> None:
-    """A file, or all files of a group."""
+    """A file, or all files of a group, or from elsewhere all of the job; the line below says which."""
     pane = ArtifactsPane()
     app = PaneApp(pane)
     async with app.run_test(size=(100, 20)) as pilot:
         await shown(pane, pilot)
+        assert told(pane) == "3 files · d downloads them"
+        app.set_focus(None)
+        await until(pilot, lambda: told(pane) == "8 files · d downloads them")
+        pane.tree_view.focus()
+        await until(pilot, lambda: told(pane) == "3 files · d downloads them")
         await pilot.press("d", "j", "d")
         assert [len(files) for _, files in app.asked] == [3, 1]
         await pilot.press("asterisk")

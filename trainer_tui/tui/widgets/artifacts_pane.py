@@ -194,6 +194,14 @@ class ArtifactsPane(InsteadPane):
 
     # The line below
 
+    def on_descendant_focus(self) -> None:
+        """``d`` takes what the cursor is on."""
+        self._tell()
+
+    def on_descendant_blur(self) -> None:
+        """``d`` takes everything."""
+        self._tell()
+
     @on(FileTree.Changed)
     def _changed(self, event: FileTree.Changed) -> None:
         event.stop()
@@ -209,8 +217,10 @@ class ArtifactsPane(InsteadPane):
             total = sum(file.size or 0 for file in files)
             noun = "file" if len(files) == 1 else "files"
             text.append(f"{len(files)} {noun} marked", tree.paint("accent"))
-            text.append(f" {glyphs.dot} {size(total)} {glyphs.dot} d downloads")
-        elif node is not None and node.leaf:
+            text.append(f" {glyphs.dot} {size(total)}")
+            if tree.has_focus:
+                text.append(f" {glyphs.dot} d downloads")
+        elif node is not None and node.leaf and tree.has_focus:
             row = tree.downloads.get(node.key)
             file = node.files[0]
             if row is not None and row.phase is DownloadPhase.DONE:
@@ -223,8 +233,9 @@ class ArtifactsPane(InsteadPane):
                 prompt = f"“{file.prompt}”" if file.prompt and glyphs.unicode else file.prompt or ""
                 text.append(f" {glyphs.dot} ".join(filter(None, (file.name, seed, prompt))))
         elif node is not None:
-            what = "1 file" if len(node.files) == 1 else f"{len(node.files)} files"
-            them = "it" if len(node.files) == 1 else "them"
+            # From elsewhere d takes all that the job has.
+            count = len(node.files if tree.has_focus else self.artifacts or ())
+            what, them = ("1 file", "it") if count == 1 else (f"{count} files", "them")
             text.append(f"{what} {glyphs.dot} d downloads {them}")
         if (told := text.markup) != self._told:
             self._told = told
