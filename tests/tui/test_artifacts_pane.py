@@ -116,7 +116,7 @@ async def test_marked_files_are_downloaded() -> None:
 
 
 async def test_without_marks_what_the_cursor_is_on() -> None:
-    """A file, or all files of a group, or from elsewhere all of the job; the line below says which."""
+    """A file or all of a group, from elsewhere all of the job; the line below says which."""
     pane = ArtifactsPane()
     app = PaneApp(pane)
     async with app.run_test(size=(100, 20)) as pilot:
