@@ -169,7 +169,8 @@ def pending(rig: Rig) -> object:
 
 
 def test_submit_and_track(make: Make) -> None:
-    """A new job and one made elsewhere come onto the board; a wrong id leaves nothing."""
+    """A new job and one made elsewhere come onto the board; a wrong id leaves nothing. One that
+    another process puts into the store is taken up by itself."""
     provider = FakeProvider(facts(lists=False), job("77"))
     rig = make(p=provider)
     rig.runtime.start()
@@ -179,6 +180,11 @@ def test_submit_and_track(make: Make) -> None:
         rig.runtime.track("p", "nothing").result(5)
     assert {e.job.ref.id for e in rig.runtime.board.entries()} == {"new", "77"}
     assert [r.id for r in rig.runtime.store.tracked("p")] == ["new", "77"]
+    other = Store(rig.runtime.store.path)
+    provider.jobs["99"] = job("99", Status.SUCCEEDED)
+    other.track(JobRef("p", "99"), "fake")
+    other.close()
+    until(rig, lambda m: isinstance(m, BoardChanged) and JobRef("p", "99") in m.delta.changed)
 
 
 def test_an_id_tracked_while_offline_is_kept(make: Make) -> None:

@@ -60,10 +60,10 @@ class Profiles:
             names.append(LOCAL)
         return names
 
-    def known_jobs(self) -> list[Job]:
-        """The store's jobs of these profiles."""
+    def known_jobs(self, *, after: int = 0) -> list[Job]:
+        """The store's jobs of these profiles; ``after``: as :meth:`Store.jobs`."""
         polled = set(self.polled())
-        return [job for job in self._store.jobs() if job.ref.profile in polled]
+        return [job for job in self._store.jobs(after=after) if job.ref.profile in polled]
 
     def why_read_only(self, name: str) -> str | None:
         """Why nothing may be changed at a profile, or ``None``."""

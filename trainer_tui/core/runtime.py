@@ -140,6 +140,7 @@ class Runtime:
         self._losses = LossFeed(self._follower.around, self._judge, self._faults.write)
         self._last_losses = LastLosses()
         self.board.stall = config.health.stall
+        self._newest = self.store.newest()
         self.board.load(self._profiles.known_jobs(), self.store.watched())
         self.board.subscribe(self._board_changed)
 
@@ -362,6 +363,7 @@ class Runtime:
             self._poll(name)
         self._net.spawn(self._net.serve(self._downloads.run))
         self._net.spawn(self._net.serve(self._losses.run))
+        self._net.spawn(self._net.serve(self._look_around))
         for warning in self.store.warnings:
             self._trouble(warning)
 
@@ -388,19 +390,40 @@ class Runtime:
         for name in self._profiles.polled():
             self._poll(name)
 
+    async def _look_around(self) -> None:
+        """Take up what another console or the command line submits or tracks: not every service
+        lists its jobs."""
+        told = ""
+        while True:
+            await self._clock.wait(asyncio.Event(), self.config.poll.selected)
+            try:
+                self._take_up()
+            except TrainerError as error:
+                if error.message != told:
+                    told = error.message
+                    self._trouble(told)
+
+    def _take_up(self) -> None:
+        newest = self.store.newest()
+        if newest <= self._newest:
+            return
+        found = self._profiles.known_jobs(after=self._newest)
+        self._newest = newest
+        for name in {job.ref.profile for job in found}:
+            self._poll(name)
+        self.board.load(found, self.store.watched())
+
     async def _track(self, ref: JobRef) -> Job:
         facts = self.facts(ref.profile)
-        known = self.board.get(ref)
-        self.store.track(ref, facts.name)
         try:
             job = await (await self.provider(ref.profile)).get_job(ref.id)
         except NotFoundError:
-            if known is None:
-                self.store.forget(ref)
             raise
         except TrainerError:
+            self.store.track(ref, facts.name)
             self.board.load([unseen(ref, facts.name)])  # kept: it is asked again by itself
             raise
+        self.store.track(ref, facts.name)
         self.board.merge(ref.profile, [job], self._clock.now(), complete=False)
         return job
 

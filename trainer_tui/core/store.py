@@ -99,16 +99,25 @@ class Store(Database):
                 told += new
         return told
 
-    def jobs(self, profile: str | None = None) -> list[Job]:
-        """Every job as last known, those of which only the id is known included."""
-        where, args = ("WHERE profile = ?", (profile,)) if profile is not None else ("", ())
+    def newest(self) -> int:
+        """The number of the id tracked last, by whatever process; later ones have greater ones."""
+        with self._reading() as db:
+            return int(db.execute("SELECT coalesce(max(n), 0) FROM tracked").fetchone()[0])
+
+    def jobs(self, profile: str | None = None, *, after: int = 0) -> list[Job]:
+        """Every job as last known, those of which only the id is known included.
+
+        ``after``: only those that are newer than this number (see :meth:`newest`).
+        """
+        where = "WHERE n > :after" + (" AND profile = :profile" if profile is not None else "")
+        args = {"after": after, "profile": profile}
         with self._reading() as db:
             rows = db.execute(
                 f"SELECT profile, id, {COLUMNS} FROM jobs CROSS JOIN refs USING(n) {where}", args
             ).fetchall()
             bare = db.execute(
                 "SELECT profile, id, provider, name FROM tracked JOIN refs USING(n)"
-                f" {where or 'WHERE 1'} AND n NOT IN (SELECT n FROM jobs)",
+                f" {where} AND n NOT IN (SELECT n FROM jobs)",
                 args,
             ).fetchall()
         found = [decode(JobRef(row[0], row[1]), row[2:]) for row in rows]
