@@ -19,7 +19,8 @@ from trainer_tui import __version__
 from trainer_tui.errors import NotFoundError, StateError, UsageError
 from trainer_tui.server.context import ServerContext
 from trainer_tui.server.dialects import roboflow_shapes as shapes
-from trainer_tui.server.dialects.roboflow_trainings import Ask, Child, Training, Trainings
+from trainer_tui.server.dialects.roboflow_model import Ask, Child, Training
+from trainer_tui.server.dialects.roboflow_trainings import Trainings
 from trainer_tui.server.dialects.roboflow_wire import (
     PREFIX,
     PROJECT,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from trainer_tui.server.dialects.roboflow_trainings import RANKS, Ask, Child, Training
+from trainer_tui.server.dialects.roboflow_model import RANKS, Ask, Child, Training
 from trainer_tui.server.dialects.roboflow_wire import seconds
 from trainer_tui.server.projects import Version
 
