@@ -325,7 +325,7 @@ class Engine:
                 hint="Stop it first, then edit and resume.",
                 code="JOB_RUNNING",
             )
-        if if_match is not None and if_match != config_etag(self.disk.read_config(record.id)):
+        if if_match is not None and if_match != config_etag(self.config(job_id).encode()):
             raise StateError(
                 "The config has been changed by somebody else since.",
                 hint="Look at what is there now, and edit that.",
