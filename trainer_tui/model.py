@@ -159,6 +159,12 @@ class Job:
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """More facts for the detail pane, in the order to show them: label → text."""
 
+    @property
+    def counts(self) -> str:
+        """What its steps count, those of its checkpoints too; a percentage is no place."""
+        unit = self.progress.unit if self.progress is not None else "step"
+        return "step" if unit == "percent" else unit
+
     def replace(self, **changes: object) -> Job:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]

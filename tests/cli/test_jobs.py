@@ -183,7 +183,8 @@ def test_metrics_as_a_picture(local: Cli, done: dict[str, object], tmp_path: Pat
 
 
 def test_every_checkpoint_is_a_tick_of_the_picture(local: Cli, tmp_path: Path) -> None:
-    """Below a curve drawn with ``--svg`` all checkpoints have a tick, not the newest alone."""
+    """Below a curve drawn with ``--svg`` all checkpoints have a tick, not the newest alone, unless
+    it counts something else than the job."""
     script = (
         "import json, os, pathlib\n"
         "out = pathlib.Path(os.environ['TRAINER_TUI_OUT'])\n"
@@ -194,12 +195,15 @@ def test_every_checkpoint_is_a_tick_of_the_picture(local: Cli, tmp_path: Path) -
         "    for step in range(1, 8):\n"
         "        print(json.dumps({'step': step, 'time': 1e9 + step, 'key': 'loss',"
         " 'value': 1 / step}), file=file)\n"
+        "        print(json.dumps({'step': step, 'unit': 'epoch', 'key': 'mAP', 'value': 0.5}),"
+        " file=file)\n"
     )
     job = local.submit(python(script, "checkpoints"))
     assert local("wait", job["ref"], "--timeout", "60").code == 0
     path = tmp_path / "curve.svg"
     assert local("metrics", job["ref"], "--svg", str(path)).code == 0
-    assert path.read_text().count("<title>checkpoint at step") == 3
+    drawn = path.read_text()
+    assert drawn.count("<title>checkpoint at") == 3 and "epoch</text>" in drawn
 
 
 def test_metrics_that_are_only_in_the_log(local: Cli) -> None:

@@ -116,13 +116,12 @@ def _draw(
     from trainer_tui.core.stalls import Stalls
 
     name = job.name or job.ref.id
-    scenes = [
-        chartsvg.Scene(
-            [chartsvg.Line(series.key, series, better(series.key), steps, Stalls(series).find())],
-            f"{name}: {series.key}",
-        )
-        for series in curves
-    ]
+    scenes = []
+    for series in curves:
+        ticks = steps if series.unit == job.counts else ()
+        stalls = Stalls(series).find()
+        line = chartsvg.Line(series.key, series, better(series.key), ticks, stalls)
+        scenes.append(chartsvg.Scene([line], f"{name}: {series.key}"))
     drawn = chartsvg.draw(scenes[0]) if len(scenes) == 1 else chartsvg.sheet(scenes)
     try:
         with path.open("x", encoding="utf-8") as file:

@@ -109,12 +109,11 @@ def resume_point(job: Job) -> str:
     """Where a resume would begin."""
     if job.extra.get("Runner") == "command":
         return "runs its command again, which finds in the job's folder what it left there"
-    unit = "step" if job.progress is None or job.progress.unit == "percent" else job.progress.unit
     if job.checkpoint_step is None:
-        return f"continues from its newest checkpoint, or from {unit} 0 when it has none"
+        return f"continues from its newest checkpoint, or from {job.counts} 0 when it has none"
     if job.checkpoint_step == 0:
-        return f"has no checkpoint: starts again at {unit} 0"
-    return f"continues from {unit} {job.checkpoint_step}"
+        return f"has no checkpoint: starts again at {job.counts} 0"
+    return f"continues from {job.counts} {job.checkpoint_step}"
 
 
 def ended_already(job: Job) -> str:

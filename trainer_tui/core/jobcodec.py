@@ -116,7 +116,7 @@ def changes(old: Job | None, job: Job, now: datetime) -> Iterator[Event]:
         yield Event(job.ref, when, EventKind.STATUS, f"{old.status} → {_state(job)}")
     step = job.checkpoint_step
     if step and (old is None or step != old.checkpoint_step):
-        yield Event(job.ref, now, EventKind.CHECKPOINT, f"checkpoint at step {step}")
+        yield Event(job.ref, now, EventKind.CHECKPOINT, f"checkpoint at {job.counts} {step}")
     if job.error and (old is None or old.error != job.error) and job.raw_status != GONE:
         code = f" ({job.error.code})" if job.error.code else ""
         yield Event(job.ref, now, EventKind.ERROR, job.error.message + code)

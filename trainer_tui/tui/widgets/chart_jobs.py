@@ -34,6 +34,8 @@ class JobCurves:
     name: str
     held: SeriesSet = field(default_factory=SeriesSet)
     checkpoints: set[int] = field(default_factory=set)
+    counts: str = "step"
+    """What the places of its checkpoints count."""
     running: bool = False
     stalled: bool = False
     """It stands still, by what is seen of its steps."""
@@ -44,6 +46,7 @@ class JobCurves:
     def update(self, entry: Entry | None) -> None:
         """Whether it runs, and stands still."""
         self.running = entry is not None and entry.job.status is Status.RUNNING
+        self.counts = entry.job.counts if entry is not None else self.counts
         guess = entry.estimate if entry is not None else None
         self.stalled = self.running and guess is not None and guess.stalled
 

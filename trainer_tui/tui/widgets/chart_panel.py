@@ -193,8 +193,9 @@ class ChartPanel(Widget):
         if drawn != listing.drawn:
             listing.drawn = drawn
             listing.refresh()
-        steps = self.jobs[0].checkpoints if len(self.jobs) == 1 else ()
         one = len(self.jobs) == 1  # of several jobs there is a list below
+        alike = one and bool(curves) and curves[0].series.unit == self.jobs[0].counts
+        steps = self.jobs[0].checkpoints if alike else ()
         look = replace(self.look, checkpoints=tuple(sorted(steps)), named=one)
         if self.has_class("grid"):
             self.grid.show(self._tiles(), replace(look, window=None, cursor=None))
