@@ -11,14 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trainer_tui.core.columns import Axis
+from trainer_tui.core.messages import MetricsArrived
 from trainer_tui.core.points import Way
 from trainer_tui.core.series import Series
 from trainer_tui.core.stalls import Stalls
 from trainer_tui.core.ticks import scale
-from trainer_tui.model import EPOCH_PARTS
+from trainer_tui.model import EPOCH_PARTS, JobRef, Metric
 from trainer_tui.tui.glyphs import ASCII, UNICODE
 from trainer_tui.tui.widgets import plot
 from trainer_tui.tui.widgets.chart import picture
+from trainer_tui.tui.widgets.chart_jobs import JobCurves
 from trainer_tui.tui.widgets.chart_look import Curve, Look, Row
 
 START = 1_770_000_000.0
@@ -335,3 +337,22 @@ def test_an_axis_of_time_says_how_many_points_have_none() -> None:
     unknown.add(1, 0.5)
     rows = text(picture([Curve("loss", unknown)], 60, 10, look, UNICODE))
     assert any("no times are known: X shows the steps" in row for row in rows)
+
+
+def test_curves_told_anew_in_pieces_never_become_shorter_meanwhile() -> None:
+    """What is shown stays until the new ones are as long or all there; the last are the new ones,
+    also where they have less."""
+    ref = JobRef("local", "1")
+    held = JobCurves(ref, "one")
+
+    def told(steps: range, value: float, *, reset: bool = False, more: bool = False) -> bool:
+        points = tuple(Metric("loss", step, value) for step in steps)
+        return held.take(MetricsArrived(ref, points, reset, more), START)
+
+    assert told(range(3), 1.0, reset=True, more=True) and told(range(3, 5), 1.0)
+    assert not told(range(3), 2.0, reset=True, more=True)
+    assert held.held.points == 5 and held.held["loss"].last == (4, 1.0)
+    assert told(range(3, 6), 2.0, more=True) and held.held["loss"].last == (5, 2.0)
+    assert told(range(6, 7), 2.0) and held.held.points == 7
+    assert not told(range(2), 3.0, reset=True, more=True) and told(range(0), 3.0)
+    assert held.held.points == 2 and held.held["loss"].last == (1, 3.0)

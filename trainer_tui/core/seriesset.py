@@ -30,6 +30,11 @@ class SeriesSet:
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
+    @property
+    def points(self) -> int:
+        """How many there are of all keys."""
+        return sum(map(len, self._held.values()))
+
     def clear(self) -> None:
         """Another job."""
         self._held.clear()

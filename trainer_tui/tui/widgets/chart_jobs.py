@@ -41,6 +41,8 @@ class JobCurves:
     """It stands still, by what is seen of its steps."""
     heard: float = -math.inf
     """When points came last, in Unix seconds of this machine."""
+    _coming: SeriesSet | None = None
+    """All of them anew, while that is less than what is shown."""
     _stalls: dict[str, Stalls] = field(default_factory=dict)
 
     def update(self, entry: Entry | None) -> None:
@@ -51,10 +53,22 @@ class JobCurves:
         self.stalled = self.running and guess is not None and guess.stalled
 
     def take(self, message: MetricsArrived, now: float) -> bool:
-        """Take what was told of its curves; whether anything came."""
+        """Take what was told of its curves; whether anything is to be shown anew.
+
+        Curves that are told anew in pieces take the place of those that are shown once they are as
+        long: nothing becomes short and long again.
+        """
         if message.metrics and not message.reset:
             self.heard = now
-        return self.held.add(message.metrics, reset=message.reset)
+        if message.reset:
+            self._coming = SeriesSet()
+        if self._coming is None:
+            return self.held.add(message.metrics)
+        self._coming.add(message.metrics)
+        if message.more and self._coming.points < self.held.points:
+            return False
+        self.held, self._coming = self._coming, None
+        return True
 
     def remember(self, store: Store) -> None:
         """What is known of it at once; of very many points the first ones, until all are told."""
