@@ -230,6 +230,7 @@ def test_an_unreadable_job_hides_no_other(server: LocalServer) -> None:
     record = json.loads((server.folder(job["id"]) / "job.json").read_text())
     odd = json.dumps(record | {"id": "odd123456789", "status": "queued", "queue_key": "first"})
     broken = [("broken123456", "{"), ("strange12345", "[]"), ("other1234567", "{}")]
+    broken.append(("never1234567", json.dumps(record | {"id": "never1234567", "created_at": None})))
     gone = "gone12345678"
     other = json.dumps(record | {"id": gone, "status": "running", "runner": "gone", "launch": 7})
     for name, text in [*broken, ("odd123456789", odd), (gone, other)]:

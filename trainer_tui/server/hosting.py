@@ -52,9 +52,10 @@ class Whereabouts:
                 _log.warning("%s cannot be written: %s", path, error)
 
     def withdraw(self, folder: Path) -> None:
-        """Let it be found no more."""
+        """Let it be found no more; another may be there by now, where the folder was taken away."""
         for path in (info_file(Path(self.socket)), folder / "server.json"):
-            path.unlink(missing_ok=True)
+            if _read(path) == self:
+                path.unlink(missing_ok=True)
 
 
 def lock_file(socket_path: Path) -> Path:

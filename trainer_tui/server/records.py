@@ -117,7 +117,7 @@ class JobRecord:
 _TEXT, _MAYBE_TEXT = (str,), (str, NoneType)
 _WHOLE, _MAYBE_WHOLE = (int,), (int, NoneType)
 _KINDS: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("id", "name", "runner", "config_etag", "origin"), _TEXT),
+    **dict.fromkeys(("id", "name", "runner", "config_etag", "origin", "created_at"), _TEXT),
     **dict.fromkeys(("config_name", "token", "requested"), _MAYBE_TEXT),
     **dict.fromkeys(("gpu_count", "attempt", "launch", "queue_key", "checkpoint_step"), _WHOLE),
     **dict.fromkeys(("seq",), _WHOLE),
