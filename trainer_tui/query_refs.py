@@ -58,7 +58,8 @@ def _unknown(text: str, jobs: Sequence[Job]) -> NotFoundError:
     from difflib import get_close_matches
 
     known = [name for job in jobs for name in (job.name, str(job.ref))]
-    near = get_close_matches(text[:_NAMED], known, n=1, cutoff=0.6)
+    begun = [name for name in known if name.casefold().startswith(text.casefold())]
+    near = begun or get_close_matches(text[:_NAMED], known, n=1, cutoff=0.6)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     shown = text if len(text) <= _NAMED else f"{text[:_NAMED]}…"
     return NotFoundError(

@@ -377,7 +377,7 @@ FACTS = facts(lists=False)
             Status.SUCCEEDED,
             Act.RESUME,
             "job1 has already succeeded: nothing to resume; "
-            "its config can be submitted as a new job",
+            "edit its steps to go on, or submit its config as a new job",
         ),
         (Status.RUNNING, Act.RESUME, "job1 is running: nothing to resume"),
         (Status.SUCCEEDED, Act.CANCEL, "job1 has already succeeded: nothing to cancel"),

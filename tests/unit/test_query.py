@@ -311,6 +311,8 @@ def test_an_unknown_ref_names_the_nearest() -> None:
     """A typing mistake is answered with what is near; an empty one with what is expected."""
     with pytest.raises(NotFoundError, match=r"'dog_lorra'; did you mean 'dog_lora'\?"):
         resolve_ref("dog_lorra", JOBS)
+    with pytest.raises(NotFoundError, match=r"'do'; did you mean 'dog_lora'\?"):
+        resolve_ref("do", JOBS)
     with pytest.raises(UsageError, match="expected a job"):
         resolve_ref(" ", JOBS)
 

@@ -251,7 +251,7 @@ RULES = [
          "no samples", "sample_every: 250"),
     swap("advice-sample-every", "info", "sample_every: 250", "sample_every: 5000", 25, 23,
          "beyond the 2000 steps", "sample_every: 250"),
-    swap("advice-steps", "warning", "steps: 2000", "steps: 900", 17, 16, "more than 1000", None,
+    swap("advice-steps", "warning", "steps: 2000", "steps: 900", 17, 16, "write more than 1000", None,
          checkpoint_step=1000),
     swap("advice-resolution", "info", "[512]", "[1000]", 14, 24, "960 or 1024", "[1024]"),
     swap("advice-accumulation", "error", "batch_size: 1",

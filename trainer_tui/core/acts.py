@@ -150,9 +150,10 @@ def _why_not_now(job: Job, act: Act, facts: Facts) -> str:
         if act in {Act.CANCEL, Act.STOP}:
             return f"{has}: nothing to {act}"
         if act is Act.RESUME:
-            again = Capability.SUBMIT in facts.capabilities
-            new = "; its config can be submitted as a new job" if again else ""
-            return f"{has}: nothing to resume{new}"
+            ways = ["edit its steps to go on"] if Capability.EDIT in job.allowed else []
+            if Capability.SUBMIT in facts.capabilities:
+                ways.append("submit its config as a new job")
+            return f"{has}: nothing to resume" + (f"; {', or '.join(ways)}" if ways else "")
         return f"{facts.title} does not {act} a job that {_HAS[status].replace(' already', '')}"
     is_ = f"{name} {_IS[status]}"
     if act is Act.RESUME:

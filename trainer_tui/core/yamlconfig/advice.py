@@ -142,7 +142,7 @@ class _Advice:
         held = self.checkpoint_step
         if held is not None and held >= steps and held > 0:
             message = f"the newest checkpoint is of step {held}: nothing is left to train"
-            yield self._say("warning", "advice-steps", node, message, f"more than {held}")
+            yield self._say("warning", "advice-steps", node, message, f"write more than {held}")
 
     def _sizes(self) -> Iterator[Problem]:
         sets = resolve(self._node("datasets"))
