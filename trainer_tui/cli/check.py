@@ -164,7 +164,7 @@ def whole_paths(text: str, file: str | None, facts: Facts) -> tuple[str, list[st
     from trainer_tui.core.yamlconfig.whole_paths import whole_paths as whole
 
     text, moved = whole(text, folder_of(file))
-    return text, [f"{clean(old)} is {clean(new)}" for old, new in moved]
+    return text, [f"{clean(old)} is sent as {clean(new)}" for old, new in moved]
 
 
 def _opened(file: str, context: CliContext) -> AbstractContextManager[BinaryIO]:

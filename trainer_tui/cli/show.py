@@ -134,7 +134,7 @@ def _lines(
         if value is not None:
             ago = render.span((now - value).total_seconds())
             facts.append((label, f"{render.moment(value)} ({ago} ago)"))
-    facts += job.extra.items()
+    facts += [(label.lower(), text) for label, text in job.extra.items()]
     if job.allowed:
         facts.append(("allowed now", ", ".join(sorted(job.allowed))))
     wide = max(render.cell_width(label) for label, _ in facts)

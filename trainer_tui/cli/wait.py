@@ -113,7 +113,8 @@ def _tell(context: CliContext, job: Job, before: Status | None, now: datetime) -
         context.print_json_line(job_value(job, eta=render.eta(job, now)))
         return
     parts = [now.astimezone().strftime("%H:%M:%S"), str(job.ref)]
-    parts.append(f"{before} ->" if before is not None else "is")
+    if before is not None:
+        parts.append(f"{before} ->")
     parts.append(render.status_text(job, context.color))
     if job.progress is not None:
         parts.append(f"({render.done(job.progress)})")
