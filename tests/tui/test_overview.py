@@ -11,7 +11,7 @@ import pytest
 from tests.tui.panes import NOW, entry
 from trainer_tui.config import HealthSettings
 from trainer_tui.core.estimate import Estimate
-from trainer_tui.model import Metric, Progress, Status
+from trainer_tui.model import EPOCH_PARTS, Metric, Progress, Status
 from trainer_tui.tui import overview
 from trainer_tui.tui.glyphs import UNICODE
 
@@ -22,10 +22,12 @@ def said(
     status: Status = Status.RUNNING,
     progress: Progress | None = None,
     rate: float | None = None,
+    unit: str = "step",
     health: HealthSettings | None = None,
 ) -> str:
     """The line of a label."""
-    shown = replace(entry(status, progress=progress), estimate=Estimate(rate, None, None, False))
+    guess = Estimate(rate, unit=progress.unit if progress is not None else unit)
+    shown = replace(entry(status, progress=progress), estimate=guess)
     points = [Metric("loss", step, loss) for step, loss in enumerate(losses)]
     health = health or HealthSettings()
     found = overview.lines(shown, NOW, UNICODE, 120, metrics=points, health=health)
@@ -64,6 +66,8 @@ def test_whether_the_loss_falls(losses: Sequence[float], arrow: str) -> None:
 def test_progress_and_pace_are_told_in_what_is_counted(
     progress: Progress, done: str, pace: str
 ) -> None:
-    """A pace of percents tells nobody anything."""
+    """A pace of percents tells nobody anything, one of thousandths is that of the whole; a curve
+    tells it where the service tells no progress."""
     assert said("progress", progress=progress).rstrip().endswith(done)
     assert said("pace", progress=progress, rate=0.5).removeprefix(" pace").strip() == pace
+    assert said("pace", rate=100.0, unit=EPOCH_PARTS).split()[1:] == ["10.00", "s/epoch"]

@@ -104,6 +104,12 @@ def test_a_curve_that_stands_still_is_a_stall_where_no_progress_is_told() -> Non
     assert not look(135) and look(145)
     board.set_loss(ref("1"), 5, 0.1, at(150))
     assert not look(151)
+    for epoch in (7, 8):
+        board.set_loss(ref("1"), epoch, 1 / epoch, at(10 * epoch + 100), "epoch")
+    look(185)
+    (entry,) = board.entries()
+    assert entry.estimate is not None
+    assert (entry.estimate.rate, entry.estimate.unit) == (0.1, "epoch"), "no step among epochs"
 
 
 def test_an_end_is_told_as_an_end() -> None:

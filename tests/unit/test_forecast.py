@@ -212,6 +212,7 @@ def points(times: list[float]) -> list[Metric]:
 def test_the_pace_of_a_job() -> None:
     """The present pace counts first, then the curve without its pauses, then the whole time."""
     assert pace_of(job(), Estimate(rate=0.5), [], NOW) == Pace(2.0)
+    assert pace_of(job(), Estimate(rate=0.5, unit="epoch"), [], NOW) is None
     curve = points([0, 20, 40, 3640, 3660, 3680])  # an hour in which nothing ran
     assert pace_of(job(), None, curve, NOW) == Pace(2.0)
     ran = job(started_at=NOW - timedelta(seconds=1920), finished_at=NOW)

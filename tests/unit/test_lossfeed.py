@@ -74,7 +74,7 @@ class Rig:
 
     def _take(self, message: MetricsArrived) -> None:
         if (last := self.losses.take(message)) is not None:
-            self.board.set_loss(message.ref, *last, self.clock.now())
+            self.board.set_loss(message.ref, *last[:2], self.clock.now(), last[2])
         held = self.seen.setdefault(message.ref, {})
         for one in message.metrics:
             points = [(one.step, one.value)] if isinstance(one, Metric) else [p[:2] for p in one]
@@ -213,14 +213,16 @@ def test_the_best_of_several_losses_counts() -> None:
     resume it is the newest point's, not that of the greatest step."""
     losses = LastLosses()
     told = (Metric("loss", 1, 0.5), Metric("train_loss", 1, 9.0), Metric("val_loss", 1, 8.0))
-    assert losses.take(MetricsArrived(REF, told, reset=True)) == (1, 0.5)
+    assert losses.take(MetricsArrived(REF, told, reset=True)) == (1, 0.5, "step")
     more = Points("loss", (2, 3), (0.4, 0.3), (1.0, 2.0))
     assert losses.take(MetricsArrived(REF, (more,), more=True)) is None
-    assert losses.take(MetricsArrived(REF, ())) == (3, 0.3)
+    assert losses.take(MetricsArrived(REF, ())) == (3, 0.3, "step")
     resumed = Points("loss", (1, 2, 3), (0.5, 0.25, 0.3), (1.0, 9.0, 2.0))
-    assert losses.take(MetricsArrived(REF, (resumed,), reset=True)) == (2, 0.25)
-    assert losses.take(MetricsArrived(REF, (Metric("loss", 3, 0.2),))) == (3, 0.2)
-    assert losses.take(MetricsArrived(REF, (Metric("train_loss", 1, 9.0),), reset=True)) == (1, 9.0)
+    assert losses.take(MetricsArrived(REF, (resumed,), reset=True)) == (2, 0.25, "step")
+    losses.take(MetricsArrived(REF, (Metric("loss", 3, 0.2, unit="epoch"),)))
+    assert losses.take(MetricsArrived(REF, ())) == (3, 0.2, "epoch")
+    other = MetricsArrived(REF, (Metric("train_loss", 1, 9.0),), reset=True)
+    assert losses.take(other) == (1, 9.0, "step")
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.STOPPING])

@@ -229,7 +229,9 @@ class Board:
         """Show what is wrong with a job's training, or that nothing is any more."""
         return self._change([ref], finding=finding)
 
-    def set_loss(self, ref: JobRef, step: int, loss: float, now: datetime) -> Delta:
+    def set_loss(
+        self, ref: JobRef, step: int, loss: float, now: datetime, unit: str = "step"
+    ) -> Delta:
         """Show the last point of a job's curve, where its status tells no loss.
 
         Where it tells no progress either, the curve's steps are what the job's pace is known by.
@@ -239,7 +241,7 @@ class Board:
             if entry is None or not (entry.borrowed or entry.job.loss is None):
                 return Delta()
             if entry.job.status is Status.RUNNING and entry.job.progress is None:
-                self._sampled(ref, Sample(self._moment(now), step))
+                self._sampled(ref, Sample(self._moment(now), step, unit))
             before, job = entry.job.loss, entry.job.replace(loss=loss)
             if before == loss or (before is not None and math.isnan(before) and math.isnan(loss)):
                 return Delta()
@@ -268,7 +270,7 @@ class Board:
     def _updated(self, old: Entry | None, job: Job, now: datetime, *, borrowed: bool) -> Entry:
         moment = self._moment(now)
         if job.status is Status.RUNNING and job.progress is not None:
-            self._sampled(job.ref, Sample(moment, job.progress.current))
+            self._sampled(job.ref, Sample(moment, job.progress.current, job.progress.unit))
         elif not job.status.active:
             self._samples.pop(job.ref, None)
         samples = self._samples.get(job.ref, ())

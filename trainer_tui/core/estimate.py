@@ -32,6 +32,8 @@ class Sample:
 
     time: float
     step: int
+    unit: str = "step"
+    """What is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,19 @@ class Estimate:
     """When it will be done, to the minute (UTC)."""
     stalled: bool = False
     """No step for longer than its own pace explains."""
+    unit: str = "step"
+    """What :attr:`rate` counts."""
 
 
 def add_sample(samples: Sequence[Sample], sample: Sample) -> tuple[Sample, ...]:
-    """The samples with one more; begins anew when the step went back (a resume).
+    """The samples with one more; begins anew when the step went back (a resume), or counts
+    something else.
 
     A step seen again adds nothing: the time that counts is when it was first seen.
     """
     if samples:
         last = samples[-1]
-        if sample.step < last.step:
+        if sample.step < last.step or sample.unit != last.unit:
             return (sample,)
         if sample.step == last.step:
             return tuple(samples)
@@ -92,7 +97,8 @@ def estimate(
         eta = _rounded_seconds(seconds)
         if not stalled and seconds < timedelta(days=3650).total_seconds():
             finish = _to_minute(now + timedelta(seconds=seconds - silent))
-    return Estimate(_three_digits(rate) if rate else None, eta, finish, stalled)
+    shown = _three_digits(rate) if rate else None
+    return Estimate(shown, eta, finish, stalled, samples[-1].unit)
 
 
 def resumed(job: Job) -> bool:

@@ -46,11 +46,13 @@ class LastLosses:
     """The last point of each job's loss, out of what is told of its curves."""
 
     def __init__(self) -> None:
-        self._held: dict[JobRef, tuple[int, Tip, float]] = {}
-        """The place of its key among those that are losses, which point it is, and the value."""
+        self._held: dict[JobRef, tuple[int, Tip, float, str]] = {}
+        """The place of its key among those that are losses, which point it is, the value, and what
+        its steps count."""
 
-    def take(self, message: MetricsArrived) -> tuple[int, float] | None:
-        """Take points; step and loss, once all of the past is there, where a loss is known."""
+    def take(self, message: MetricsArrived) -> tuple[int, float, str] | None:
+        """Take points; step, loss, and what the step counts, once all of the past is there, where
+        a loss is known."""
         from trainer_tui.core.points import Tip  # not before the first frame
 
         if message.reset:
@@ -61,13 +63,13 @@ class LastLosses:
             rank = LOSSES.index(one.key)
             held = self._held.get(message.ref)
             if held is None or rank < held[0]:
-                held = (rank, Tip(), math.nan)
+                held = (rank, Tip(), math.nan, "")
             if rank == held[0]:
-                self._held[message.ref] = (rank, *_newest(held[1], held[2], one))
+                self._held[message.ref] = (rank, *_newest(held[1], held[2], one), one.unit)
         held = self._held.get(message.ref)
         if message.more or held is None or held[1].step is None:
             return None
-        return held[1].step, held[2]
+        return held[1].step, held[2], held[3]
 
 
 def _newest(tip: Tip, value: float, one: Metric | Points) -> tuple[Tip, float]:

@@ -27,7 +27,7 @@ def pace_of(
     job: Job, estimate: Estimate | None, metrics: Sequence[Metric], now: datetime
 ) -> Pace | None:
     """A job's own seconds a step: as it runs now, else by its curve, else by its whole time."""
-    if estimate is not None and estimate.rate:
+    if estimate is not None and estimate.rate and estimate.unit == "step":
         return Pace(1 / estimate.rate)
     if (seconds := _pace_of_points(metrics)) is not None:
         return Pace(seconds)

@@ -464,7 +464,8 @@ class Runtime:
         self._health.points(message.ref, message.metrics, more=message.more)
         last = self._last_losses.take(message)
         if last is not None:
-            self.board.set_loss(message.ref, *last, self._clock.now())
+            step, loss, unit = last
+            self.board.set_loss(message.ref, step, loss, self._clock.now(), unit)
 
     # Helpers.
 

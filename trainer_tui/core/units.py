@@ -19,6 +19,11 @@ def at(unit: str, place: float) -> str:
     return f"{unit} {round(place):,}"
 
 
+def whole(unit: str, amount: float) -> tuple[str, float]:
+    """What a person counts in, and the amount of that: 1,500 parts are 1.5 epochs."""
+    return ("epoch", amount / _PARTS) if unit == EPOCH_PARTS else (unit, amount)
+
+
 def noun(unit: str) -> str:
     """One of what is counted, where only that it came counts: ``no step for 5m``."""
     return POINTS if unit in {EPOCH_PARTS, "percent"} else unit

@@ -158,8 +158,7 @@ def _pace(entry: Entry, now: datetime, glyphs: Glyphs) -> list[Piece]:
     if estimate is None or not entry.job.status.active:
         return []
     parts = []
-    unit = entry.job.progress.unit if entry.job.progress is not None else "step"
-    if pace := present.pace(estimate.rate, unit):
+    if pace := present.pace(estimate.rate, estimate.unit):
         parts.append(pace)
     if estimate.finish is not None and estimate.eta is not None:
         parts.append(f"done about {present.clock(estimate.finish, now)}")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from trainer_tui.core.health import WORDS, Ailment
-from trainer_tui.core.units import plural
+from trainer_tui.core.units import plural, whole
 from trainer_tui.model import Job, Progress, Status
 from trainer_tui.tui.glyphs import Glyphs
 
@@ -217,6 +217,7 @@ def pace(rate: float | None, unit: str = "step") -> str:
     ``7m/epoch``."""
     if not rate or rate <= 0 or unit == "percent":
         return ""
+    unit, rate = whole(unit, rate)
     if rate >= 1:
         return f"{rate:,.1f} {plural(unit)}/s"
     seconds = 1 / rate
