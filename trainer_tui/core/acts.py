@@ -113,7 +113,7 @@ def resume_point(job: Job) -> str:
         return f"continues from its newest checkpoint, or from {job.counts} 0 when it has none"
     if job.checkpoint_step == 0:
         return f"has no checkpoint: starts again at {job.counts} 0"
-    return f"continues from {job.counts} {job.checkpoint_step}"
+    return f"continues from {job.counts} {job.checkpoint_step:,}"
 
 
 def ended_already(job: Job) -> str:
