@@ -270,10 +270,11 @@ def test_config_show_has_every_setting(cli: Cli) -> None:
 
 
 def test_themes_marks_the_one_in_use(cli: Cli) -> None:
-    """Shipped ones and the user's own; a broken file is told and the others are shown."""
+    """Shipped ones and the user's own, with a byte order mark too; a broken file is told and the
+    others are shown."""
     own = cli.home / "themes"
     own.mkdir()
-    (own / "mine.toml").write_text('title = "Mine"\n[colors]\naccent = "#ffffff"\n')
+    (own / "mine.toml").write_text('\ufefftitle = "Mine"\n[colors]\naccent = "#ffffff"\n')
     (own / "bad.toml").write_text("title =")
     (cli.home / "config.toml").write_text("[ui]\ntheme = 'mine'\n")
     ran = cli("themes", "--json")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import tomllib
 from pathlib import Path
 
 from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, CliContext
+from trainer_tui.config_file import ConfigFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace, context: CliContext) -> int:
         if mistakes := _mistakes(file, context):
             context.warn(mistakes)
             continue
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = ConfigFile(file).data
         values.append(
             {
                 "name": name,
