@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from trainer_tui.core.acts import Act, Outcome
 from trainer_tui.core.drafts import Spot, put_spot, spot_of, unsent_edit
 from trainer_tui.core.rows import Draft
 from trainer_tui.core.store import Store
-from trainer_tui.core.yamlconfig import set_value
+from trainer_tui.core.yamlconfig import Change, set_value
 from trainer_tui.errors import ServiceError, StateError, TrainerError
 from trainer_tui.model import Status
 from trainer_tui.tui.screens import text_screen
@@ -25,6 +26,7 @@ from trainer_tui.tui.screens.confirm import ConfirmScreen
 from trainer_tui.tui.screens.diff import DiffScreen
 from trainer_tui.tui.screens.editor import EditorScreen
 from trainer_tui.tui.screens.odds import OddsScreen
+from trainer_tui.tui.screens.text_lines import StateLine
 from trainer_tui.tui.screens.text_screen import TextScreen
 from trainer_tui.tui.widgets.find_bar import FindBar
 
@@ -195,7 +197,8 @@ async def test_lines_are_commented_and_moved(tmp_path: Path) -> None:
 
 
 async def test_what_is_typed_is_on_disk_soon(tmp_path: Path) -> None:
-    """Without leaving the editor, another program finds the draft in the store."""
+    """Without leaving the editor, another program finds the draft in the store; that it is there
+    is told apart from how many lines there are, however much was changed."""
     app = EditApp(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, app)
@@ -205,6 +208,10 @@ async def test_what_is_typed_is_on_disk_soon(tmp_path: Path) -> None:
         assert draft is not None
         assert draft.text == screen.area.text
         assert draft.base_text == FLUX
+        line = screen.query_one(StateLine)
+        line.state = replace(line.state, changes=(Change("x" * 200, "1", "2"),))
+        told = "".join(piece.text for piece in line.pieces(80))
+        assert "… · draft saved  " in told and len(told) == 80
 
 
 async def test_esc_closes_one_thing_at_a_time(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class StateLine(PieceLine):
             saved, colour = f"draft not saved: {clean(self.draft_error, limit=60)}", "error"
         elif state.dirty:
             saved = "saving draft" if state.waiting else "draft saved"
-        room = width - 9 - right.width - len(saved) - 3
+        room = width - 9 - right.width - len(saved) - 5  # two cells before what is on the right
         if state.sending:
             left.append(Piece("sending", "accent", True))
         elif state.checking:
