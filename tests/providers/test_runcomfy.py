@@ -495,7 +495,7 @@ async def test_no_config_yet(server: HostileServer, comfy: RunComfy) -> None:
 
 
 async def test_datasets(server: HostileServer, comfy: RunComfy, tmp_path: Path) -> None:
-    """Listed, made, filled, watched and deleted."""
+    """Listed, made, filled, watched and deleted; an error that comes as 200 is one here too."""
     entry = {"id": "d1", "name": "dogs", "status": "READY", "created_at": "2026-01-01T00:00:00"}
     server.route("GET", DATASETS, json_answer([entry, {"odd": 1}]))
     server.route("POST", DATASETS, json_answer({"id": "d2", "name": "cats", "status": "DRAFT"}))
@@ -516,6 +516,10 @@ async def test_datasets(server: HostileServer, comfy: RunComfy, tmp_path: Path) 
     assert len(server.asked("DELETE")) == 1
     with pytest.raises(UsageError, match="No such file"):
         await comfy.upload_to_dataset(cats.id, tmp_path / "none")
+    refused = json_answer({"error_code": 40002, "error_message": "too many files"})
+    server.route("POST", f"{DATASETS}/d2/upload", refused)
+    with pytest.raises(ServiceError, match="too many files"):
+        await comfy.upload_to_dataset(cats.id, file)
 
 
 async def test_a_large_dataset_goes_to_a_signed_url(

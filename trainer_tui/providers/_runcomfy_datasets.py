@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainer_tui import sanitize
 from trainer_tui.errors import ProtocolError, UsageError
@@ -73,7 +74,7 @@ class Datasets:
         if size <= FORM_LIMIT:
             with await asyncio.to_thread(file.open, "rb") as body:
                 form = {"file": (file.name, Counted(body, size, moved))}
-                await self._http.ask("POST", f"{path}/upload", files=form, total=_UPLOAD_TIME)
+                await self._ask("POST", f"{path}/upload", files=form, total=_UPLOAD_TIME)
             return
         asked = {"filenameToByteSize": {file.name: size}}
         answer = await self._http.json("POST", f"{path}/get-upload-endpoint", body=asked)
@@ -82,7 +83,13 @@ class Datasets:
 
     async def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset and its files."""
-        await self._http.ask("DELETE", f"{_DATASETS}/{_wire.path_id(dataset_id, 'dataset')}")
+        await self._ask("DELETE", f"{_DATASETS}/{_wire.path_id(dataset_id, 'dataset')}")
+
+    async def _ask(self, method: str, path: str, **request: Any) -> None:
+        """A request whose answer need not say anything, but for an error inside a 200 answer."""
+        answer = await self._http.ask(method, path, **request)
+        with contextlib.suppress(ProtocolError):
+            self._http.parse(answer)
 
 
 def _size(file: Path) -> tuple[int, str | None]:
