@@ -301,6 +301,8 @@ async def test_a_bad_filter_keeps_the_last_good_one_and_says_where(tmp_path: Pat
         said = "no profile is called 'confy'; did you mean 'comfy'?"
         await until(pilot, lambda: screen_text(app).count(said) == 2, "beside it and in the table")
         assert len(jobs) == 0
+        field.value = f"profile:{'x' * 120}"
+        await until(pilot, lambda: "': there are comfy" in screen_text(app), "wrapped in the table")
 
 
 async def test_zoom_gives_a_pane_the_screen(tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ class FilterBar(Horizontal):
     FilterBar > Input {
         width: 1fr; height: 1; border: none; padding: 0; background: $panel;
     }
-    FilterBar > #filter-say { width: auto; max-width: 75%; padding: 0 1; color: $text-muted; }
+    FilterBar > #filter-say {
+        width: auto; max-width: 75%; height: 1; padding: 0 1; color: $text-muted;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     FilterBar > #filter-say.-bad { color: $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -353,9 +353,10 @@ class JobsTable(ScrollView, can_focus=True):
             return self._line(row)
         paint = paint_of(self.app)
         if not self.jobs and self.empty:
-            first = max(1, (self.size.height - len(self.empty)) // 3)
-            if 0 <= y - first < len(self.empty):
-                return _centred(self.empty[y - first], self.width, paint)
+            lines = [part for line in self.empty for part in _wrapped(line, self.width - 2)]
+            first = max(1, (self.size.height - len(lines)) // 3)
+            if 0 <= y - first < len(lines):
+                return _centred(lines[y - first], self.width, paint)
         return Strip.blank(self.width, paint())
 
     def _line(self, row: int) -> Strip:
@@ -381,6 +382,16 @@ class JobsTable(ScrollView, can_focus=True):
             self._lines.clear()
         self._lines[ref] = (key, strip)
         return strip
+
+
+def _wrapped(line: Line, width: int) -> Sequence[Line]:
+    """A line, and where a sentence is longer than it may be the lines that it goes on in."""
+    if len(line) != 1 or len(line[0][0]) <= width:
+        return (line,)
+    from trainer_tui.tui.widgets.lines_view import wrap
+
+    text, colour = line[0]
+    return [((part, colour),) for part in wrap(text, width)]
 
 
 def _centred(line: Line, width: int, paint: Paint) -> Strip:
