@@ -425,6 +425,10 @@ def test_submit_refuses_a_config_with_mistakes(local: Cli) -> None:
     ran = local("submit", file, "--profile", "local", "--yes", "--json")
     assert (ran.code, ran.error["code"]) == (2, "INVALID_CONFIG")
     assert f"{file}:13:" in ran.error["message"]
+    cloud = file.with_name("cloud.toml")
+    cloud.write_text('[profiles.cloud]\nprovider = "runcomfy"\ntoken = "env:X"\n')
+    ran = local("submit", file, "--yes", "--config", cloud)
+    assert (ran.code, "one of cloud, local" in ran.err) == (2, True), "not to the cloud unasked"
     assert local("submit", file, "--profile", "local", "--yes", "--set", "nope.x=1").code == 2
 
 
@@ -498,7 +502,7 @@ def test_a_dry_run_says_it_and_sends_nothing(local: Cli) -> None:
     before = len(local("jobs", "--json").json_lines)
     ran = local("submit", file, "--profile", "local", "--dry-run")
     assert ran.code == 0 and "Runs 4 steps" in ran.out and "nothing was sent" in ran.err
-    assert f"./data is {whole}" in ran.out
+    assert f"./data is sent as {whole}" in ran.out
     told = local("submit", file, "--profile", "local", "--dry-run", "--json").json
     assert told["profile"] == "local" and told["forecast"]["steps_to_run"] == 4
     assert len(local("jobs", "--json").json_lines) == before

@@ -215,6 +215,8 @@ def _profile_name(context: CliContext) -> str:
     if context.profile is not None:
         return context.profile
     names = list(context.config.profiles)
+    if names and LOCAL not in names and context.store.jobs(LOCAL):
+        names.append(LOCAL)  # what ran here so far must not go to a service that costs money
     if len(names) > 1:
         raise UsageError(
             "which profile should it run on?", hint=f"Add --profile with one of {', '.join(names)}"
