@@ -116,6 +116,9 @@ def test_add_check_list_remove(cli: Cli, service: Answers) -> None:
     assert (ran.code, "--yes" in ran.err) == (2, True)
     assert cli("profiles", "remove", "mine", "--yes").code == 0
     assert "mine" not in cli("profiles").out
+    assert cli(*add, "--token", "file:key", "--no-check").code == 0
+    listed = {profile["name"]: profile for profile in cli("profiles", "--json").json}
+    assert listed["mine"]["credential"] == f"file:{cli.home.resolve() / 'key'}"
 
 
 def test_an_entered_credential_is_kept_apart(cli: Cli, service: Answers) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+from pathlib import Path
 
 from trainer_tui.cli import render
 from trainer_tui.cli.context import DONE, FAILED, CliContext
@@ -190,6 +191,9 @@ def _token(args: argparse.Namespace, context: CliContext, facts: base.Facts) -> 
                 "a credential on the command line stays in the shell's history; "
                 "better --token - or env:NAME"
             )
+        kind, colon, place = given.partition(":")
+        if (kind, colon) == ("file", ":") and place and not place.startswith(("~", "/")):
+            return f"file:{Path.cwd() / place}"  # in the file it would be meant from the config
         return given
     if given is None and (not facts.needs_credential or not context.can_ask):
         if facts.needs_credential:
