@@ -14,7 +14,7 @@ class LogScreen(JobScreen):
     """A :class:`LogPane` with all the room there is."""
 
     PANE = LogPane
-    HEADING = "Log"
+    HEADING = "Log  esc back  ? keys"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,l", "dismiss", "back", id="log_screen.back", tooltip="Back to the jobs."),
