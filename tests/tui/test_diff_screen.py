@@ -9,8 +9,9 @@ import pytest
 from tests.tui.editing import FLUX, EditApp
 from tests.tui.test_editor import shown
 from tests.tui.waiting import until
-from trainer_tui.core.yamlconfig import diff, set_value
-from trainer_tui.tui.difflines import rows
+from trainer_tui.core.yamlconfig import Change, diff, set_value
+from trainer_tui.tui.difflines import changed_values, rows
+from trainer_tui.tui.glyphs import UNICODE
 from trainer_tui.tui.screens.ask_file import AskFileScreen
 from trainer_tui.tui.screens.diff import DiffScreen, Other
 
@@ -167,3 +168,18 @@ def test_rows_pair_what_was_changed() -> None:
         ("c", None),
     ]
     assert [row.changed for row in found] == [False, True, True]
+
+
+def test_long_values_stand_one_below_the_other() -> None:
+    """The new value is seen also where both do not fit beside each other; what is still too long
+    is cut with a sign."""
+
+    def told(*change: str) -> list[str]:
+        found = changed_values([Change(*change)], 3, 40, UNICODE)
+        return ["".join(piece.text for piece in line) for line in found]
+
+    assert told("train.steps", "2000", "50") == ["   train.steps  2000 → 50"]
+    assert told("datasets[0].folder_path", "/data/sets/dogs", "/data/sets/cats") == [
+        "   datasets[0].folder_path  /data/sets/…",
+        "     → /data/sets/cats",
+    ]

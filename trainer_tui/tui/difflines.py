@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainer_tui.core.yamlconfig import Change, DiffLine
 from trainer_tui.tui.glyphs import Glyphs
 from trainer_tui.tui.present import fit
-from trainer_tui.tui.widgets.line import Piece
+from trainer_tui.tui.widgets.line import Piece, width_of
 from trainer_tui.tui.yaml_lexer import visible
 
 SIDE_BY_SIDE = 120
@@ -58,23 +58,34 @@ def rows(lines: Sequence[DiffLine]) -> list[Row]:
 
 
 def changed_values(
-    found: Sequence[Change], most: int, glyphs: Glyphs, label: str = "   "
+    found: Sequence[Change], most: int, width: int, glyphs: Glyphs, label: str = "   "
 ) -> list[list[Piece]]:
-    """``train.steps  2000 → 3000``, a line a value, the first few; the label before the first."""
+    """``train.steps  2000 → 3000``, a line a value, or two where both values are long, the first
+    few; the label before the first."""
     out: list[list[Piece]] = []
     for number, change in enumerate(found[:most]):
-        out.append(
-            [
-                Piece(" " * len(label) if number else label, "text-muted"),
-                Piece(f"{change.path}  ", "foreground", True),
-                Piece(change.old if change.old is not None else "(none)", "text-muted"),
-                Piece(f" {glyphs.right} ", "accent"),
-                Piece(change.new if change.new is not None else "(none)", "foreground", True),
-            ]
-        )
+        lead = Piece(" " * len(label) if number else label, "text-muted")
+        path = Piece(f"{change.path}  ", "foreground", True)
+        old = Piece(change.old if change.old is not None else "(none)", "text-muted")
+        arrow = Piece(f" {glyphs.right} ", "accent")
+        new = Piece(change.new if change.new is not None else "(none)", "foreground", True)
+        line = [lead, path, old, arrow, new]
+        if width_of(line) <= width:
+            out.append(line)
+            continue
+        below = Piece(" " * (len(label) + 1))
+        out.append([lead, path, _cut(old, width - lead.width - path.width, glyphs)])
+        out.append([below, arrow, _cut(new, width - below.width - arrow.width, glyphs)])
     if len(found) > most:
         out.append([Piece(f"{' ' * len(label)}and {len(found) - most} more", "text-muted")])
     return out
+
+
+def _cut(piece: Piece, room: int, glyphs: Glyphs) -> Piece:
+    """A piece that is no longer than its room."""
+    if piece.width <= room:
+        return piece
+    return Piece(fit(piece.text, max(1, room), glyphs), piece.colour, piece.bold)
 
 
 def difference(

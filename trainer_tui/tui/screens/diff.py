@@ -220,7 +220,8 @@ class DiffScreen(Screen[bool], InConsole):
         if found is None:
             return [[Piece(f"   Comparing the values{self.console.glyphs.ellipsis}", "text-muted")]]
         if found:
-            return [*changed_values(found, _MOST_WORDS, self.console.glyphs)]
+            width = max(20, self.app.size.width - 2)
+            return [*changed_values(found, _MOST_WORDS, width, self.console.glyphs)]
         if self._broken:
             return [[Piece("   One of the two is no YAML: no values to compare.", "text-muted")]]
         return [[Piece("   Only remarks and layout change.", "text-muted")]]

@@ -116,7 +116,7 @@ class OddsScreen(ChoicesScreen["Settled | None"]):
         if self._said is None:
             lines.append([Piece(f"   Comparing the values{app.glyphs.ellipsis}", "text-muted")])
         for who, found in (self._said or {}).items():
-            lines += self._words(who, found)
+            lines += self._words(who, found, app.size.width - 2)
         lines.append([])
         layout = "  s layout" if app.size.width >= SIDE_BY_SIDE else ""
         self.heading.right = f"esc later  b other difference{layout}"
@@ -125,11 +125,11 @@ class OddsScreen(ChoicesScreen["Settled | None"]):
         differing = diff(old, new)
         return [*lines, *difference(names, differing, room, app.glyphs, beside=self.beside)]
 
-    def _words(self, who: str, found: Sequence[Change]) -> list[Line]:
+    def _words(self, who: str, found: Sequence[Change], width: int) -> list[Line]:
         label = f"   {who:<8}"
         if not found:
             return [[Piece(label, "text-muted"), Piece("remarks and layout only", "text-muted")]]
-        return [*changed_values(found, _MOST_WORDS, self.console.glyphs, label)]
+        return [*changed_values(found, _MOST_WORDS, width, self.console.glyphs, label)]
 
     @property
     def beside(self) -> bool:

@@ -81,5 +81,8 @@ def wrap(text: str, width: int) -> list[str]:
 
     out: list[str] = []
     for part in text.splitlines() or [""]:
-        out += textwrap.wrap(part, max(8, width), replace_whitespace=False) or [""]
+        lines = textwrap.wrap(
+            part, max(8, width), replace_whitespace=False, break_on_hyphens=False
+        )  # names and paths stay whole
+        out += lines or [""]
     return out
