@@ -50,7 +50,7 @@ def kinds(text: str) -> frozenset[ArtifactKind]:
     for word in text.split(","):
         name = _PLURALS.get(word.strip().lower(), word.strip().lower())
         if name not in set(ArtifactKind):
-            from trainer_tui.config import did_you_mean
+            from trainer_tui.config_problem import did_you_mean
 
             known = [f"{kind}" for kind in ArtifactKind]
             near = did_you_mean(name, [*known, *_PLURALS])

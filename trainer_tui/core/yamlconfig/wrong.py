@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from trainer_tui.config import did_you_mean
+from trainer_tui.config_problem import did_you_mean
 from trainer_tui.core.yamlconfig.nodes import (
     AnyNode,
     Mapping,
