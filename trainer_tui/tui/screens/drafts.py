@@ -19,6 +19,7 @@ from trainer_tui.tui.facts import name_of
 from trainer_tui.tui.inside import InConsole
 from trainer_tui.tui.present import fit
 from trainer_tui.tui.screens.diff import Heading
+from trainer_tui.tui.screens.text_lines import fit_to
 from trainer_tui.tui.widgets.draft_list import (
     LARGE,
     DraftList,
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 _ASKED = 20
 """Services are asked for the configs of so many jobs, to tell whether they have changed."""
 _WIDE = 110
-"""Columns from which on a row has room for all that is said of a draft."""
+"""Columns from which on a row has room for the job's id and for what became of the base."""
+_WHOLE = 184
+"""Columns from which on it has room for all that is said of a change as well."""
 _READ = 200
 """Drafts whose difference is worked out for the list; older ones show without."""
 _COLOURS = {
@@ -139,7 +142,7 @@ class DraftsScreen(Screen[None], InConsole):
         self.list.display = bool(drafts)
         self.query_one(Nothing).display = not drafts
         wide = self.app.size.width >= _WIDE
-        self._whole.display = bool(drafts) and not wide
+        self._whole.display = bool(drafts) and self.app.size.width < _WHOLE
         self._whole.renew()
         self.list.lines = {
             draft.id: self._pieces(draft, wide, number < _READ)
@@ -199,9 +202,12 @@ class DraftsScreen(Screen[None], InConsole):
         draft = self.list.draft
         if draft is None:
             return []
-        base, colour = self._base(draft)
+        width = self.app.size.width
+        base, colour = self._base(draft) if width < _WIDE else ("", "")
         said = Piece(f"  {base}", colour) if base else Piece("")
-        return [Piece(f" {self._changed(draft)}", "foreground"), said]
+        room = max(1, width - said.width - 2)
+        changed = fit_to(self._changed(draft), room, self.console.glyphs)
+        return [Piece(f" {changed}", "foreground"), said]
 
     def _hints(self) -> Sequence[Hint]:
         some = bool(self.list.drafts)
