@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer_tui.core.yamlconfig import get_value
+from trainer_tui.core.yamlconfig import check, get_value
 from trainer_tui.core.yamlconfig.whole_paths import whole_paths
 
 CONFIG = """job: extension
@@ -76,3 +76,16 @@ def test_the_disk_says_what_lies_above_a_link(tmp_path: Path) -> None:
     assert get_value(changed, f"{path}.folder_path") == str(tmp_path / "far" / "dog")
     assert get_value(changed, f"{path}.control_path") == ["masks", str(tmp_path / "dog")]
     assert get_value(changed, "config.name") == "dog"
+
+
+def test_what_kaos_is_given_is_beside_its_file(tmp_path: Path) -> None:
+    """The folder of a source bundle and its data, too; hyper-parameters that stand there are no
+    path. The check looks there."""
+    for folder in ("code", "data"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").touch()
+    text = "bundle: code\ndata: ./data\nparams: {lr: [0.1]}\n"
+    said = {problem.message for problem in check(text, provider="kaos", base_folder=tmp_path)}
+    assert len(said) == 1 and f"{tmp_path}/code is no source bundle" in said.pop()
+    changed, _ = whole_paths(text, tmp_path)
+    assert changed == f"bundle: {tmp_path}/code\ndata: {tmp_path}/data\nparams: {{lr: [0.1]}}\n"

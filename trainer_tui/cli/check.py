@@ -148,10 +148,10 @@ async def dataset_states(service: Service, profile: str) -> Mapping[str, str] | 
 
 
 def folder_of(file: str | None) -> Path:
-    """The folder that relative paths in a config are meant from: its file's, or the present one."""
-    if file is None or file == "-":
-        return Path.cwd()
-    return Path(file).expanduser().resolve().parent
+    """The folder that relative paths in a config are meant from: its file's, or the present one
+    where the text comes out of a pipe."""
+    path = Path(file or "-").expanduser()
+    return path.resolve().parent if path.is_file() and file != "-" else Path.cwd()
 
 
 def whole_paths(text: str, file: str | None, facts: Facts) -> tuple[str, list[str]]:
@@ -159,7 +159,7 @@ def whole_paths(text: str, file: str | None, facts: Facts) -> tuple[str, list[st
 
     Gives what was written out, too, a line each.
     """
-    if facts.name != LOCAL:
+    if facts.name not in {LOCAL, "kaos"}:
         return text, []
     from trainer_tui.core.yamlconfig.whole_paths import whole_paths as whole
 

@@ -100,7 +100,7 @@ def check(
     elif provider == "kaos":
         from trainer_tui.core.yamlconfig.kaos_rules import kaos
 
-        found.extend(kaos(document))
+        found.extend(kaos(document, base=base_folder))
     elif provider == "roboflow":
         from trainer_tui.core.yamlconfig.roboflow_rules import roboflow
 

@@ -20,7 +20,8 @@ from trainer_tui.core.yamlconfig.wrong import VARIABLE
 
 
 def whole_paths(text: str, base: Path) -> tuple[str, list[tuple[str, str]]]:
-    """A config with the paths of datasets and of a model written out whole, where they are there.
+    """A config with the paths of datasets, of a model or of a source bundle written out whole,
+    where they are there.
 
     Args:
         text: The config.
@@ -75,4 +76,7 @@ def _paths(document: Document) -> Iterator[AnyNode]:
         name = resolve(node)
         if isinstance(name, Scalar) and name.text.startswith(("./", "../")):
             nodes.append(node)
+    root = resolve(document.root)
+    if isinstance(root, Mapping):  # what kaos is given
+        nodes += [root.get(key) for key in ("bundle", "data", "params")]
     yield from (node for node in nodes if node is not None)
