@@ -107,6 +107,7 @@ def test_help_is_quick() -> None:
         (["submit", "/no/such.yaml", "--yes"], "/no/such.yaml cannot be read: No such file"),
         (["submit", "-", "--set", "steps", "--yes"], "--set takes PATH=VALUE"),
         (["submit", "-", "--profile", "nope", "--yes"], "there is no profile 'nope'"),
+        (["demo", "--setup-only", "--folder", "/dev/null/x"], "/dev/null/x cannot be used: Not a"),
         ([], "the console needs a terminal"),
     ],
 )

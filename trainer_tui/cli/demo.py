@@ -124,7 +124,10 @@ def _home(folder: Path | None) -> tuple[Path, bool]:
             hint="Name one that does not exist, or leave --folder away.",
         )
     fresh = not home.exists()
-    private_folder(home)
+    try:
+        private_folder(home)
+    except OSError as error:
+        raise UsageError(f"{home} cannot be used: {error.strerror or error}") from error
     return home, fresh
 
 

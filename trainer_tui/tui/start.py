@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -61,7 +62,8 @@ def _prepare(
     from trainer_tui.tui.app import TrainerApp
     from trainer_tui.tui.glyphs import choose
 
-    private_folder(paths.state)
+    with contextlib.suppress(OSError):  # where there is no such folder the store says what is wrong
+        private_folder(paths.state)
     read_only = read_only or config.read_only
     runtime = Runtime(config, paths, read_only=read_only)
     glyphs = choose(ascii if ascii is not None else config.ui.ascii)
