@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 from urllib.parse import urlsplit
@@ -31,9 +32,11 @@ from tests.server.conftest import WAITS, LocalServer, client_of, release, shell,
 from tests.server.prefork import PROGRAM, SERVER, Forked
 from tests.server.prefork import run as run_to_end
 from trainer_tui.__main__ import main
+from trainer_tui.errors import StateError
 from trainer_tui.paths import Paths
-from trainer_tui.server import connections, service
+from trainer_tui.server import connections, hosting, service
 from trainer_tui.server.connections import MOST_SILENT, Connection
+from trainer_tui.server.procs import Process
 from trainer_tui.server.signing import Signer
 
 TOKEN = "t0p-s3cret-tökén"
@@ -164,6 +167,24 @@ async def test_a_server_notices_that_its_folder_is_gone(
     lock = Mock(stat=Mock(side_effect=[ours, ours, OSError(errno.ESTALE, "stale"), end]))
     await service.vanished(lock)
     assert lock.stat.call_count == 4
+
+
+def test_a_server_is_alone_in_its_folder(tmp_path: Path) -> None:
+    """Its socket may lie there too; and it does not take away what tells of a later one."""
+    socket_path = tmp_path / "s.sock"
+    with (
+        hosting.exclusive(tmp_path, socket_path),
+        pytest.raises(StateError, match="already uses"),
+        hosting.exclusive(tmp_path, socket_path),
+    ):
+        pass
+    here = Process.current()
+    one = hosting.Whereabouts(here.pid, here.start_time, str(socket_path), None, "1", "then")
+    replace(one, started_at="now").publish(tmp_path)
+    one.withdraw(tmp_path)
+    assert hosting.find(socket_path) is not None
+    replace(one, started_at="now").withdraw(tmp_path)
+    assert hosting.find(socket_path) is None
 
 
 def test_the_token_is_written_nowhere(idle_server: LocalServer) -> None:

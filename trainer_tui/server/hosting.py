@@ -162,8 +162,11 @@ def exclusive(folder: Path, socket_path: Path) -> Iterator[None]:
     """Be the one server of a folder and a socket. Raises StateError (``SERVER_RUNNING``)."""
     private_folder(folder)
     private_folder(socket_path.parent)
-    with (
-        locked(lock_file(socket_path), f"the socket {socket_path}", info_file(socket_path)),
-        locked(folder / "server.lock", f"the folder {folder}", folder / "server.json"),
-    ):
+    places = {  # one only, where the socket lies in the folder
+        lock_file(socket_path): (f"the socket {socket_path}", info_file(socket_path)),
+        folder / "server.lock": (f"the folder {folder}", folder / "server.json"),
+    }
+    with contextlib.ExitStack() as stack:
+        for lock, (what, info) in places.items():
+            stack.enter_context(locked(lock, what, info))
         yield
