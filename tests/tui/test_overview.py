@@ -24,22 +24,26 @@ def said(
     rate: float | None = None,
     unit: str = "step",
     health: HealthSettings | None = None,
+    width: int = 120,
 ) -> str:
     """The line of a label."""
     guess = Estimate(rate, unit=progress.unit if progress is not None else unit)
     shown = replace(entry(status, progress=progress), estimate=guess)
     points = [Metric("loss", step, loss) for step, loss in enumerate(losses)]
     health = health or HealthSettings()
-    found = overview.lines(shown, NOW, UNICODE, 120, metrics=points, health=health)
+    found = overview.lines(shown, NOW, UNICODE, width, metrics=points, health=health)
     texts = ["".join(piece.text for piece in line) for line in found]
     return next((text for text in texts if text.startswith(f" {label}")), "")
 
 
 def test_a_loss_with_too_few_points_to_be_judged_says_so() -> None:
-    """As long as it runs, and only where there is a rule that waits for them."""
+    """As long as it runs, and only where there is a rule that waits for them; below where there is
+    no room beside."""
     few = [0.5] * 7
     assert "judged from 20 points on, 7 so far" in said("loss", few)
     assert "7 so far" in said("loss", [*few, math.nan])
+    assert "judged" not in said("loss", few, width=56)
+    assert said(f"{'':<12}judged", few, width=56).endswith("7 so far")
     assert "judged" not in said("loss", [0.5] * 20)
     assert "judged" not in said("loss", few, Status.SUCCEEDED)
     assert "judged" not in said("loss", few, health=HealthSettings(divergence=0, plateau=0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,16 @@ def lines(
     out: Lines = []
 
     def row(label: str, *pieces: Piece) -> None:
-        out.append([Piece(f" {label:<{_LABEL}}", "text-faint"), *pieces])
+        """What stands apart by two spaces goes below where there is no room beside."""
+        line, used = [Piece(f" {label:<{_LABEL}}", "text-faint")], 0
+        for piece in pieces:
+            if used + piece.width > room and piece.text.startswith("  "):
+                out.append(line)
+                line, used = [Piece(" " * (_LABEL + 1))], 0
+                piece = replace(piece, text=piece.text.lstrip())
+            line.append(piece)
+            used += piece.width
+        out.append(line)
 
     def block(label: str, text: str, colour: str) -> None:
         for number, part in enumerate(wrap(text, room)):
