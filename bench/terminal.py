@@ -21,7 +21,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 KEYS = {
     "down": b"\x1b[B",
@@ -62,6 +62,7 @@ class Session:
         size: tuple[int, int] = (120, 40),
         env: Mapping[str, str] | None = None,
     ) -> None:
+        _emulator()  # said before anything is measured
         self.size = size
         self.chunks: list[tuple[float, bytes]] = []
         self.ended = False
@@ -179,8 +180,7 @@ class Session:
 
     def time_of(self, pattern: str) -> float | None:
         """Milliseconds until the rebuilt screen first showed ``pattern``, or ``None``."""
-        import pyte
-
+        pyte = _emulator()
         screen = pyte.Screen(*self.size)
         stream = pyte.ByteStream(screen)
         wanted = re.compile(pattern)
@@ -192,8 +192,7 @@ class Session:
 
     def screen(self) -> list[str]:
         """The rebuilt screen, a line a row."""
-        import pyte
-
+        pyte = _emulator()
         screen = pyte.Screen(*self.size)
         stream = pyte.ByteStream(screen)
         stream.feed(for_pyte(b"".join(data for _, data in self.chunks)))
@@ -210,6 +209,14 @@ class Session:
             if row.startswith("VmRSS:"):
                 return int(row.split()[1]) / 1024
         return 0.0
+
+
+def _emulator() -> ModuleType:
+    try:
+        import pyte
+    except ImportError:
+        raise SystemExit("the benchmarks need an extra: pip install '.[bench]'") from None
+    return pyte
 
 
 def for_pyte(data: bytes) -> bytes:
