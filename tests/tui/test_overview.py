@@ -75,3 +75,13 @@ def test_progress_and_pace_are_told_in_what_is_counted(
     assert said("progress", progress=progress).rstrip().endswith(done)
     assert said("pace", progress=progress, rate=0.5).removeprefix(" pace").strip() == pace
     assert said("pace", rate=100.0, unit=EPOCH_PARTS).split()[1:] == ["10.00", "s/epoch"]
+
+
+def test_only_what_can_still_end_tells_when_it_does() -> None:
+    """A job that was watched to its end has told it."""
+
+    def told(status: Status) -> bool:
+        lines = overview.lines(replace(entry(status), watched=True), NOW, UNICODE, 120)
+        return any("tells when it ends" in piece.text for line in lines for piece in line)
+
+    assert told(Status.RUNNING) and not told(Status.SUCCEEDED)

@@ -132,7 +132,7 @@ def _status(entry: Entry, now: datetime, glyphs: Glyphs) -> list[Piece]:
         pieces.append(Piece(f"  {glyphs.warn} no progress for a while", "status-interrupted"))
     if entry.stale:
         pieces.append(Piece(f"  {glyphs.dot} as last known", "text-faint"))
-    if entry.watched:
+    if entry.watched and not job.status.ended:
         pieces.append(Piece(f"  {glyphs.watched} tells when it ends", "accent"))
     return pieces
 
