@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -107,7 +108,8 @@ class Home:
 
 @contextlib.contextmanager
 def home(*, server: bool = True) -> Iterator[Home]:
-    """A new installation, its server ended and its folder removed afterwards."""
+    """A new installation, its server ended and its folder removed afterwards, by SIGTERM too."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="trainer-tui-bench-") as folder:
         made = Home(Path(folder))
         (made.folder / "config.toml").write_text('[profiles.local]\nprovider = "local"\n')
