@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +46,25 @@ def pytest_configure() -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Each worker begins with other test modules, and finds those of the rest prepared.
+
+    pytest writes its assertions anew in each module that is not prepared yet, as in a fresh
+    clone. In one order all workers would do that with all modules, beside each other.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return
+    paths = [Path(argument.partition("::")[0]) for argument in session.config.args]
+    files = sorted(file for path in paths for file in path.rglob("test_*.py"))
+    begin = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for file in files[begin:] + files[:begin]:
+        with suppress(Exception, pytest.skip.Exception):  # told when it is collected
+            name = file.resolve().relative_to(session.config.rootpath).with_suffix("")
+            import_module(".".join(name.parts))
 
 
 @pytest.hookimpl(trylast=True)
