@@ -260,8 +260,10 @@ class _Forker:
             os.kill(pid, signal.SIGKILL)
         limit = time.monotonic() + 10
         while self.running and time.monotonic() < limit:
+            select.select([self.reader], [], [], max(0.0, limit - time.monotonic()))
+            with contextlib.suppress(BlockingIOError):
+                os.read(self.reader, 4096)
             _reap(self.running)
-            time.sleep(0.01)
 
 
 def main(fd: int) -> None:

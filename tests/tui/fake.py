@@ -352,9 +352,6 @@ class FakeProvider:
             Artifact("b.png", ArtifactKind.SAMPLE, "/b", size=10),
         ]
 
-    def download(self, artifact: Artifact, *, offset: int = 0, etag: str | None = None) -> Any:
-        raise NotImplementedError
-
 
 def job(
     ref: str,
