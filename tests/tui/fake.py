@@ -352,6 +352,10 @@ class FakeProvider:
             Artifact("b.png", ArtifactKind.SAMPLE, "/b", size=10),
         ]
 
+    def download(self, artifact: Artifact, *, offset: int = 0, etag: str | None = None) -> Any:
+        """By having this a provider says that it gives files; the queue is the runtime's."""
+        raise AssertionError("the interface takes no file from a provider itself")
+
 
 def job(
     ref: str,
